@@ -1,0 +1,101 @@
+"""What a format offers, and what the pipeline may ask of two formats in one call.
+
+The pipeline talks to `proxy_app.formats.exchange` only:
+
+    read_call(inbound, body, path_model) -> CallFacts
+    build_outgoing(inbound, target, raw, body, facts) -> Outgoing
+    convert_answer(inbound, target, raw, facts, clock) -> (bytes, Observed)
+    open_pipe(inbound, target, facts, clock) -> StreamPipe
+    read_failure(target, status, headers, raw) -> UpstreamFailed
+    render_error(inbound, error, request_id) -> RenderedError
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway_project.errors import GatehouseError, UpstreamFailed
+from proxy_app.sse import ServerSentEvent
+from proxy_app.wire import JSON, Answer, CallFacts, Conversation, Observed, Outgoing, StreamEvent, Target
+
+
+@dataclass(slots=True)
+class RenderOptions:
+    """Arguments a renderer cannot know by itself."""
+
+    model: str  # what the answer calls the model
+    answer_id: str  # used when the provider gave none
+    created: int  # seconds since the epoch
+    include_usage: bool = True
+
+
+@dataclass(slots=True)
+class RenderedError:
+    status: int
+    body: JSON
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class StreamParser(Protocol):
+    """Provider events in, our events out. Raises UpstreamFailed on an in-band error."""
+
+    def feed(self, event: ServerSentEvent) -> Sequence[StreamEvent]: ...
+
+    def finish(self) -> Sequence[StreamEvent]:
+        """The connection closed: what that means here (Gemini ends so); may return Terminated."""
+        ...
+
+
+class StreamRenderer(Protocol):
+    """Our events in, the caller's bytes out."""
+
+    def feed(self, event: StreamEvent) -> bytes: ...
+
+    def error(self, error: GatehouseError, request_id: str) -> bytes: ...
+
+
+class StreamPipe(Protocol):
+    """One stream on its way through: same format or translated, the pipeline cannot tell.
+
+    `feed` takes provider bytes cut anywhere and gives the bytes to send now (perhaps none).
+    It raises UpstreamFailed when the provider reports an error in band or sends what cannot be
+    read. Until `observed.content_started` is true the pipeline has sent the caller nothing, so
+    everything `feed` returned before that may still be thrown away for another attempt.
+    """
+
+    observed: Observed
+
+    def feed(self, chunk: bytes) -> bytes: ...
+
+    def finish(self) -> bytes:
+        """The upstream closed: the last bytes; raises UpstreamCut when the answer is not whole."""
+        ...
+
+    def error(self, error: GatehouseError, request_id: str) -> bytes:
+        """The error event that ends the caller's stream: no finish reason, no false terminator."""
+        ...
+
+
+class SameFormatPipe(StreamPipe, Protocol):
+    """A pipe that forwards the provider's bytes as they are, apart from usage not asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One wire format, both directions. `keep_alive` is what may be sent while nothing comes."""
+
+    name: str
+    keep_alive: bytes
+    stream_content_type: str
+    read_call: Callable[[JSON, str | None], CallFacts]
+    parse_request: Callable[[JSON, str | None], Conversation]
+    build_request: Callable[[Conversation, Target], Outgoing]
+    relay_request: Callable[[bytes, JSON, CallFacts, Target], Outgoing]
+    parse_answer: Callable[[JSON], Answer]
+    observe_answer: Callable[[JSON], Observed]
+    render_answer: Callable[[Answer, RenderOptions], JSON]
+    open_parser: Callable[[], StreamParser]
+    open_renderer: Callable[[RenderOptions], StreamRenderer]
+    open_relay: Callable[[CallFacts], StreamPipe]
+    render_error: Callable[[GatehouseError, str], RenderedError]
+    read_failure: Callable[[int, Mapping[str, str], bytes], UpstreamFailed]
