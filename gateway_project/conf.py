@@ -39,7 +39,10 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "on while listening on loopback",
         "Default of a provider's *may be private*.",
     ),
-    "GATEHOUSE_LIMITS_ON_OUTAGE": ("closed", "closed: limited keys get 503 while Redis is away; open: serve."),
+    "GATEHOUSE_LIMITS_ON_OUTAGE": (
+        "closed",
+        "closed: limited keys get 503 while Redis is away; open: serve.",
+    ),
     "GATEHOUSE_SNAPSHOT_MAX_AGE": ("3600", "Seconds a restarted worker may serve from its saved snapshot."),
     "GATEHOUSE_MAX_IN_FLIGHT": ("2000", "Calls in flight per worker; past that 503."),
     "GATEHOUSE_DRAIN_SECONDS": ("30", "How long a stopping worker lets calls finish."),

@@ -1,0 +1,103 @@
+"""Users and the services (applications or teams) they manage or belong to."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from gateway_project.clock import uuid7
+
+
+class User(AbstractUser):
+    """A person who signs in. The role says what they see; services they belong to say of whom."""
+
+    class Role(models.TextChoices):
+        ADMIN = "admin", _("Admin")
+        MANAGER = "manager", _("Manager")
+        MEMBER = "member", _("Member")
+        VIEWER = "viewer", _("Viewer")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    role = models.CharField(
+        _("role"),
+        max_length=16,
+        choices=Role.choices,
+        default=Role.MEMBER,
+        help_text=_("Admins see and change everything; managers see their services; members see their own."),
+    )
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        help_text=_("Instants on pages; empty: the reporting zone."),
+    )
+    language = models.CharField(
+        _("language"), max_length=8, blank=True, help_text=_("Empty: the browser's language.")
+    )
+
+    class Meta(AbstractUser.Meta):
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+
+    @property
+    def sees_everything(self) -> bool:
+        """Whether usage of every service is this person's to see."""
+        return self.is_superuser or self.role == self.Role.ADMIN
+
+
+class Service(models.Model):
+    """An application or a team that calls models; usage and budgets are counted for it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=120, unique=True)
+    description = models.CharField(_("description"), max_length=400, blank=True)
+    cost_centre = models.CharField(_("cost centre"), max_length=64, blank=True)
+    parent = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="children", verbose_name=_("parent")
+    )
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Keys of an inactive service are refused.")
+    )
+    models_allowed = models.JSONField(
+        _("models"),
+        default=list,
+        blank=True,
+        help_text=_("Names or patterns such as gpt-*; empty: every model."),
+    )
+    people: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
+        User, through="Membership", related_name="services", verbose_name=_("people")
+    )
+    managed_by = models.CharField(
+        _("managed by"), max_length=64, blank=True, editable=False, help_text=_("The file that defines it.")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("service")
+        verbose_name_plural = _("services")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A person's part in a service."""
+
+    class Role(models.TextChoices):
+        MANAGER = "manager", _("Manager")
+        MEMBER = "member", _("Member")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships", verbose_name=_("user"))
+    service = models.ForeignKey(
+        Service, models.CASCADE, related_name="memberships", verbose_name=_("service")
+    )
+    role = models.CharField(_("role"), max_length=16, choices=Role.choices, default=Role.MEMBER)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = [models.UniqueConstraint(fields=["user", "service"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.service}"

@@ -1,0 +1,87 @@
+"""Models, deployments and providers as the data plane holds them: the snapshot's 'catalogue'.
+
+The entries are plain data; `load` and `refresh` read them from the database in a thread.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `idle_s` is the longest silence between two chunks of an answer."""
+
+    connect_s: float = 5.0
+    first_content_s: float = 120.0
+    idle_s: float = 60.0
+    total_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEntry:
+    id: str
+    name: str
+    kind: str
+    base_url: str  # without a trailing slash
+    format: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # authentication included
+    may_be_private: bool = False
+    credential_state: str = "ok"  # ok | missing | unreadable
+    price_kind: str = ""  # genai-prices provider id
+    quirks: Mapping[str, Any] = field(default_factory=dict)
+    is_sandbox: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentEntry:
+    id: str
+    name: str  # 'provider/upstream model'
+    model_id: str
+    provider: ProviderEntry
+    upstream_model: str  # may hold a * taken from the asked name
+    weight: int
+    order: int
+    timeouts: Timeouts
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    parallel: int | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackEntry:
+    cause: str
+    target: str  # public name
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    id: str
+    name: str
+    strategy: str
+    created_s: int
+    deployments: tuple[DeploymentEntry, ...]
+    fallbacks: tuple[FallbackEntry, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Public names to models. `by_name` holds names and aliases; `patterns` the wildcards, longest first."""
+
+    by_name: Mapping[str, ModelEntry]
+    patterns: tuple[tuple[str, ModelEntry], ...] = ()
+
+    def find(self, name: str) -> ModelEntry | None:
+        """The model a public name means, an exact name before the longest pattern."""
+        if model := self.by_name.get(name):
+            return model
+        for start, model in self.patterns:
+            if name.startswith(start):
+                return model
+        return None
+
+    def names(self) -> list[str]:
+        """Every callable name apart from patterns, sorted."""
+        return sorted(self.by_name)

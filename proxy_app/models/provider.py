@@ -1,0 +1,39 @@
+"""A provider: an address, a wire format by its kind, and an encrypted credential."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from gateway_project.clock import uuid7
+
+
+class Provider(models.Model):
+    """Where deployments send their calls. `kind` names a preset of `proxy_app.providers`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.SlugField(_("name"), max_length=64, unique=True)
+    kind = models.CharField(_("kind"), max_length=32)
+    base_url = models.URLField(
+        _("base address"), max_length=400, blank=True, help_text=_("Empty: the kind's own address.")
+    )
+    credential_encrypted = models.TextField(blank=True, editable=False)
+    credential_hint = models.CharField(_("credential"), max_length=24, blank=True, editable=False)
+    may_be_private = models.BooleanField(
+        _("may be a private address"),
+        default=False,
+        help_text=_("Loopback and private networks; cloud metadata addresses never."),
+    )
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    connect_timeout_s = models.FloatField(_("connect timeout"), null=True, blank=True)
+    first_content_timeout_s = models.FloatField(_("first content timeout"), null=True, blank=True)
+    idle_timeout_s = models.FloatField(_("idle timeout"), null=True, blank=True)
+    total_timeout_s = models.FloatField(_("total timeout"), null=True, blank=True)
+    managed_by = models.CharField(_("managed by"), max_length=64, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("provider")
+        verbose_name_plural = _("providers")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

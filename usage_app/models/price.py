@@ -1,0 +1,54 @@
+"""The price book: dated prices from the public list, and the overrides an admin sets."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from gateway_project.clock import uuid7
+
+
+class Price(models.Model):
+    """What a provider's model costs, in nanodollars per million units, from a date on.
+
+    An override (source 'admin' or a file) wins over the list; one bound to a deployment wins over
+    both. `tiers` holds what the plain columns cannot: [{"from_input_tokens": 200000, "input": …}].
+    NULL columns: that kind is billed like its parent kind (cache and audio like input or output).
+    """
+
+    class Source(models.TextChoices):
+        LIST = "list", _("Public list")
+        ADMIN = "admin", _("Set here")
+        FILE = "file", _("Configuration file")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider_kind = models.CharField(_("provider kind"), max_length=32, blank=True)
+    model = models.CharField(
+        _("model"), max_length=200, help_text=_("The provider's name; may end in * to match a start.")
+    )
+    deployment_id = models.UUIDField(
+        _("deployment"), null=True, blank=True, help_text=_("Only for this deployment.")
+    )
+    source = models.CharField(_("source"), max_length=8, choices=Source.choices, default=Source.ADMIN)
+    input_nanodollars = models.BigIntegerField(_("input"), null=True, blank=True)
+    cache_read_nanodollars = models.BigIntegerField(_("cache read"), null=True, blank=True)
+    cache_write_nanodollars = models.BigIntegerField(_("cache write"), null=True, blank=True)
+    cache_write_1h_nanodollars = models.BigIntegerField(_("cache write, 1 h"), null=True, blank=True)
+    output_nanodollars = models.BigIntegerField(_("output"), null=True, blank=True)
+    input_audio_nanodollars = models.BigIntegerField(_("audio input"), null=True, blank=True)
+    output_audio_nanodollars = models.BigIntegerField(_("audio output"), null=True, blank=True)
+    request_nanodollars = models.BigIntegerField(_("per 1,000,000 requests"), null=True, blank=True)
+    tiers = models.JSONField(_("tiers"), default=list, blank=True)
+    context_window = models.PositiveIntegerField(_("context window"), null=True, blank=True)
+    valid_from = models.DateTimeField(_("valid from"), null=True, blank=True)
+    valid_until = models.DateTimeField(_("valid until"), null=True, blank=True)
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    managed_by = models.CharField(_("managed by"), max_length=64, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("price")
+        verbose_name_plural = _("prices")
+        ordering = ["provider_kind", "model", "-valid_from"]
+        indexes = [models.Index(fields=["provider_kind", "model"], name="price_lookup")]
+
+    def __str__(self) -> str:
+        return f"{self.provider_kind}/{self.model}"
