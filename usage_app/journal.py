@@ -1,0 +1,359 @@
+"""A worker's journal: append records, rotate segments, read them back from an offset.
+
+`<dir>/<worker id>/lock` is held (flock) while the worker lives; segments `00000001.jsonl`, … hold
+one record a line: length, CRC-32 and JSON. A worker id names one run of one process and is never
+used again. No Django here: the data plane imports this.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+
+from gateway_project.errors import JournalFull
+from usage_app.records import AttemptBegun, Begin, End, Record
+
+logger = logging.getLogger("gatehouse.journal")
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+SYNC_INTERVAL_S = 0.1
+END_BYTES = 16 * 1024  # room kept on the disk for the end of each open call
+SPARE_BYTES = 8 * 1024 * 1024  # set aside in a file, given up when the disk is full
+MINIMUM_FREE_BYTES = 64 * 1024 * 1024
+LOCK_PATIENCE_S = 5.0
+HEADER_BYTES = 18  # 'llllllll cccccccc '
+READ_BYTES = 512 * 1024
+
+
+class JournalInUse(RuntimeError):
+    """This worker id's journal exists already: an id names one run of one process."""
+
+
+def new_worker_id() -> str:
+    """An id for one run of a process: host, process and chance; at most 64 characters."""
+    host = "".join(c if c.isalnum() or c == "-" else "-" for c in socket.gethostname())[:32]
+    return f"{host}-{os.getpid()}-{secrets.token_hex(6)}"
+
+
+def free_bytes(directory: Path) -> int:
+    """What an ordinary process may still write to the disk."""
+    figures = os.statvfs(directory)
+    return figures.f_bavail * figures.f_frsize
+
+
+def segment_path(folder: Path, number: int) -> Path:
+    return folder / f"{number:08d}.jsonl"
+
+
+def segment_numbers(folder: Path) -> list[int]:
+    """Numbers of the segments there are, ascending."""
+    return sorted(int(path.stem) for path in folder.glob("*.jsonl") if path.stem.isdigit())
+
+
+class JournalWriter:
+    """Appends records to one worker's journal; one writer a process, appends from one thread."""
+
+    def __init__(
+        self,
+        directory: Path,
+        worker_id: str,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        spare_bytes: int = SPARE_BYTES,
+        minimum_free_bytes: int = MINIMUM_FREE_BYTES,
+        free: Callable[[Path], int] = free_bytes,
+        write: Callable[[int, bytes], int] = os.write,
+    ) -> None:
+        self.worker_id = worker_id
+        self.folder = directory / worker_id
+        self._segment_bytes = segment_bytes
+        self._spare_bytes = spare_bytes
+        self._minimum_free_bytes = minimum_free_bytes
+        self._free = free
+        self._write = write
+        self._encode = msgspec.json.Encoder().encode
+        self._lock = -1
+        self._descriptor = -1
+        self._size = 0
+        self._segment = 0
+        self._retired: list[int] = []  # full segments, still to be synced and closed
+        self._unsynced = False
+        self._new_files = False
+        self._room = True
+        self._open: set[str] = set()
+        self._unwritten: list[bytes] = []  # ends that no disk took yet
+
+    # ------------------------------------------------------------ life
+
+    def open(self) -> None:
+        """Take the lock and start the first segment; JournalInUse if the id was used before."""
+        self._take_lock()
+        if segment_numbers(self.folder):
+            self.close()
+            raise JournalInUse(f"The journal {self.worker_id} exists already.")
+        self._set_spare_aside()
+        self._start_segment()
+        self.sync()
+
+    def close(self) -> None:
+        """Sync, close and let the lock go: from here on the journal's worker is gone."""
+        if self._descriptor >= 0:
+            self.sync()
+            os.close(self._descriptor)
+            self._descriptor = -1
+            (self.folder / "spare").unlink(missing_ok=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    # ------------------------------------------------------------ writing
+
+    def append(self, record: Record) -> None:
+        """Write one record with one system call.
+
+        JournalFull when a call that is about to begin (or try) cannot be recorded; the end of an
+        open call is never refused: it is kept and tried again if no disk takes it.
+        """
+        kind = type(record)
+        if kind is Begin:
+            if not self._room:
+                raise JournalFull
+            self._open.add(record.id)
+        data = self._encode(record)
+        line = b"%08x %08x %b\n" % (len(data), crc32(data), data)
+        if not self._put(line):
+            self._not_written(record, line)
+        if kind is End:
+            self._open.discard(record.id)
+        if self._size >= self._segment_bytes:
+            self._rotate()
+
+    def has_room(self) -> bool:
+        """Whether a new call may begin: the disk can take it and the ends of all open calls."""
+        return self._room
+
+    @property
+    def open_calls(self) -> int:
+        """Calls begun here that have not ended."""
+        return len(self._open)
+
+    def _put(self, line: bytes) -> bool:
+        try:
+            written = self._write(self._descriptor, line)
+        except OSError:
+            logger.exception("The journal %s cannot be written.", self.worker_id)
+            written = 0
+        self._unsynced = True
+        if written == len(line):
+            self._size += written
+            return True
+        # A part of a line must not stay: whatever follows would be glued to it.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, self._size)
+        return False
+
+    def _not_written(self, record: Record, line: bytes) -> None:
+        """The disk is full or failing: new calls stop, ends get the room set aside for them."""
+        self._room = False
+        if isinstance(record, Begin):
+            self._open.discard(record.id)
+            raise JournalFull
+        if isinstance(record, AttemptBegun):
+            raise JournalFull
+        if not isinstance(record, End):
+            return
+        with contextlib.suppress(OSError):
+            os.truncate(self.folder / "spare", 0)
+        if not self._put(line):
+            logger.critical("The end of call %s waits for room on the disk.", record.id)
+            self._unwritten.append(line)
+
+    def _write_waiting(self) -> None:
+        while self._unwritten and self._put(self._unwritten[0]):
+            del self._unwritten[0]
+
+    # ------------------------------------------------------------ syncing
+
+    def sync(self) -> None:
+        """fsync what was appended since the last time and look at the disk; may run in a thread."""
+        while self._retired:
+            os.fsync(self._retired[0])
+            os.close(self._retired.pop(0))
+        if self._unsynced:
+            self._unsynced = False  # before the call: an append meanwhile is for the next round
+            os.fsync(self._descriptor)
+        if self._new_files:
+            self._new_files = False
+            _sync_folder(self.folder)
+        self._look_at_disk()
+
+    async def run_sync_loop(self, interval_s: float = SYNC_INTERVAL_S) -> None:
+        """Sync every `interval_s` in a thread until cancelled; then one last time."""
+        try:
+            while True:
+                await asyncio.sleep(interval_s)
+                self._write_waiting()
+                try:
+                    await asyncio.to_thread(self.sync)
+                except OSError:
+                    self._room = False
+                    logger.exception("The journal %s cannot be synced.", self.worker_id)
+        finally:
+            self._write_waiting()
+            with contextlib.suppress(OSError):
+                self.sync()
+
+    def _look_at_disk(self) -> None:
+        needed = self._minimum_free_bytes + END_BYTES * len(self._open)
+        room = not self._unwritten and self._free(self.folder) >= needed
+        if room and not self._room:
+            self._set_spare_aside()
+        elif not room and self._room:
+            logger.error("The disk of the journal is nearly full: no new calls are taken.")
+        self._room = room
+
+    # ------------------------------------------------------------ files
+
+    def _take_lock(self) -> None:
+        """Hold the lock; a ledger that looks whether anyone lives may hold it for a moment."""
+        deadline = time.monotonic() + LOCK_PATIENCE_S
+        path = self.folder / "lock"
+        while True:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # the folder was swept away in between
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                if _lock_now(descriptor) and _is_still(path, descriptor):
+                    self._lock = descriptor
+                    return
+                os.close(descriptor)
+            if time.monotonic() > deadline:
+                raise JournalInUse(f"Another process holds the journal {self.worker_id}.")
+            time.sleep(0.01)
+
+    def _start_segment(self) -> None:
+        self._segment += 1
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._descriptor = os.open(segment_path(self.folder, self._segment), flags, 0o600)
+        self._size = 0
+        self._new_files = True
+
+    def _rotate(self) -> None:
+        full = self._descriptor
+        try:
+            self._start_segment()
+        except OSError:
+            self._segment -= 1
+            logger.exception("No new journal segment can be made; the old one grows.")
+            return
+        self._retired.append(full)
+
+    def _set_spare_aside(self) -> None:
+        """Occupy the room that the ends of open calls get when the disk is full."""
+        if not self._spare_bytes:
+            return
+        try:
+            descriptor = os.open(self.folder / "spare", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, self._spare_bytes)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            logger.warning("No room could be set aside for the journal %s.", self.worker_id)
+
+
+# ---------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that is not a record: what is wrong with it, and its bytes."""
+
+    reason: str
+    data: bytes
+
+
+_decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
+
+
+def read_records(
+    path: Path, offset: int = 0, *, final: bool = False
+) -> Iterator[tuple[Record | BadLine, int]]:
+    """Records of a segment from a byte offset on, each with the offset after it.
+
+    A last line without its end is "not yet" while the writer lives; with `final` (the writer is
+    gone, or the segment is followed by another) it is a bad line.
+    """
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        rest = b""
+        while block := file.read(READ_BYTES):
+            lines = (rest + block).split(b"\n")
+            rest = lines.pop()
+            for line in lines:
+                offset += len(line) + 1
+                yield parse_line(line), offset
+    if final and rest:
+        yield BadLine("torn", rest), offset + len(rest)
+
+
+def parse_line(line: bytes) -> Record | BadLine:
+    """One line without its newline."""
+    data = line[HEADER_BYTES:]
+    try:
+        length, checksum = int(line[:8], 16), int(line[9:17], 16)
+    except ValueError:
+        return BadLine("no header", line)
+    if len(data) != length:
+        return BadLine("wrong length", line)
+    if crc32(data) != checksum:
+        return BadLine("wrong checksum", line)
+    try:
+        return _decode(data)
+    except msgspec.MsgspecError as problem:
+        return BadLine(f"not a record: {problem}", line)
+
+
+def probe_lock(folder: Path) -> int | None:
+    """Take a journal's lock if its worker is gone: a descriptor to close later; None while it lives."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        return None
+    if _lock_now(descriptor) and _is_still(folder / "lock", descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _lock_now(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Whether the locked file is the one at the path (it may have been swept away meanwhile)."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
