@@ -5,13 +5,16 @@ settings import this, never the other way round.
 """
 
 import ipaddress
-import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from gateway_project.env import BadSetting, env_bool, env_choice, env_int, env_list, env_path, env_str
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 #: name -> (default as shown in the docs, meaning)
@@ -86,6 +89,10 @@ class Config:
         return self.data / "journal"
 
     @property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        return parse_networks(self.trusted_proxies)
+
+    @property
     def serves_data_plane(self) -> bool:
         return self.role in ("all", "proxy")
 
@@ -104,6 +111,14 @@ def listens_on_loopback(host: str) -> bool:
         return False
 
 
+def parse_networks(texts: Iterable[str], name: str = "GATEHOUSE_TRUSTED_PROXIES") -> tuple[Network, ...]:
+    """Addresses and networks such as 10.0.0.0/8; raises BadSetting for anything else."""
+    try:
+        return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+    except ValueError as error:
+        raise BadSetting(f"{name}: {error}; it takes networks such as 10.0.0.0/8.") from None
+
+
 def load() -> Config:
     """Read and check the environment; raises BadSetting with a sentence that says the way out."""
     host = env_str("GATEHOUSE_HOST", "127.0.0.1")
@@ -113,14 +128,10 @@ def load() -> Config:
     config_file = Path(config_text).expanduser().absolute() if config_text else None
     if config_file is not None and not config_file.is_file():
         raise BadSetting(f"GATEHOUSE_CONFIG is {config_text!r}; there is no such file.")
-    workers = env_int("GATEHOUSE_WORKERS", 1, minimum=1, maximum=256)
-    redis_url = env_str("REDIS_URL")
-    role = env_choice("GATEHOUSE_ROLE", "all", ("all", "proxy", "dashboard"))
-    if workers > 1 and not redis_url:
-        raise BadSetting(f"GATEHOUSE_WORKERS is {workers}, which needs REDIS_URL (limits are shared there).")
-    if role != "all" and not redis_url:
-        raise BadSetting(f"GATEHOUSE_ROLE is {role}, which needs REDIS_URL (live updates travel there).")
-    shown_host = "localhost" if listens_on_loopback(host) or host in ("0.0.0.0", "::") else host
+    workers, role, redis_url = _processes()
+    trusted_proxies = env_list("GATEHOUSE_TRUSTED_PROXIES")
+    parse_networks(trusted_proxies)
+    shown_host = "localhost" if listens_on_loopback(host) or host in EVERY_ADDRESS else host
     return Config(
         host=host,
         port=port,
@@ -134,7 +145,7 @@ def load() -> Config:
         secret_keys=env_list("GATEHOUSE_SECRET_KEYS") or _lines(_secret(data, "secret_keys")),
         config_file=config_file,
         public_url=env_str("GATEHOUSE_PUBLIC_URL", f"http://{shown_host}:{port}").rstrip("/"),
-        trusted_proxies=env_list("GATEHOUSE_TRUSTED_PROXIES"),
+        trusted_proxies=trusted_proxies,
         email_url=env_str("GATEHOUSE_EMAIL_URL", "consolemail://"),
         time_zone=env_str("GATEHOUSE_TIME_ZONE") or _machine_time_zone(),
         allow_private_upstreams=env_bool("GATEHOUSE_ALLOW_PRIVATE_UPSTREAMS", listens_on_loopback(host)),
@@ -145,6 +156,18 @@ def load() -> Config:
         log_level=env_choice("GATEHOUSE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         debug=env_bool("GATEHOUSE_DEBUG", False),
     )
+
+
+def _processes() -> tuple[int, str, str]:
+    """Workers, role and Redis, which depend on one another."""
+    workers = env_int("GATEHOUSE_WORKERS", 1, minimum=1, maximum=256)
+    role = env_choice("GATEHOUSE_ROLE", "all", ("all", "proxy", "dashboard"))
+    redis_url = env_str("REDIS_URL")
+    if workers > 1 and not redis_url:
+        raise BadSetting(f"GATEHOUSE_WORKERS is {workers}, which needs REDIS_URL (limits are shared there).")
+    if role != "all" and not redis_url:
+        raise BadSetting(f"GATEHOUSE_ROLE is {role}, which needs REDIS_URL (live updates travel there).")
+    return workers, role, redis_url
 
 
 @cache
@@ -171,7 +194,7 @@ def _machine_time_zone() -> str:
         return zone
     link = Path("/etc/localtime")
     if link.is_symlink():
-        target = os.readlink(link)
+        target = str(link.readlink())
         if "zoneinfo/" in target:
             return target.split("zoneinfo/", 1)[1]
     return "UTC"

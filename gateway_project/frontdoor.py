@@ -1,0 +1,327 @@
+"""The first thing a connection meets: limits that uvicorn does not have.
+
+Heads are bounded in size and time, bodies in how long they pause, readers in how long they stall,
+addresses in how many connections they hold. One sweep a second looks at every connection of a
+worker, so a request costs two float assignments here and no timer.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import httptools
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from gateway_project.conf import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, durations in seconds."""
+
+    head_bytes: int = 65_536
+    head_s: float = 10.0
+    body_pause_s: float = 30.0
+    write_stall_s: float = 60.0
+    unread_body_s: float = 5.0  # how long a client may go on sending after it was answered
+    connections_per_address: int = 1024
+    sweep_s: float = 1.0
+
+
+HEAD_TOO_LARGE = (431, "headers_too_large", "The request's headers are larger than 64 KB.")
+HEAD_TOO_SLOW = (408, "request_timeout", "The request's headers did not arrive in time.")
+BODY_TOO_SLOW = (408, "request_timeout", "The request body did not arrive in time.")
+NOT_HTTP = (400, "invalid_request", "This is not a valid HTTP request.")
+TOO_MANY_CONNECTIONS = (429, "too_many_connections", "Your address holds too many connections.")
+
+_IDLE, _HEAD, _BODY = 0, 1, 2
+
+
+def refusal(status: int, code: str, message: str) -> bytes:
+    """A whole HTTP/1.1 answer with an OpenAI-shaped error, after which the connection closes."""
+    kind = "rate_limit_error" if status == 429 else "invalid_request_error"
+    body = orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body
+
+
+class Doorkeeper:
+    """One worker's connections: how many each address holds, and the sweep that ends the late ones."""
+
+    def __init__(self, sweep_s: float) -> None:
+        self.sweep_s = sweep_s
+        self.open: set[FrontDoorProtocol] = set()
+        self._by_address: dict[str, int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def enter(self, connection: "FrontDoorProtocol", loop: asyncio.AbstractEventLoop) -> int:
+        """Count a connection in; how many its address holds now (0 where it has no address)."""
+        self.open.add(connection)
+        if self._timer is None:
+            self._timer = loop.call_later(self.sweep_s, self._sweep, loop)
+        if connection.client is None:
+            return 0
+        held = self._by_address.get(connection.client[0], 0) + 1
+        self._by_address[connection.client[0]] = held
+        return held
+
+    def leave(self, connection: "FrontDoorProtocol") -> None:
+        """Count a connection out, once, however it ended."""
+        if connection not in self.open:
+            return
+        self.open.discard(connection)
+        if connection.client is not None:
+            left = self._by_address.get(connection.client[0], 0) - 1
+            if left > 0:
+                self._by_address[connection.client[0]] = left
+            else:
+                self._by_address.pop(connection.client[0], None)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for connection in list(self.open):
+            connection.check(now)
+        self._timer = loop.call_later(self.sweep_s, self._sweep, loop) if self.open else None
+
+
+class FrontDoorProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol with the front door's limits."""
+
+    limits: ClassVar[Limits] = Limits()
+    trusted: ClassVar[tuple[Network, ...]] = ()
+    _doorkeepers: ClassVar[WeakKeyDictionary[ServerState, Doorkeeper]] = WeakKeyDictionary()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.server_state not in self._doorkeepers:
+            self._doorkeepers[self.server_state] = Doorkeeper(self.limits.sweep_s)
+        self._doorkeeper = self._doorkeepers[self.server_state]
+        self._phase = _HEAD
+        self._deadline = 0.0
+        self._chunk_bytes = 0
+        self._head_bytes = 0  # of the chunks that carry the present head, whole
+        self._head_slack = 0  # how much of that may belong to the message before
+        self._stalled_at = 0.0
+        self._answered_at = 0.0
+        self._refused = False
+
+    # A connection's life
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._deadline = self.loop.time() + self.limits.head_s
+        # Without it a small chunk waits for the acknowledgement of the one before: 40 ms.
+        with suppress(OSError, AttributeError):  # a Unix socket has no such option
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        held = self._doorkeeper.enter(self, self.loop)
+        if held > self.limits.connections_per_address and not self._is_trusted():
+            self._refuse(*TOO_MANY_CONNECTIONS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._doorkeeper.leave(self)
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        # From here on another protocol owns the transport and this one hears no connection_lost.
+        self._doorkeeper.leave(self)
+        super().handle_websocket_upgrade()
+
+    def _is_trusted(self) -> bool:
+        return self.client is not None and is_within(self.client[0], self.trusted)
+
+    # Reading
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        self._unset_keepalive_if_required()
+        self._chunk_bytes = len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            else:
+                self._unsupported_upgrade_warning()
+        except httptools.HttpParserError:
+            self._refuse(*NOT_HTTP)
+        else:
+            if self._phase == _HEAD:
+                self._head_bytes += len(data)
+                if self._head_bytes - self._head_slack > self.limits.head_bytes:
+                    self._refuse(*HEAD_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._phase != _HEAD:  # the first head's time runs from the connection's start
+            self._phase = _HEAD
+            self._deadline = self.loop.time() + self.limits.head_s
+            self._head_bytes = 0
+            self._head_slack = self._chunk_bytes
+            self._answered_at = 0.0
+
+    def on_headers_complete(self) -> None:
+        # Only a chunk that could have carried too large a head is measured exactly.
+        if self._refused:
+            return
+        if self._head_bytes + self._chunk_bytes > self.limits.head_bytes:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > self.limits.head_bytes:
+                self._refuse(*HEAD_TOO_LARGE)
+                return
+        self._phase = _BODY
+        self._deadline = self.loop.time() + self.limits.body_pause_s
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._refused:
+            return
+        self._deadline = self.loop.time() + self.limits.body_pause_s
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._phase = _IDLE
+        if not self._refused:
+            super().on_message_complete()
+
+    # Writing
+
+    def pause_writing(self) -> None:
+        self._stalled_at = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._stalled_at = 0.0
+        super().resume_writing()
+
+    # Ending what is late
+
+    def check(self, now: float) -> None:
+        """Called by the sweep: end this connection if it is over one of its times."""
+        if self.transport.is_closing():
+            # Closed, but the peer reads nothing of what is still to be sent: a close waits for ever.
+            self._stalled_at = self._stalled_at or now
+        if self._stalled_at and now - self._stalled_at > self.limits.write_stall_s:
+            self.transport.abort()
+            return
+        if self._phase == _IDLE or self.transport.is_closing():
+            return
+        if self._phase == _BODY and self.cycle is not None and self.cycle.response_complete:
+            # Answered before the body was read, a 413 for instance: no reason to listen for long.
+            self._answered_at = self._answered_at or now
+            if now - self._answered_at > self.limits.unread_body_s:
+                self.transport.close()
+                return
+        if now > self._deadline and not self.flow.read_paused:
+            self._end_late_request()
+
+    def _end_late_request(self) -> None:
+        answering = self.cycle is not None and self.cycle.response_started
+        if self._phase == _HEAD:
+            if self.cycle is not None and not self.cycle.response_complete:
+                return  # the next request's head may take its time while this one is answered
+            if self._head_bytes == 0:
+                self.transport.close()
+            else:
+                self._refuse(*HEAD_TOO_SLOW)
+        elif answering:
+            self.transport.close()
+        else:
+            self._refuse(*BODY_TOO_SLOW)
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Answer for the application, tell it that its client is gone, and close."""
+        if self._refused:
+            return
+        self._refused = True
+        current = self.cycle
+        may_write = current is None or current.response_complete or not current.response_started
+        if may_write and not self.transport.is_closing():
+            self.transport.write(refusal(status, code, message))
+        if current is not None and not current.response_complete:
+            current.disconnected = True
+            current.message_event.set()
+        self.transport.close()
+
+
+def front_door(limits: Limits, trusted: tuple[Network, ...]) -> type[FrontDoorProtocol]:
+    """The protocol class with these limits; connections of trusted proxies are not counted."""
+
+    class Protocol(FrontDoorProtocol):
+        pass
+
+    Protocol.limits = limits
+    Protocol.trusted = trusted
+    return Protocol
+
+
+# Who is calling, behind proxies
+
+
+def client_address(scope: Mapping[str, Any], trusted: tuple[Network, ...]) -> str:
+    """The caller's address: the peer's, or behind trusted proxies the one they report.
+
+    X-Forwarded-For is read from the right: each entry was appended by the hop on its right, so it
+    counts only while that hop is trusted. '' where the connection has no address.
+    """
+    client = scope.get("client")
+    address = plain_address(client[0]) if client else ""
+    if not trusted or not is_within(address, trusted):
+        return address
+    entries = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+    for entry in reversed(entries.decode("latin-1").split(",")):
+        reported = plain_address(entry)
+        if not reported:
+            break
+        address = reported
+        if not is_within(address, trusted):
+            break
+    return address
+
+
+def client_scheme(scope: Mapping[str, Any], trusted: tuple[Network, ...]) -> str:
+    """http or https as the caller saw it: X-Forwarded-Proto counts from a trusted proxy only."""
+    client = scope.get("client")
+    if trusted and client and is_within(plain_address(client[0]), trusted):
+        for name, value in scope["headers"]:
+            if name == b"x-forwarded-proto":
+                last: str = value.decode("latin-1").rsplit(",", 1)[-1].strip().lower()
+                if last in ("http", "https"):
+                    return last
+    return str(scope.get("scheme", "http"))
+
+
+def plain_address(text: str) -> str:
+    """An IP address without port, brackets, zone or IPv4-in-IPv6 wrapping; '' if it is none."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+def is_within(address: str, networks: Iterable[Network]) -> bool:
+    """True when the address lies in one of the networks; a text that is no address lies in none."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed.version == network.version and parsed in network for network in networks)
