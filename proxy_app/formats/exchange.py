@@ -1,0 +1,72 @@
+"""One call between a caller's format and a provider's: all the pipeline asks of formats.
+
+The same format on both sides is relayed as it is; different ones are translated through `wire`.
+"""
+
+from collections.abc import Mapping
+
+import orjson
+
+from gateway_project.errors import GatehouseError, UpstreamFailed, UpstreamInvalid
+from proxy_app.formats.contract import RenderedError, RenderOptions, StreamPipe
+from proxy_app.formats.registry import INBOUND, UPSTREAM
+from proxy_app.formats.translation import Translation, observe_parts
+from proxy_app.wire import JSON, CallFacts, Observed, Outgoing, Target
+
+
+def read_call(inbound: str, body: JSON, path_model: str | None) -> CallFacts:
+    """What the gateway needs to know of a body. Raises InvalidBody."""
+    return INBOUND[inbound].read_call(body, path_model)
+
+
+def build_outgoing(inbound: str, target: Target, raw: bytes, body: JSON, facts: CallFacts) -> Outgoing:
+    """The provider request for a caller's body (`raw` parsed is `body`). Raises BadRequest."""
+    if inbound == target.format:
+        return UPSTREAM[target.format].relay_request(raw, body, facts, target)
+    conversation = INBOUND[inbound].parse_request(body, facts.model)
+    return UPSTREAM[target.format].build_request(conversation, target)
+
+
+def convert_answer(
+    inbound: str, target: Target, raw: bytes, facts: CallFacts, options: RenderOptions
+) -> tuple[bytes, Observed]:
+    """The caller's bytes of a provider's 2xx answer. Raises UpstreamFailed when the answer is an error
+    after all or cannot be read."""
+    upstream = UPSTREAM[target.format]
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise UpstreamInvalid from error
+    if not isinstance(body, dict):
+        raise UpstreamInvalid
+    if inbound == target.format:
+        return raw, upstream.observe_answer(body)
+    answer = upstream.parse_answer(body)
+    return orjson.dumps(INBOUND[inbound].render_answer(answer, options)), observe_parts(answer)
+
+
+def open_pipe(inbound: str, target: Target, facts: CallFacts, options: RenderOptions) -> StreamPipe:
+    """The way of one stream, from the first byte of a provider's 2xx answer on."""
+    upstream = UPSTREAM[target.format]
+    if inbound == target.format:
+        return upstream.open_relay(facts)
+    return Translation(upstream.open_parser(), INBOUND[inbound].open_renderer(options))
+
+
+def read_failure(target: Target, status: int, headers: Mapping[str, str], raw: bytes) -> UpstreamFailed:
+    """The error for a provider's answer that is not 2xx; free of credentials."""
+    return UPSTREAM[target.format].read_failure(status, headers, raw)
+
+
+def render_error(inbound: str, error: GatehouseError, request_id: str) -> RenderedError:
+    """Status, body and headers of an error, in the caller's dialect."""
+    return INBOUND[inbound].render_error(error, request_id)
+
+
+def keep_alive(inbound: str) -> bytes:
+    """Bytes that may be sent in a silent stream without the caller's SDK noticing."""
+    return INBOUND[inbound].keep_alive
+
+
+def stream_content_type(inbound: str) -> str:
+    return INBOUND[inbound].stream_content_type

@@ -1,0 +1,207 @@
+"""A conversation written as a Chat Completions request, for OpenAI and compatible servers.
+
+Quirks: `max_tokens_field` (compatible servers know only `max_tokens`), `no_stream_options`,
+`system_role` (default `system`). Thoughts are not sent: the format has no input field for them.
+"""
+
+from typing import assert_never
+
+import orjson
+
+from gateway_project.errors import UnsupportedContent, UnsupportedParameter
+from proxy_app.formats.efforts import effort_of_budget
+from proxy_app.formats.media import AUDIO_FORMATS
+from proxy_app.formats.openai_chat.request import HEADERS, PATH
+from proxy_app.wire import (
+    JSON,
+    Audio,
+    Conversation,
+    File,
+    Image,
+    Outgoing,
+    OutputFormat,
+    Part,
+    Refusal,
+    Sampling,
+    Target,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+)
+
+
+def build_request(conversation: Conversation, target: Target) -> Outgoing:
+    """The provider request. Raises UnsupportedContent and UnsupportedParameter."""
+    body: JSON = {"model": target.upstream_model, "messages": _messages(conversation.turns, target)}
+    if conversation.tools:
+        body["tools"] = [_tool(tool) for tool in conversation.tools]
+        if conversation.tool_choice is not None:
+            body["tool_choice"] = _tool_choice(conversation.tool_choice)
+        if conversation.parallel_tools is not None:
+            body["parallel_tool_calls"] = conversation.parallel_tools
+    if conversation.output.kind != "text":
+        body["response_format"] = _response_format(conversation.output)
+    if conversation.max_output_tokens is not None:
+        field = str(target.quirks.get("max_tokens_field") or "max_completion_tokens")
+        body[field] = conversation.max_output_tokens
+    body |= _sampling(conversation.sampling)
+    if effort := _effort(conversation):
+        body["reasoning_effort"] = effort
+    if conversation.verbosity is not None:
+        body["verbosity"] = conversation.verbosity
+    if conversation.stream:
+        body["stream"] = True
+        if not target.quirks.get("no_stream_options"):
+            body["stream_options"] = {"include_usage": True}
+    return Outgoing(PATH, orjson.dumps(body), dict(HEADERS))
+
+
+def _sampling(sampling: Sampling) -> JSON:
+    if sampling.top_k is not None:
+        raise UnsupportedParameter("'top_k' cannot be carried to this model.", param="top_k")
+    values = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "seed": sampling.seed,
+        "frequency_penalty": sampling.frequency_penalty,
+        "presence_penalty": sampling.presence_penalty,
+        "stop": sampling.stop or None,
+        "n": sampling.n if sampling.n != 1 else None,
+        "logprobs": sampling.logprobs,
+        "top_logprobs": sampling.top_logprobs,
+        "logit_bias": sampling.logit_bias,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _effort(conversation: Conversation) -> str | None:
+    reasoning = conversation.reasoning
+    if reasoning is None or reasoning.effort is not None or reasoning.budget_tokens is None:
+        return reasoning.effort if reasoning is not None else None
+    return effort_of_budget(reasoning.budget_tokens)
+
+
+def _messages(turns: list[Turn], target: Target) -> list[JSON]:
+    messages: list[JSON] = []
+    for turn in turns:
+        match turn.role:
+            case "system":
+                role = str(target.quirks.get("system_role") or "system")
+                messages.append({"role": role, "content": _plain_text(turn.parts, "system")})
+            case "assistant":
+                messages.append(_assistant(turn.parts))
+            case "user":
+                messages += _user(turn.parts)
+            case _:
+                assert_never(turn.role)
+    return messages
+
+
+def _plain_text(parts: list[Part], where: str) -> str:
+    texts = []
+    for part in parts:
+        if not isinstance(part, Text):
+            raise UnsupportedContent(f"Only text can be carried in {where} content of this model.")
+        texts.append(part.text)
+    return "\n".join(texts)
+
+
+def _assistant(parts: list[Part]) -> JSON:
+    message: JSON = {"role": "assistant", "content": None}
+    texts: list[str] = []
+    calls: list[JSON] = []
+    for part in parts:
+        match part:
+            case Text(text):
+                texts.append(text)
+            case Refusal(text):
+                message["refusal"] = text
+            case ToolCall():
+                function = {"name": part.name, "arguments": part.arguments or "{}"}
+                calls.append({"id": part.id, "type": "function", "function": function})
+            case Thinking():
+                pass
+            case _:
+                raise _cannot_carry(part, "an assistant message")
+    if texts:
+        message["content"] = "".join(texts)
+    if calls:
+        message["tool_calls"] = calls
+    return message
+
+
+def _user(parts: list[Part]) -> list[JSON]:
+    """Tool results first, one message each; media inside results follow in a user message, since a
+    tool message takes only text."""
+    messages: list[JSON] = []
+    content: list[JSON] = []
+    for part in parts:
+        if isinstance(part, ToolResult):
+            texts = [inner for inner in part.parts if isinstance(inner, Text)]
+            content += [_part(inner) for inner in part.parts if not isinstance(inner, Text)]
+            text = "\n".join(inner.text for inner in texts)
+            messages.append({"role": "tool", "tool_call_id": part.call_id, "content": text})
+        else:
+            content.append(_part(part))
+    if len(content) == 1 and content[0]["type"] == "text":
+        messages.append({"role": "user", "content": content[0]["text"]})
+    elif content:
+        messages.append({"role": "user", "content": content})
+    return messages
+
+
+def _part(part: Part) -> JSON:
+    match part:
+        case Text(text):
+            return {"type": "text", "text": text}
+        case Image():
+            url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data or ''}"
+            image = {"url": url} if part.detail is None else {"url": url, "detail": part.detail}
+            return {"type": "image_url", "image_url": image}
+        case File() if part.data is not None:
+            data = f"data:{part.media_type or 'application/pdf'};base64,{part.data}"
+            return {"type": "file", "file": {"file_data": data, "filename": part.filename or "document.pdf"}}
+        case Audio() if part.media_type in AUDIO_FORMATS:
+            audio = {"data": part.data, "format": AUDIO_FORMATS[part.media_type]}
+            return {"type": "input_audio", "input_audio": audio}
+    raise _cannot_carry(part, "a user message")
+
+
+def _cannot_carry(part: Part, where: str) -> UnsupportedContent:
+    kind = type(part).__name__.lower()
+    return UnsupportedContent(f"A part of the kind '{kind}' in {where} cannot be carried to this model.")
+
+
+def _tool(tool: Tool) -> JSON:
+    function: JSON = {"name": tool.name}
+    if tool.description is not None:
+        function["description"] = tool.description
+    if tool.schema is not None:
+        function["parameters"] = tool.schema
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(choice: ToolChoice) -> JSON | str:
+    if not choice.names:
+        return choice.mode
+    tools = [{"type": "function", "function": {"name": name}} for name in choice.names]
+    if choice.mode == "required" and len(tools) == 1:
+        return tools[0]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": tools}}
+
+
+def _response_format(output: OutputFormat) -> JSON:
+    if output.kind == "json":
+        return {"type": "json_object"}
+    schema: JSON = {"name": output.name or "answer", "schema": output.schema or {"type": "object"}}
+    if output.strict is not None:
+        schema["strict"] = output.strict
+    if output.description is not None:
+        schema["description"] = output.description
+    return {"type": "json_schema", "json_schema": schema}

@@ -1,0 +1,215 @@
+"""A Chat Completions stream on its way from a provider of the same format: read once, forwarded as it is.
+
+The hot path: one typed decode an event, which skips what is not looked at. Only the usage a caller did
+not ask for is taken out.
+"""
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
+from proxy_app.formats.openai_chat.errors import error_object, read_in_band
+from proxy_app.formats.openai_chat.usage import FINISHES, read_usage
+from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.sse import Framer, encode, read_block
+from proxy_app.wire import CallFacts, Finish, Observed
+
+DONE = b"data: [DONE]\n\n"
+
+
+class _Function(msgspec.Struct, gc=False):
+    arguments: str | None = None
+
+
+class _ToolDelta(msgspec.Struct, gc=False):
+    function: _Function | None = None
+
+
+class _Delta(msgspec.Struct, gc=False):
+    content: str | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_ToolDelta] | None = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+    index: int = 0
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+    usage: msgspec.Raw | None = None
+    error: msgspec.Raw | None = None
+    id: str | None = None
+    model: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Relay:
+    """One stream. Forwards each event's bytes with LF line ends; see `StreamPipe` for the contract."""
+
+    __slots__ = ("_candidates", "_finished", "_framer", "_wants_usage", "observed")
+
+    def __init__(self, facts: CallFacts) -> None:
+        self.observed = Observed()
+        self._framer = Framer()
+        self._wants_usage = facts.wants_usage
+        self._candidates = facts.candidates
+        self._finished: set[int] = set()
+
+    def feed(self, chunk: bytes) -> bytes:
+        blocks = self._framer.feed(chunk)
+        if len(blocks) == 1:
+            return self._pass(blocks[0])
+        return b"".join([self._pass(block) for block in blocks])
+
+    def finish(self) -> bytes:
+        """Some compatible servers omit `[DONE]`, or the last blank line: a finish reason is enough."""
+        sent = b""
+        rest = self._framer.take_rest()
+        if rest and not self.observed.ended:
+            sent = self._pass_rest(rest)
+        if self.observed.ended:
+            return sent
+        if len(self._finished) < self._candidates:
+            raise UpstreamCut
+        self.observed.ended = True
+        return sent + DONE
+
+    def error(self, error: GatehouseError, request_id: str) -> bytes:
+        return encode(orjson.dumps({"error": error_object(error, request_id)}))
+
+    def _pass(self, block: bytes) -> bytes:
+        """The bytes to send for one block; reads what it says on the way."""
+        if self.observed.ended:
+            return b""
+        if not block.startswith(b"data: {"):
+            return self._pass_unusual(block)
+        try:
+            chunk = _decode(memoryview(block)[6:])
+        except msgspec.ValidationError:
+            return self._pass_untyped(block, block[6:])
+        except msgspec.DecodeError:
+            return self._pass_unusual(block)
+        observed = self.observed
+        if chunk.choices:
+            for choice in chunk.choices:
+                delta = choice.delta
+                if delta is not None:
+                    if delta.content:
+                        self._count(len(delta.content))
+                    elif delta.tool_calls or delta.reasoning_content or delta.reasoning or delta.refusal:
+                        self._count_rare(delta)
+                if choice.finish_reason:
+                    self._note_finish(choice.index, choice.finish_reason)
+        if observed.upstream_id is None:
+            observed.upstream_id, observed.served_model = chunk.id, chunk.model
+        if chunk.error is not None:
+            _refuse_error(_load(bytes(chunk.error)))
+        if chunk.usage is not None:
+            return self._pass_usage(block, _load(bytes(chunk.usage)), bool(chunk.choices))
+        return block + b"\n\n"
+
+    def _count(self, chars: int) -> None:
+        observed = self.observed
+        observed.output_chars += chars
+        observed.output_events += 1
+        observed.content_started = True
+
+    def _count_rare(self, delta: _Delta) -> None:
+        chars = len(delta.reasoning_content or delta.reasoning or "") + len(delta.refusal or "")
+        for call in delta.tool_calls or ():
+            if call.function is not None:
+                chars += len(call.function.arguments or "")
+        self._count(chars)
+
+    def _note_finish(self, index: int, word: str) -> None:
+        self._finished.add(index)
+        self.observed.content_started = True
+        if index == 0 or self.observed.finish is None:
+            self.observed.finish = FINISHES.get(word, Finish.STOP)
+
+    def _pass_usage(self, block: bytes, value: Any, has_choices: bool) -> bytes:
+        """Reads the usage wherever it rides; takes out what the caller did not ask for."""
+        self.observed.usage = read_usage(value) or self.observed.usage
+        if self._wants_usage:
+            return block + b"\n\n"
+        if not has_choices:
+            return b""
+        fields = _decode_fields(memoryview(block)[6:])
+        del fields["usage"]
+        return encode(msgspec.json.encode(fields))
+
+    def _pass_unusual(self, block: bytes) -> bytes:
+        """`[DONE]`, comments, several lines, other spacing, named events."""
+        block = block.strip(b"\n")
+        if not block:
+            return b""
+        event = read_block(block)
+        if event is None:
+            return block + b"\n\n"
+        if event.data.strip() == b"[DONE]":
+            self.observed.ended = True
+            return DONE
+        plain = b"data: " + event.data.replace(b"\n", b" ")
+        if event.event == "error":
+            raise read_in_band(*_words_of(event.data))
+        if block != plain and event.data.lstrip().startswith(b"{"):
+            return self._pass(b"data: " + event.data.replace(b"\n", b" ").strip())
+        raise UpstreamInvalid("The provider sent a stream event that is not JSON.")
+
+    def _pass_untyped(self, block: bytes, data: bytes) -> bytes:
+        """A chunk whose known fields have unknown types (content as a list of parts, say)."""
+        body = as_object(_load(data))
+        _refuse_error(body.get("error"))
+        choices = [as_object(choice) for choice in as_list(body.get("choices"))]
+        for choice in choices:
+            delta = {key: value for key, value in as_object(choice.get("delta")).items() if key != "role"}
+            if any(delta.values()):
+                self._count(len(as_text(delta.get("content"))) or len(orjson.dumps(delta)))
+            if choice.get("finish_reason"):
+                index = choice.get("index")
+                self._note_finish(index if isinstance(index, int) else 0, as_text(choice["finish_reason"]))
+        if body.get("usage"):
+            return self._pass_usage(block, body["usage"], bool(choices))
+        return block + b"\n\n"
+
+    def _pass_rest(self, rest: bytes) -> bytes:
+        """What came after the last blank line: whole, or the sign of a cut."""
+        if rest.lstrip().startswith(b"{"):
+            raise read_in_band(*_words_of(rest))
+        if read_block(rest) is None:
+            return b""
+        try:
+            return self._pass(rest)
+        except UpstreamInvalid as invalid:
+            raise UpstreamCut from invalid
+
+
+def _load(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise UpstreamInvalid("The provider sent a stream event that is not JSON.") from error
+
+
+def _refuse_error(error: Any) -> None:
+    if error:
+        raise read_in_band(error)
+
+
+def _words_of(data: bytes) -> tuple[Any, str]:
+    """The error object and the message of an error event's data."""
+    try:
+        body = as_object(orjson.loads(data))
+    except orjson.JSONDecodeError:
+        return None, data.decode("utf-8", "replace")
+    return body.get("error") or body, as_text(body.get("message"))

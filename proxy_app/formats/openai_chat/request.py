@@ -1,0 +1,94 @@
+"""Chat Completions requests: what the gateway reads of them, and how they are relayed unchanged."""
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from gateway_project.errors import InvalidBody
+from proxy_app.formats.reading import Fields, wrong_type
+from proxy_app.wire import JSON, CallFacts, Outgoing, Target
+
+PATH = "/chat/completions"
+HEADERS = {"content-type": "application/json"}
+MAX_CANDIDATES = 128
+MAX_TAGS = 8
+_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def read_call(body: JSON, path_model: str | None = None) -> CallFacts:
+    """What the gateway needs of a body. Raises InvalidBody for wrong types and missing fields.
+
+    A model in the address (deployments paths) wins over the body's.
+    """
+    fields = Fields(body)
+    model = path_model or fields.text("model")
+    if not model.strip():
+        raise InvalidBody("'model' must not be empty.", param="model")
+    check_messages(fields)
+    options = fields.maybe_object("stream_options")
+    limit = fields.maybe_count("max_completion_tokens", minimum=1)
+    old_limit = fields.maybe_count("max_tokens", minimum=1)
+    candidates = fields.maybe_count("n", minimum=1)
+    if candidates is not None and candidates > MAX_CANDIDATES:
+        raise wrong_type("n", f"at most {MAX_CANDIDATES}")
+    return CallFacts(
+        model=model,
+        stream=fields.maybe_flag("stream") or False,
+        wants_usage=bool(options and options.maybe_flag("include_usage")),
+        max_output_tokens=limit if limit is not None else old_limit,
+        candidates=candidates or 1,
+        end_user=_end_user(fields),
+        tags=_tags(body.get("metadata")),
+    )
+
+
+def check_messages(fields: Fields) -> None:
+    if fields.get("messages") is None:
+        raise InvalidBody("'messages' is missing.", param="messages")
+    count = 0
+    for message in fields.objects("messages"):
+        count += 1
+        role = message.text("role")
+        if role not in _ROLES:
+            raise wrong_type(message.at("role"), "system, developer, user, assistant or tool")
+    if not count:
+        raise InvalidBody("'messages' must not be empty.", param="messages")
+
+
+def _end_user(fields: Fields) -> str | None:
+    """Who the caller says is behind the call: a claim, recorded and never trusted."""
+    claim = fields.maybe_text("safety_identifier") or fields.maybe_text("user")
+    if claim:
+        return claim
+    metadata = fields.get("metadata")
+    user_id = metadata.get("user_id") if isinstance(metadata, dict) else None
+    return user_id if isinstance(user_id, str) and user_id else None
+
+
+def _tags(metadata: Any) -> tuple[str, ...]:
+    """`metadata.tags`: an array of strings, or strings parted by commas; at most eight, no repeats."""
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    if isinstance(tags, str):
+        tags = tags.split(",")
+    if not isinstance(tags, list):
+        return ()
+    named = dict.fromkeys(tag.strip() for tag in tags if isinstance(tag, str) and tag.strip())
+    return tuple(named)[:MAX_TAGS]
+
+
+def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> Outgoing:
+    """The caller's own body with the model renamed and the stream's usage asked for; no value else is
+    read, so numbers keep their digits and unknown fields their bytes. Of a repeated key the last
+    counts, as it did when the body was read.
+
+    Quirks: `no_stream_options` (the server refuses the option).
+    """
+    fields: dict[str, Any] = _decode_fields(raw)
+    fields["model"] = target.upstream_model
+    if facts.stream and not target.quirks.get("no_stream_options"):
+        options = body.get("stream_options")
+        wanted = {**options, "include_usage": True} if isinstance(options, dict) else {"include_usage": True}
+        fields["stream_options"] = msgspec.Raw(orjson.dumps(wanted))
+    return Outgoing(PATH, msgspec.json.encode(fields), dict(HEADERS))

@@ -1,0 +1,151 @@
+"""Chat Completions answers: read from a provider, observed while relayed, rendered for a caller."""
+
+from gateway_project.errors import UpstreamInvalid
+from proxy_app.formats.contract import RenderOptions
+from proxy_app.formats.openai_chat.errors import read_in_band
+from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
+from proxy_app.formats.reading import as_count, as_list, as_object, as_text
+from proxy_app.wire import (
+    JSON,
+    Answer,
+    Finish,
+    Observed,
+    Part,
+    Refusal,
+    Text,
+    Thinking,
+    ToolCall,
+)
+
+
+def observe_answer(body: JSON) -> Observed:
+    """What a relayed answer tells. Raises UpstreamFailed for an error that came with 200."""
+    choices = _choices(body)
+    chars = 0
+    for choice in choices:
+        message = as_object(choice.get("message"))
+        chars += sum(len(as_text(message.get(name))) for name in ("content", "refusal"))
+        chars += len(_reasoning_of(message))
+        for call in as_list(message.get("tool_calls")):
+            chars += len(as_text(as_object(as_object(call).get("function")).get("arguments")))
+    return Observed(
+        usage=read_usage(body.get("usage")),
+        finish=_finish_of(choices[0]),
+        content_started=True,
+        ended=True,
+        output_chars=chars,
+        output_events=len(choices),
+        upstream_id=as_text(body.get("id")) or None,
+        served_model=as_text(body.get("model")) or None,
+    )
+
+
+def parse_answer(body: JSON) -> Answer:
+    """Candidate 0 of an answer. Raises UpstreamFailed for an error that came with 200."""
+    choice = _choices(body)[0]
+    message = as_object(choice.get("message"))
+    return Answer(
+        id=as_text(body.get("id")),
+        model=as_text(body.get("model")),
+        parts=_parts(message),
+        finish=_finish_of(choice),
+        usage=read_usage(body.get("usage")),
+        created=as_count(body.get("created")) or 0,
+        service_tier=as_text(body.get("service_tier")) or None,
+    )
+
+
+def _choices(body: JSON) -> list[JSON]:
+    if body.get("error"):
+        raise read_in_band(body["error"])
+    choices = [choice for choice in as_list(body.get("choices")) if isinstance(choice, dict)]
+    if not choices:
+        raise UpstreamInvalid("The provider's answer has no choices.")
+    return choices
+
+
+def _finish_of(choice: JSON) -> Finish:
+    return FINISHES.get(as_text(choice.get("finish_reason")), Finish.STOP)
+
+
+def _reasoning_of(message: JSON) -> str:
+    return as_text(message.get("reasoning_content")) or as_text(message.get("reasoning"))
+
+
+def _parts(message: JSON) -> list[Part]:
+    parts: list[Part] = []
+    if reasoning := _reasoning_of(message):
+        parts.append(Thinking(reasoning))
+    if content := as_text(message.get("content")):
+        parts.append(Text(content))
+    items = [as_text(as_object(item).get("text")) for item in as_list(message.get("content"))]
+    parts += [Text(text) for text in items if text]
+    if refusal := as_text(message.get("refusal")):
+        parts.append(Refusal(refusal))
+    for position, call in enumerate(as_list(message.get("tool_calls"))):
+        call = as_object(call)
+        function = as_object(call.get("function"))
+        if name := as_text(function.get("name")):
+            call_id = as_text(call.get("id")) or f"call_{position}"
+            parts.append(ToolCall(call_id, name, as_text(function.get("arguments"))))
+    return parts
+
+
+def render_answer(answer: Answer, options: RenderOptions) -> JSON:
+    """A `chat.completion`. Thoughts go out as `reasoning_content`, with their signatures as
+    `thinking_blocks`; a tool call's signature as `extra_content.google.thought_signature`: the fields
+    other gateways and Google's own compatible endpoint use, and which SDKs send back unread."""
+    message: JSON = {"role": "assistant", "content": None, "refusal": None}
+    texts = [part.text for part in answer.parts if isinstance(part, Text)]
+    refusals = [part.text for part in answer.parts if isinstance(part, Refusal)]
+    thoughts = [part for part in answer.parts if isinstance(part, Thinking)]
+    calls = [part for part in answer.parts if isinstance(part, ToolCall)]
+    if refusals:
+        message["refusal"] = "".join(refusals)
+    if texts or not (refusals or calls):
+        message["content"] = "".join(texts)
+    if any(thought.text for thought in thoughts):
+        message["reasoning_content"] = "".join(thought.text for thought in thoughts)
+    if blocks := [thinking_block(thought) for thought in thoughts if thought.signature or thought.redacted]:
+        message["thinking_blocks"] = blocks
+    if calls:
+        message["tool_calls"] = [_tool_call(call) for call in calls]
+    body: JSON = {
+        "id": answer.id or options.answer_id,
+        "object": "chat.completion",
+        "created": answer.created or options.created,
+        "model": options.model,
+        "choices": [
+            {
+                "index": 0,
+                "message": message,
+                "logprobs": None,
+                "finish_reason": FINISH_WORDS[answer.finish],
+            }
+        ],
+    }
+    if answer.usage is not None:
+        body["usage"] = render_usage(answer.usage)
+    return body
+
+
+def thinking_block(thought: Thinking) -> JSON:
+    """A signed thought in a shape that may be sent back to the same provider."""
+    if thought.redacted is not None:
+        return {"type": "redacted_thinking", "data": thought.redacted}
+    return {"type": "thinking", "thinking": thought.text, "signature": thought.signature}
+
+
+def signature_field(signature: str) -> JSON:
+    return {"google": {"thought_signature": signature}}
+
+
+def _tool_call(call: ToolCall) -> JSON:
+    rendered: JSON = {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments or "{}"},
+    }
+    if call.signature is not None:
+        rendered["extra_content"] = signature_field(call.signature)
+    return rendered

@@ -1,0 +1,221 @@
+"""Chat Completions streams, translated: provider chunks to our events, our events to chunks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from gateway_project.errors import GatehouseError, UpstreamInvalid
+from proxy_app.formats.contract import RenderOptions
+from proxy_app.formats.openai_chat.errors import error_object, read_in_band
+from proxy_app.formats.openai_chat.response import signature_field, thinking_block
+from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
+from proxy_app.formats.reading import as_count, as_list, as_object, as_text
+from proxy_app.formats.usage_merge import merge_usage
+from proxy_app.sse import ServerSentEvent, encode
+from proxy_app.wire import (
+    JSON,
+    Finish,
+    Finished,
+    RefusalDelta,
+    SignatureDelta,
+    Started,
+    StreamEvent,
+    Terminated,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+    Usage,
+    UsageReported,
+)
+
+DONE = b"data: [DONE]\n\n"
+
+
+class Parser:
+    """Reads candidate 0. Tool deltas are told apart by `index`, else by a new id, else they go on
+    with the latest call: some compatible servers send no index."""
+
+    def __init__(self) -> None:
+        self._started = False
+        self._finished = False
+        self._calls: dict[object, int] = {}  # wire key of a call -> our index
+        self._ids: list[str] = []
+
+    def feed(self, event: ServerSentEvent) -> Sequence[StreamEvent]:
+        if event.data.strip() == b"[DONE]":
+            return [Terminated()]
+        try:
+            body = as_object(orjson.loads(event.data))
+        except orjson.JSONDecodeError as error:
+            raise UpstreamInvalid("The provider sent a stream event that is not JSON.") from error
+        if body.get("error") or event.event == "error":
+            raise read_in_band(body.get("error") or body, as_text(body.get("message")))
+        events: list[StreamEvent] = []
+        if not self._started:
+            self._started = True
+            created = as_count(body.get("created")) or 0
+            events.append(Started(as_text(body.get("id")), as_text(body.get("model")), created))
+        for choice in as_list(body.get("choices")):
+            choice = as_object(choice)
+            if not choice.get("index"):
+                self._read_delta(as_object(choice.get("delta")), events)
+                if word := as_text(choice.get("finish_reason")):
+                    self._finished = True
+                    events.append(Finished(FINISHES.get(word, Finish.STOP)))
+        usage = read_usage(body.get("usage"))
+        if usage is not None:
+            events.append(UsageReported(usage))
+        return events
+
+    def finish(self) -> Sequence[StreamEvent]:
+        """Some compatible servers omit `[DONE]`: a finish reason is enough."""
+        return [Terminated()] if self._finished else []
+
+    def _read_delta(self, delta: JSON, events: list[StreamEvent]) -> None:
+        if text := as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning")):
+            events.append(ThinkingDelta(text))
+        if text := as_text(delta.get("content")):
+            events.append(TextDelta(text))
+        if text := as_text(delta.get("refusal")):
+            events.append(RefusalDelta(text))
+        for call in as_list(delta.get("tool_calls")):
+            self._read_call(as_object(call), events)
+
+    def _read_call(self, call: JSON, events: list[StreamEvent]) -> None:
+        function = as_object(call.get("function"))
+        call_id, name = as_text(call.get("id")), as_text(function.get("name"))
+        index = self._index_of(call.get("index"), call_id, name)
+        if index is None:
+            return
+        if index == len(self._ids):
+            self._ids.append(call_id or f"call_{index}")
+            events.append(ToolCallStarted(index, self._ids[index], name))
+        if fragment := as_text(function.get("arguments")):
+            events.append(ToolCallDelta(index, fragment))
+
+    def _index_of(self, wire_index: Any, call_id: str, name: str) -> int | None:
+        """Our index of the call a delta belongs to; the next free one for a new call."""
+        key: object = wire_index if isinstance(wire_index, int) else call_id or None
+        if key is None and not name:
+            return len(self._ids) - 1 if self._ids else None
+        if key is None:
+            key = object()
+        known = self._calls.get(key)
+        if known is not None and call_id and name and self._ids[known] != call_id:
+            known = None  # a server that numbers every call 0: a new id and name is a new call
+        if known is None:
+            known = self._calls[key] = len(self._ids)
+        return known
+
+
+class Renderer:
+    """Writes chunks. Every chunk has the same id, model and creation time."""
+
+    def __init__(self, options: RenderOptions) -> None:
+        self._options = options
+        self._id = options.answer_id
+        self._created = options.created
+        self._head = b""
+        self._usage: Usage | None = None
+        self._finish = Finish.STOP
+        self._has_finish = False
+        self._saw_call = False
+        self._thought: list[str] = []
+        self._thoughts = 0
+
+    def feed(self, event: StreamEvent) -> bytes:
+        match event:
+            case TextDelta(text):
+                return self._content(b"content", text)
+            case ThinkingDelta(text):
+                self._thought.append(text)
+                return self._content(b"reasoning_content", text)
+            case ToolCallDelta(index, fragment):
+                return self._delta({"tool_calls": [{"index": index, "function": {"arguments": fragment}}]})
+            case ToolCallStarted(index, call_id, name):
+                self._saw_call = True
+                function = {"name": name, "arguments": ""}
+                call = {"index": index, "id": call_id, "type": "function", "function": function}
+                return self._delta({"tool_calls": [call]})
+            case RefusalDelta(text):
+                return self._content(b"refusal", text)
+            case SignatureDelta():
+                return self._signature(event)
+            case UsageReported(usage):
+                self._usage = merge_usage(self._usage, usage)
+                return b""
+            case Started():
+                return self._start(event)
+            case Finished(finish):
+                self._finish, self._has_finish = finish, True
+                return b""
+            case Terminated():
+                return self._end()
+
+    def error(self, error: GatehouseError, request_id: str) -> bytes:
+        return encode(orjson.dumps({"error": error_object(error, request_id)}))
+
+    def _start(self, event: Started) -> bytes:
+        if self._head:
+            return b""
+        self._id = event.id or self._id
+        self._created = event.created or self._created
+        return self._delta({"role": "assistant", "content": "", "refusal": None})
+
+    def _frame(self) -> bytes:
+        """The part all chunks begin with, up to the choices."""
+        if not self._head:
+            head = {
+                "id": self._id,
+                "object": "chat.completion.chunk",
+                "created": self._created,
+                "model": self._options.model,
+            }
+            self._head = b"data: " + orjson.dumps(head)[:-1]
+            if self._options.include_usage:
+                self._head += b',"usage":null'
+            self._head += b',"choices":[{"index":0,"delta":'
+        return self._head
+
+    def _content(self, field: bytes, text: str) -> bytes:
+        return b'%b{"%b":%b},"logprobs":null,"finish_reason":null}]}\n\n' % (
+            self._head or self._frame(),
+            field,
+            orjson.dumps(text),
+        )
+
+    def _delta(self, delta: JSON) -> bytes:
+        return b'%b%b,"logprobs":null,"finish_reason":null}]}\n\n' % (self._frame(), orjson.dumps(delta))
+
+    def _signature(self, event: SignatureDelta) -> bytes:
+        if event.call_index is not None:
+            extra = signature_field(event.signature)
+            return self._delta({"tool_calls": [{"index": event.call_index, "extra_content": extra}]})
+        thought = Thinking("".join(self._thought), event.signature)
+        if event.redacted:
+            thought = Thinking("", redacted=event.signature)
+        self._thought = []
+        block = {"index": self._thoughts, **thinking_block(thought)}
+        self._thoughts += 1
+        return self._delta({"thinking_blocks": [block]})
+
+    def _end(self) -> bytes:
+        """Finish reason, usage when asked for, terminator: only ever for a whole answer."""
+        word = FINISH_WORDS[self._finish]
+        if not self._has_finish and self._saw_call:
+            word = "tool_calls"
+        last = b'%b{},"logprobs":null,"finish_reason":"%b"}]}\n\n' % (self._frame(), word.encode())
+        if not self._options.include_usage or self._usage is None:
+            return last + DONE
+        chunk = {
+            "id": self._id,
+            "object": "chat.completion.chunk",
+            "created": self._created,
+            "model": self._options.model,
+            "choices": [],
+            "usage": render_usage(self._usage),
+        }
+        return last + encode(orjson.dumps(chunk)) + DONE

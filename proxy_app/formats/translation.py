@@ -1,0 +1,120 @@
+"""A stream between two formats: a parser of the provider's, a renderer of the caller's, and what passes."""
+
+from collections.abc import Iterable
+
+from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
+from proxy_app.formats.contract import StreamParser, StreamRenderer
+from proxy_app.formats.usage_merge import merge_usage
+from proxy_app.sse import Framer, read_block
+from proxy_app.wire import (
+    Answer,
+    Finished,
+    Observed,
+    Refusal,
+    RefusalDelta,
+    Started,
+    StreamEvent,
+    Terminated,
+    Text,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+
+
+class Translation:
+    """The translated `StreamPipe`. Nothing is rendered after the terminator."""
+
+    __slots__ = ("_framer", "_parser", "_renderer", "observed")
+
+    def __init__(self, parser: StreamParser, renderer: StreamRenderer) -> None:
+        self.observed = Observed()
+        self._framer = Framer()
+        self._parser = parser
+        self._renderer = renderer
+
+    def feed(self, chunk: bytes) -> bytes:
+        sent: list[bytes] = []
+        for block in self._framer.feed(chunk):
+            self._pass_block(block, sent)
+        return sent[0] if len(sent) == 1 else b"".join(sent)
+
+    def finish(self) -> bytes:
+        """The upstream closed. A last event without its blank line counts when it can be read whole."""
+        sent: list[bytes] = []
+        rest = self._framer.take_rest()
+        if rest and not self.observed.ended:
+            self._pass_rest(rest, sent)
+        if not self.observed.ended:
+            self._pass_events(self._parser.finish(), sent)
+        if not self.observed.ended:
+            raise UpstreamCut
+        return b"".join(sent)
+
+    def error(self, error: GatehouseError, request_id: str) -> bytes:
+        return self._renderer.error(error, request_id)
+
+    def _pass_rest(self, rest: bytes, sent: list[bytes]) -> None:
+        if rest.lstrip().startswith((b"{", b"[")):
+            rest = b"data: " + rest.replace(b"\n", b" ").strip()
+        try:
+            self._pass_block(rest, sent)
+        except UpstreamInvalid as invalid:
+            raise UpstreamCut from invalid
+
+    def _pass_block(self, block: bytes, sent: list[bytes]) -> None:
+        event = read_block(block)
+        if event is not None and not self.observed.ended:
+            self._pass_events(self._parser.feed(event), sent)
+
+    def _pass_events(self, events: Iterable[StreamEvent], sent: list[bytes]) -> None:
+        for event in events:
+            self._observe(event)
+            if rendered := self._renderer.feed(event):
+                sent.append(rendered)
+
+    def _observe(self, event: StreamEvent) -> None:
+        observed = self.observed
+        match event:
+            case TextDelta(text) | ThinkingDelta(text) | RefusalDelta(text) | ToolCallDelta(_, text):
+                observed.output_chars += len(text)
+                observed.output_events += 1
+                observed.content_started = True
+            case ToolCallStarted():
+                observed.content_started = True
+            case Started(upstream_id, model):
+                observed.upstream_id = upstream_id or None
+                observed.served_model = model or None
+            case UsageReported(usage):
+                observed.usage = merge_usage(observed.usage, usage)
+            case Finished(finish):
+                observed.finish = finish
+                observed.content_started = True
+            case Terminated():
+                observed.ended = True
+            case _:
+                pass
+
+
+def observe_parts(answer: Answer) -> Observed:
+    """What a whole answer tells, counted as its stream would be."""
+    chars = 0
+    for part in answer.parts:
+        if isinstance(part, Text | Thinking | Refusal):
+            chars += len(part.text)
+        elif isinstance(part, ToolCall):
+            chars += len(part.arguments)
+    return Observed(
+        usage=answer.usage,
+        finish=answer.finish,
+        content_started=True,
+        ended=True,
+        output_chars=chars,
+        output_events=len(answer.parts),
+        upstream_id=answer.id or None,
+        served_model=answer.model or None,
+    )

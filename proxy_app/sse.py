@@ -1,0 +1,128 @@
+"""Server-sent events: an incremental decoder that may be fed bytes cut anywhere, and an encoder.
+
+Lines end in LF, CR or CRLF and in nothing else (U+2028 is text). `Framer` finds whole events and
+leaves their bytes alone, for relays; `Decoder` reads them too. Data stay bytes: whoever parses the
+JSON checks the UTF-8. Source of the grammar: the WHATWG HTML standard, section "Server-sent events".
+"""
+
+from typing import NamedTuple
+
+from gateway_project.errors import UpstreamInvalid
+
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+class ServerSentEvent(NamedTuple):
+    """One event. `event` is empty when the stream named none; lines of data are joined by LF."""
+
+    event: str
+    data: bytes
+
+
+class Framer:
+    """Cuts a byte stream into event blocks: their lines with LF, without the closing blank line.
+
+    A block may be a comment only. Stray blank lines may stand at a block's ends. Raises
+    UpstreamInvalid when an event grows past `MAX_EVENT_BYTES`.
+    """
+
+    __slots__ = ("_after_cr", "_buffer", "_scanned", "_started")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._started = False
+        self._after_cr = False
+
+    def take_rest(self) -> bytes:
+        """What has come since the last whole event, for when the stream is over."""
+        rest = bytes(self._buffer).strip(b"\n")
+        self._buffer.clear()
+        self._scanned = 0
+        return rest
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Blocks completed by `chunk`, in order."""
+        if b"\r" in chunk or self._after_cr:
+            chunk = self._with_line_feeds(chunk)
+        if self._started and not self._buffer and chunk.endswith(b"\n\n") and len(chunk) <= MAX_EVENT_BYTES:
+            return chunk[:-2].split(b"\n\n")
+        return self._feed_slowly(chunk)
+
+    def _with_line_feeds(self, chunk: bytes) -> bytes:
+        """CR and CRLF as LF; a CRLF cut in its middle is one line end, and does not wait for its LF."""
+        if self._after_cr and chunk:
+            chunk = chunk.removeprefix(b"\n")
+            self._after_cr = False
+        self._after_cr = self._after_cr or chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _feed_slowly(self, chunk: bytes) -> list[bytes]:
+        buffer = self._buffer
+        buffer += chunk
+        if not self._started and not self._skip_bom():
+            return []
+        end = buffer.rfind(b"\n\n", max(self._scanned - 1, 0))
+        if end < 0:
+            self._scanned = len(buffer)
+            self._check_size(len(buffer))
+            return []
+        blocks = bytes(buffer[:end]).split(b"\n\n")
+        del buffer[: end + 2]
+        self._scanned = len(buffer)
+        self._check_size(max(len(buffer), *map(len, blocks)))
+        return blocks
+
+    def _skip_bom(self) -> bool:
+        """False while it cannot be told yet whether the stream begins with a byte order mark."""
+        if len(self._buffer) < len(_BOM) and _BOM.startswith(self._buffer):
+            return False
+        if self._buffer.startswith(_BOM):
+            del self._buffer[: len(_BOM)]
+        self._started = True
+        return True
+
+    @staticmethod
+    def _check_size(size: int) -> None:
+        if size > MAX_EVENT_BYTES:
+            raise UpstreamInvalid("The provider sent an event larger than 8 MiB.")
+
+
+def read_block(block: bytes) -> ServerSentEvent | None:
+    """The event a block holds; None for one without data (a comment, a bare event name)."""
+    if block.startswith(b"data: ") and b"\n" not in block:
+        return ServerSentEvent("", block[6:])
+    name = ""
+    data: list[bytes] = []
+    for line in block.split(b"\n"):
+        label, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if label == b"data":
+            data.append(value)
+        elif label == b"event":
+            name = value.decode("utf-8", "replace")
+    return ServerSentEvent(name, b"\n".join(data)) if data else None
+
+
+class Decoder:
+    """Bytes cut anywhere in, whole events out. An event without its blank line never comes out."""
+
+    __slots__ = ("_framer",)
+
+    def __init__(self) -> None:
+        self._framer = Framer()
+
+    def feed(self, chunk: bytes) -> list[ServerSentEvent]:
+        """Events completed by `chunk`. Raises UpstreamInvalid past `MAX_EVENT_BYTES`."""
+        return [event for block in self._framer.feed(chunk) if (event := read_block(block)) is not None]
+
+
+def encode(data: bytes | str, event: str | None = None) -> bytes:
+    """One event's bytes; data of several lines become several data fields."""
+    raw = data.encode() if isinstance(data, str) else data
+    if b"\n" in raw or b"\r" in raw:
+        raw = b"\ndata: ".join(raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
+    if event is None:
+        return b"data: " + raw + b"\n\n"
+    return b"event: " + event.encode() + b"\ndata: " + raw + b"\n\n"
