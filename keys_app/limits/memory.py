@@ -1,0 +1,329 @@
+"""The limit store of exactly one admitting worker: plain dictionaries, no await inside a step.
+
+Atomic because one event loop runs each step to its end. What it counts is the ledger's sums plus
+what this worker holds; a restart loads both again.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Collection, Iterable, Mapping
+
+from gateway_project.errors import LimitsUnavailable
+from keys_app.limits.contract import (
+    NO_DEMAND,
+    UNLIMITED,
+    WINDOW_MS,
+    BudgetDemand,
+    Demand,
+    Grant,
+    LevelState,
+    OpenHold,
+    RateDemand,
+    RateState,
+)
+from keys_app.limits.refusals import budget_refusal, parallel_refusal, requests_refusal, tokens_refusal
+from keys_app.limits.states import level_states
+
+_MERGE_MS = 100  # requests this close together share an entry of the window
+_SWEEP_EVERY = 20_000
+_ADJUSTMENTS_KEPT = 10_000
+
+
+class _Counter:
+    """One budget in one period."""
+
+    __slots__ = ("calls", "ends_at_ms", "held", "spent")
+
+    def __init__(self) -> None:
+        self.spent = 0
+        self.held = 0
+        self.calls = 0
+        self.ends_at_ms: int | None = None
+
+
+class _Entry:
+    """Requests of one instant (up to 100 ms); it counts until a minute after its last one."""
+
+    __slots__ = ("first_ms", "gone", "last_ms", "requests", "tokens")
+
+    def __init__(self, at_ms: int) -> None:
+        self.first_ms = at_ms
+        self.last_ms = at_ms
+        self.requests = 0
+        self.tokens = 0
+        self.gone = False
+
+
+class _Window:
+    """The last minute of one rate limit, and the calls open now."""
+
+    __slots__ = ("entries", "open", "requests", "tokens")
+
+    def __init__(self) -> None:
+        self.entries: deque[_Entry] = deque()
+        self.requests = 0
+        self.tokens = 0
+        self.open = 0
+
+    def slide(self, now_ms: int) -> None:
+        entries = self.entries
+        oldest = now_ms - WINDOW_MS
+        while entries and entries[0].last_ms <= oldest:
+            entry = entries.popleft()
+            entry.gone = True
+            self.requests -= entry.requests
+            self.tokens -= entry.tokens
+
+    def add(self, tokens: int, now_ms: int) -> _Entry:
+        entries = self.entries
+        if entries and now_ms - entries[-1].first_ms < _MERGE_MS:
+            entry = entries[-1]
+            entry.last_ms = max(entry.last_ms, now_ms)
+        else:
+            entry = _Entry(now_ms)
+            entries.append(entry)
+        entry.requests += 1
+        entry.tokens += tokens
+        self.requests += 1
+        self.tokens += tokens
+        return entry
+
+    def reset_ms(self, now_ms: int) -> int:
+        return self.entries[-1].last_ms + WINDOW_MS - now_ms if self.entries else 0
+
+    def wait_ms(self, requests: int, tokens: int, now_ms: int) -> int:
+        """How long until this many requests and tokens of the minute have stopped counting."""
+        for entry in self.entries:
+            requests -= entry.requests
+            tokens -= entry.tokens
+            if requests <= 0 and tokens <= 0:
+                return max(1, entry.last_ms + WINDOW_MS - now_ms)
+        return WINDOW_MS
+
+
+class _Hold:
+    """What one open call holds."""
+
+    __slots__ = ("at_ms", "budgets", "rates")
+
+    def __init__(self, at_ms: int) -> None:
+        self.at_ms = at_ms
+        self.budgets: dict[
+            tuple[str, str], tuple[int, _Counter, int | None]
+        ] = {}  # amount, counter, hard limit
+        self.rates: dict[str, tuple[_Window, _Entry, int]] = {}  # window, entry, tokens
+
+
+class MemoryStore:
+    """See `contract.LimitStore`."""
+
+    def __init__(self) -> None:
+        self._counters: dict[tuple[str, str], _Counter] = {}
+        self._windows: dict[str, _Window] = {}
+        self._holds: dict[str, _Hold] = {}
+        self._adjusted: OrderedDict[str, None] = OrderedDict()
+        self._loaded = False
+        self._until_sweep = _SWEEP_EVERY
+
+    @property
+    def needs_load(self) -> bool:
+        return not self._loaded
+
+    async def reserve(
+        self, call_id: str, demand: Demand, nanodollars: int, tokens: int, now_ms: int
+    ) -> Grant:
+        if demand is NO_DEMAND or demand.is_empty:
+            return UNLIMITED
+        if not self._loaded:
+            raise LimitsUnavailable(retry_after_s=1)
+        hold = self._holds.get(call_id)
+        if demand.budgets:
+            self._check_budgets(demand.budgets, hold, nanodollars)
+        if demand.rates:
+            self._check_rates(demand.rates, hold, tokens, now_ms)
+        if hold is None:
+            hold = self._holds[call_id] = _Hold(now_ms)
+        for budget in demand.budgets:
+            self._hold_budget(hold, budget, nanodollars)
+        requests_state: RateState | None = None
+        tokens_state: RateState | None = None
+        for rate in demand.rates:
+            window = self._hold_rate(hold, rate, tokens, now_ms)
+            reset_ms = window.reset_ms(now_ms)
+            requests_state = _tightest(
+                requests_state, rate.requests_per_minute, window.requests, window, now_ms
+            )
+            tokens_state = _tightest(tokens_state, rate.tokens_per_minute, window.tokens, reset_ms)
+        self._until_sweep -= 1
+        if not self._until_sweep:
+            self._sweep(now_ms)
+        return Grant(nanodollars if demand.budgets else 0, requests_state, tokens_state)
+
+    def _check_budgets(self, budgets: tuple[BudgetDemand, ...], hold: _Hold | None, nanodollars: int) -> None:
+        for budget in budgets:
+            if not budget.hard or not nanodollars:
+                continue
+            key = (budget.budget_id, budget.period)
+            counter = self._counters.get(key)
+            asked = nanodollars
+            if hold is not None and key in hold.budgets:
+                asked -= hold.budgets[key][0]
+            spent, held, calls = (counter.spent, counter.held, counter.calls) if counter else (0, 0, 0)
+            if asked > 0 and spent + held + asked > budget.limit_nanodollars:
+                raise budget_refusal(budget, spent, held, calls, asked)
+
+    def _check_rates(
+        self, rates: tuple[RateDemand, ...], hold: _Hold | None, tokens: int, now_ms: int
+    ) -> None:
+        for rate in rates:
+            window = self._windows.get(rate.id)
+            if window is None:
+                window = self._windows[rate.id] = _Window()
+            if hold is not None and rate.id in hold.rates:
+                continue
+            window.slide(now_ms)
+            limit = rate.requests_per_minute
+            if limit is not None and window.requests >= limit:
+                state = RateState(limit, 0, window.reset_ms(now_ms))
+                raise requests_refusal(rate, state, window.wait_ms(window.requests - limit + 1, 0, now_ms))
+            limit = rate.tokens_per_minute
+            # A call larger than the whole limit may pass alone: it could never pass otherwise.
+            if limit is not None and window.tokens and window.tokens + tokens > limit:
+                state = RateState(limit, max(0, limit - window.tokens), window.reset_ms(now_ms))
+                excess = min(window.tokens, window.tokens + tokens - limit)
+                raise tokens_refusal(rate, state, window.wait_ms(0, excess, now_ms), tokens)
+            limit = rate.parallel
+            if limit is not None and window.open >= limit:
+                raise parallel_refusal(rate, limit)
+
+    def _hold_budget(self, hold: _Hold, budget: BudgetDemand, nanodollars: int) -> None:
+        key = (budget.budget_id, budget.period)
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._counters[key] = _Counter()
+        counter.ends_at_ms = budget.resets_at_ms
+        limit = budget.limit_nanodollars if budget.hard else None
+        known = hold.budgets.get(key)
+        if known is None:
+            counter.calls += 1
+            counter.held += nanodollars
+            hold.budgets[key] = (nanodollars, counter, limit)
+        elif nanodollars > known[0]:
+            counter.held += nanodollars - known[0]
+            hold.budgets[key] = (nanodollars, counter, limit)
+
+    def _hold_rate(self, hold: _Hold, rate: RateDemand, tokens: int, now_ms: int) -> _Window:
+        window = self._windows[rate.id]
+        if rate.id not in hold.rates:
+            hold.rates[rate.id] = (window, window.add(tokens, now_ms), tokens)
+            window.open += 1
+        return window
+
+    async def top_up(self, call_id: str, nanodollars: int) -> bool:
+        hold = self._holds.get(call_id)
+        if hold is None:
+            return True  # nothing limits it, or it is over
+        for _, counter, limit in hold.budgets.values():
+            if limit is not None and counter.spent + counter.held + nanodollars > limit:
+                return False
+        for key, (amount, counter, limit) in hold.budgets.items():
+            counter.held += nanodollars
+            hold.budgets[key] = (amount + nanodollars, counter, limit)
+        return True
+
+    async def settle(
+        self,
+        call_id: str,
+        nanodollars: int,
+        tokens: int,
+        now_ms: int,
+        charges: Collection[tuple[str, str]] | None = None,
+    ) -> bool:
+        hold = self._holds.pop(call_id, None)
+        if hold is None:
+            return True
+        for key, (amount, counter, _) in hold.budgets.items():
+            counter.held -= amount
+            counter.calls -= 1
+            if charges is None or key in charges:
+                counter.spent += nanodollars
+        for window, entry, counted in hold.rates.values():
+            window.open -= 1
+            if not entry.gone:
+                entry.tokens += tokens - counted
+                window.tokens += tokens - counted
+        return True
+
+    async def adjust(self, cause_id: str, charges: Collection[tuple[str, str]], nanodollars: int) -> bool:
+        if cause_id in self._adjusted:
+            return True
+        self._adjusted[cause_id] = None
+        if len(self._adjusted) > _ADJUSTMENTS_KEPT:
+            self._adjusted.popitem(last=False)
+        for key in charges:
+            self._counters.setdefault(key, _Counter()).spent += nanodollars
+        return True
+
+    async def left(self, demand: Demand) -> int | None:
+        lefts = [
+            budget.limit_nanodollars - sum(self._use(budget)[:2]) for budget in demand.budgets if budget.hard
+        ]
+        return max(0, min(lefts)) if lefts else None
+
+    async def state(self, demand: Demand, now_ms: int) -> tuple[LevelState, ...]:
+        uses = {(budget.budget_id, budget.period): self._use(budget) for budget in demand.budgets}
+        windows: dict[str, tuple[int, int, int, int]] = {}
+        for rate in demand.rates:
+            if (window := self._windows.get(rate.id)) is not None:
+                window.slide(now_ms)
+                reset_ms = window.reset_ms(now_ms)
+                windows[rate.id] = (window.requests, window.tokens, window.open, reset_ms)
+        return level_states(demand, uses, windows, now_ms)
+
+    def _use(self, budget: BudgetDemand) -> tuple[int, int, int]:
+        counter = self._counters.get((budget.budget_id, budget.period))
+        return (counter.spent, counter.held, counter.calls) if counter else (0, 0, 0)
+
+    async def load(self, spend: Mapping[tuple[str, str], int], holds: Iterable[OpenHold]) -> None:
+        self._counters.clear()
+        self._holds.clear()
+        self._windows.clear()
+        for key, spent in spend.items():
+            self._counters.setdefault(key, _Counter()).spent = spent
+        for opened in holds:
+            hold = self._holds[opened.call_id] = _Hold(opened.at_ms)
+            for key in opened.charges:
+                counter = self._counters.setdefault(key, _Counter())
+                counter.held += opened.nanodollars
+                counter.calls += 1
+                hold.budgets[key] = (opened.nanodollars, counter, None)
+        self._loaded = True
+
+    async def open_calls(self, before_ms: int) -> tuple[str, ...]:
+        return tuple(call_id for call_id, hold in self._holds.items() if hold.at_ms < before_ms)
+
+    async def close(self) -> None:
+        self._loaded = False
+
+    def _sweep(self, now_ms: int) -> None:
+        """Forget quiet windows, and counters of periods that ended a day ago."""
+        self._until_sweep = _SWEEP_EVERY
+        for window in self._windows.values():
+            window.slide(now_ms)
+        self._windows = {
+            name: window for name, window in self._windows.items() if window.entries or window.open
+        }
+        day_ago = now_ms - 86_400_000
+        self._counters = {
+            key: counter
+            for key, counter in self._counters.items()
+            if counter.calls or counter.ends_at_ms is None or counter.ends_at_ms > day_ago
+        }
+
+
+def _tightest(known: RateState | None, limit: int | None, used: int, reset_ms: int) -> RateState | None:
+    if limit is None:
+        return known
+    remaining = limit - used if limit > used else 0
+    if known is not None and known.remaining <= remaining:
+        return known
+    return RateState(limit, remaining, reset_ms)

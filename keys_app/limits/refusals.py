@@ -1,0 +1,66 @@
+"""The sentences and headers of a refusal: which level, how much, when it goes on. Pure."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from gateway_project.errors import BudgetExceeded, RateLimited
+from gateway_project.money import usd_string
+from keys_app.limits.contract import (
+    HELD_RETRY_S,
+    PARALLEL_RETRY_S,
+    BudgetDemand,
+    RateDemand,
+    RateState,
+    rate_headers,
+)
+
+_PERIODS = {
+    "hour": "hourly budget",
+    "day": "daily budget",
+    "week": "weekly budget",
+    "month": "monthly budget",
+    "total": "total budget",
+}
+
+
+def budget_refusal(budget: BudgetDemand, spent: int, held: int, calls: int, asked: int) -> BudgetExceeded:
+    """`held` of `calls` open calls; `asked` is what this call would have to hold besides."""
+    what = _PERIODS.get(budget.period_name, "budget")
+    sums = f"${usd_string(spent)} of ${usd_string(budget.limit_nanodollars)} spent"
+    if spent + asked <= budget.limit_nanodollars:
+        number = "1 call" if calls == 1 else f"{calls} calls"
+        sums = f"{sums}, ${usd_string(held)} held"
+        detail = f"The rest of the {what} of {budget.name} is held by {number} in flight: {sums}."
+        return BudgetExceeded(detail, retry_after_s=HELD_RETRY_S)
+    if spent >= budget.limit_nanodollars:
+        detail = f"The {what} of {budget.name} is used up: {sums}"
+    else:
+        need = f"this call may cost up to ${usd_string(asked)}"
+        detail = f"The {what} of {budget.name} does not cover this call: {sums}, and {need}"
+    headers = {"x-should-retry": "false"}
+    if budget.resets_at_ms is None:
+        return BudgetExceeded(f"{detail}. It does not reset.", headers=headers)
+    resets_at = datetime.fromtimestamp(budget.resets_at_ms / 1000, UTC)
+    headers["x-gatehouse-resets-at"] = resets_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    local = resets_at.astimezone(ZoneInfo(budget.time_zone))
+    when = f"{local:%Y-%m-%d %H:%M} ({budget.time_zone})"
+    return BudgetExceeded(f"{detail}. It resets at {when}.", headers=headers)
+
+
+def requests_refusal(rate: RateDemand, state: RateState, wait_ms: int) -> RateLimited:
+    """`wait_ms` until the oldest request of the last minute stops counting."""
+    detail = f"The limit of {state.limit} requests a minute of {rate.name} is reached."
+    return RateLimited(detail, retry_after_s=wait_ms / 1000, headers=rate_headers(state, None))
+
+
+def tokens_refusal(rate: RateDemand, state: RateState, wait_ms: int, asked: int) -> RateLimited:
+    """`wait_ms` until enough tokens of the last minute stop counting."""
+    left = f"{state.remaining} are left, this call needs about {asked}"
+    detail = f"The limit of {state.limit} tokens a minute of {rate.name} is reached: {left}."
+    return RateLimited(detail, retry_after_s=wait_ms / 1000, headers=rate_headers(None, state))
+
+
+def parallel_refusal(rate: RateDemand, limit: int) -> RateLimited:
+    number = "1 call" if limit == 1 else f"{limit} calls"
+    detail = f"{rate.name[:1].upper()}{rate.name[1:]} may have {number} open at once, and has."
+    return RateLimited(detail, retry_after_s=PARALLEL_RETRY_S)

@@ -1,0 +1,212 @@
+"""Who may do what: pure decisions over a snapshot. No Django, no I/O; time arrives as an argument."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import lru_cache
+from hashlib import blake2b
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from gateway_project.errors import AddressNotAllowed, EndpointNotAllowed, InvalidKey, KeyBlocked, KeyExpired
+from keys_app.entries import BudgetEntry, KeyEntry, Principal, RateLimitEntry, Snapshot
+from keys_app.limits.contract import NO_DEMAND, BudgetDemand, Demand, RateDemand
+from keys_app.periods import period_of
+
+MASTER = "master"
+_END_USER_LENGTH = 40
+_NEAREST_POOL = 300
+
+_MASTER_PRINCIPAL = Principal(
+    key=KeyEntry(id=MASTER, name=MASTER, hint=MASTER, user_id="", service_id="", environment="production"),
+    user=None,
+    service=None,
+)
+
+
+def master_principal() -> Principal:
+    """The management key as a caller of models."""
+    return _MASTER_PRINCIPAL
+
+
+def authenticate(snapshot: Snapshot, secret_hash: str, now_ms: int) -> Principal:
+    """Who is behind a secret, given its hex SHA-256. Raises InvalidKey, KeyBlocked, KeyExpired."""
+    key = snapshot.keys.get(secret_hash)
+    if key is None:
+        raise InvalidKey
+    if key.blocked:
+        raise KeyBlocked
+    if key.expires_at_ms is not None and key.expires_at_ms <= now_ms:
+        raise KeyExpired
+    if key.previous_until_ms is not None and key.previous_until_ms <= now_ms:
+        raise KeyExpired("This API key was replaced by a new one, and its time of grace is over.")
+    user = service = None
+    if key.user_id:
+        user = snapshot.users.get(key.user_id)
+        if user is None or not user.is_active:
+            raise KeyBlocked("The owner of this API key is deactivated.")
+    if key.service_id:
+        service = snapshot.services.get(key.service_id)
+        if service is None or not service.is_active:
+            raise KeyBlocked("The service of this API key is deactivated.")
+    return Principal(key, user, service)
+
+
+def authorise(principal: Principal, endpoint: str, address: str) -> None:
+    """Raises EndpointNotAllowed or AddressNotAllowed. `endpoint` such as chat.completions."""
+    key = principal.key
+    if key.endpoints_allowed and not _matches(key.endpoints_allowed, endpoint):
+        raise EndpointNotAllowed(f"This key may not use {endpoint}.")
+    if key.networks and not _is_within(key, address):
+        raise AddressNotAllowed
+
+
+def _is_within(key: KeyEntry, address: str) -> bool:
+    try:
+        caller: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(caller, IPv6Address) and caller.ipv4_mapped is not None:
+        caller = caller.ipv4_mapped
+    return any(caller in network for network in key.networks if network.version == caller.version)
+
+
+def may_use_model(principal: Principal, name: str) -> bool:
+    """Whether the key's list and its service's list both allow a public name; an empty list allows all."""
+    key, service = principal.key, principal.service
+    if key.no_models:
+        return False
+    if key.models_allowed and not _matches(key.models_allowed, name):
+        return False
+    return service is None or not service.models_allowed or _matches(service.models_allowed, name)
+
+
+def allowed_names(principal: Principal, names: Iterable[str]) -> list[str]:
+    """The names of these that the principal may use, in their order."""
+    return [name for name in names if may_use_model(principal, name)]
+
+
+def nearest_names(name: str, names: Iterable[str], limit: int = 3) -> list[str]:
+    """Names that a caller who misspelt one may have meant, the likeliest first."""
+    wanted = name[:100].casefold()
+    folded = {known.casefold(): known for known in names}
+    if wanted in folded:
+        return [folded[wanted]]
+    pool = list(folded)
+    if len(pool) > _NEAREST_POOL:
+        # Comparing with thousands of names would hold up the event loop; those that start alike will do.
+        alike = [known for known in pool if known[:3] == wanted[:3] or wanted in known]
+        pool = alike[:_NEAREST_POOL]
+    return [folded[match] for match in get_close_matches(wanted, pool, limit, 0.5)]
+
+
+@lru_cache(maxsize=4096)
+def _compiled(patterns: tuple[str, ...]) -> tuple[frozenset[str], re.Pattern[str] | None]:
+    exact = frozenset(pattern for pattern in patterns if "*" not in pattern)
+    wild = [".*".join(map(re.escape, pattern.split("*"))) for pattern in patterns if "*" in pattern]
+    return exact, re.compile("|".join(wild), re.DOTALL) if wild else None
+
+
+def _matches(patterns: tuple[str, ...], name: str) -> bool:
+    exact, wild = _compiled(patterns)
+    return name in exact or (wild is not None and wild.fullmatch(name) is not None)
+
+
+def demand(
+    snapshot: Snapshot, principal: Principal, *, model: str, provider: str, end_user: str, now_ms: int
+) -> Demand:
+    """Every budget and rate limit a call counts against, at all levels."""
+    if not snapshot.budgets and not snapshot.rate_limits:
+        return NO_DEMAND
+    gathered = _Gathered(snapshot, principal, now_ms)
+    key, service_id = principal.key, principal.key.service_id
+    gathered.add("key", key.id, key.id)
+    if key.user_id:
+        gathered.add("user", key.user_id, key.user_id)
+    if service_id:
+        gathered.add("service", service_id, service_id)
+    for scope, name in (("environment", key.environment), ("model", model), ("provider", provider)):
+        gathered.add(scope, name, name)
+        if service_id:
+            gathered.add(scope, name, f"{service_id}/{name}")
+    if end_user:
+        gathered.add("end_user", end_user, end_user)
+        gathered.add("end_user", end_user, "", each=True)
+        if service_id:
+            gathered.add("end_user", end_user, f"{service_id}/{end_user}")
+            gathered.add("end_user", end_user, f"{service_id}/", each=True)
+    gathered.add("global", "", "")
+    if not gathered.budgets and not gathered.rates:
+        return NO_DEMAND
+    return Demand(tuple(gathered.budgets), tuple(gathered.rates))
+
+
+class _Gathered:
+    """What was found to limit a call, level by level."""
+
+    __slots__ = ("budgets", "now_ms", "principal", "rates", "snapshot")
+
+    def __init__(self, snapshot: Snapshot, principal: Principal, now_ms: int) -> None:
+        self.snapshot = snapshot
+        self.principal = principal
+        self.now_ms = now_ms
+        self.budgets: list[BudgetDemand] = []
+        self.rates: list[RateDemand] = []
+
+    def add(self, scope: str, name: str, filed_under: str, *, each: bool = False) -> None:
+        """Take the limits filed under (scope, filed_under); `each` keeps a count for every name."""
+        budgets = self.snapshot.budgets.get((scope, filed_under))
+        rates = self.snapshot.rate_limits.get((scope, filed_under))
+        if budgets is None and rates is None:
+            return
+        shown = level_name(self.principal, scope, name)
+        suffix = "/" + _shortened(name) if each else ""
+        for budget in budgets or ():
+            self.budgets.append(_budget_demand(budget, shown, suffix, self.now_ms))
+        for rate in rates or ():
+            self.rates.append(_rate_demand(rate, shown, suffix))
+
+
+def _budget_demand(entry: BudgetEntry, name: str, suffix: str, now_ms: int) -> BudgetDemand:
+    period = period_of(entry, now_ms)
+    return BudgetDemand(
+        entry.id,
+        period.key + suffix,
+        entry.amount_nanodollars,
+        entry.hard,
+        entry.scope,
+        name,
+        entry.period,
+        entry.time_zone,
+        period.end_ms,
+    )
+
+
+def _rate_demand(entry: RateLimitEntry, name: str, suffix: str) -> RateDemand:
+    return RateDemand(
+        entry.id + suffix,
+        entry.scope,
+        name,
+        entry.requests_per_minute,
+        entry.tokens_per_minute,
+        entry.parallel,
+    )
+
+
+def _shortened(end_user: str) -> str:
+    """An end user's name as part of a period key, which has 64 characters."""
+    if len(end_user) <= _END_USER_LENGTH:
+        return end_user
+    return blake2b(end_user.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def level_name(principal: Principal, scope: str, name: str) -> str:
+    """How a level is called in a sentence to the caller."""
+    if scope == "key":
+        return "this key"
+    if scope == "global":
+        return "the whole gateway"
+    if scope == "user" and principal.user is not None:
+        name = principal.user.name
+    elif scope == "service" and principal.service is not None:
+        name = principal.service.name
+    return f"{scope.replace('_', ' ')} {name}"
