@@ -1,0 +1,95 @@
+"""Where every connection enters: data plane | Django | websockets | lifespan."""
+
+import django
+
+from gateway_project.env import set_default
+
+set_default("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
+django.setup(set_prefix=False)
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import URLRouter  # noqa: E402
+from channels.security.websocket import OriginValidator  # noqa: E402
+from django.core.handlers.asgi import ASGIHandler  # noqa: E402
+
+from gateway_project.conf import config  # noqa: E402
+from gateway_project.handler import DataPlaneHandler  # noqa: E402
+from gateway_project.lifespan import Lifespan  # noqa: E402
+from proxy_app.api import Receive, Scope, Send  # noqa: E402
+from usage_app.routing import websocket_urlpatterns  # noqa: E402
+
+#: First path segments that the control and observation plane serves. Everything else is a call.
+CONTROL_PLANE = frozenset({"ui", "admin", "api", "static", "i18n", "key", "favicon.ico"})
+#: Closing codes for a websocket that has no business here.
+REFUSED = 4404
+
+
+class ControlPlaneHandler(ASGIHandler):
+    """Django as it comes, but all its synchronous work in the one thread of the process.
+
+    The stock handler gives every request a thread, and so a database connection, of its own; two
+    busy threads beside the loop are felt by every stream.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        await self.handle(scope, receive, send)
+
+
+class Entrance:
+    """The ASGI application. One table decides the plane, from the path alone."""
+
+    def __init__(self) -> None:
+        self._config = config()
+        self._lifespan = Lifespan(self._config)
+        self._data_plane = DataPlaneHandler()
+        self._control_plane = ControlPlaneHandler()
+        self._sockets = OriginValidator(
+            AuthMiddlewareStack(URLRouter(websocket_urlpatterns)), allowed_origins(self._config.public_url)
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            if self._is_control(scope):
+                await self._control_plane(scope, receive, send)
+            else:
+                await self._data_plane(scope, receive, send)
+        elif kind == "websocket":
+            await self._socket(scope, receive, send)
+        elif kind == "lifespan":
+            await self._lifespan(scope, receive, send)
+
+    def _is_control(self, scope: Scope) -> bool:
+        path: str = scope["path"]
+        first = path[1:].split("/", 1)[0]
+        if first in CONTROL_PLANE:
+            return self._config.serves_control_plane
+        return path == "/" and scope["method"] == "GET" and _wants_page(scope)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith("/ui/") and self._config.serves_control_plane:
+            await self._sockets(scope, receive, send)
+            return
+        # Codex tries a websocket on /v1/responses first and falls back at once on 426 alone.
+        if "websocket.http.response" in scope.get("extensions", {}):
+            await receive()
+            headers = [(b"content-type", b"application/json"), (b"upgrade", b"HTTP/1.1")]
+            await send({"type": "websocket.http.response.start", "status": 426, "headers": headers})
+            body = b'{"error":{"message":"Use HTTP here.","type":"invalid_request_error","code":"use_http"}}'
+            await send({"type": "websocket.http.response.body", "body": body})
+            return
+        await send({"type": "websocket.close", "code": REFUSED})
+
+
+def allowed_origins(public_url: str) -> list[str]:
+    """Where a page may open a websocket from: this server under its public and local names."""
+    own = "/".join(public_url.split("/")[:3])
+    local = [f"http://{host}:{config().port}" for host in ("localhost", "127.0.0.1", "[::1]")]
+    return [own, *local]
+
+
+def _wants_page(scope: Scope) -> bool:
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+
+
+application = Entrance()

@@ -1,0 +1,137 @@
+"""Opens and closes what a worker's calls share, in order, and hands it over in scope["state"].
+
+A worker's start never fails because of a service: it is live, not ready, answers 503 and goes on
+trying. (A failed lifespan start would make gunicorn halt every worker.)
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from channels.layers import get_channel_layer
+
+from gateway_project import lifeline
+from gateway_project.clock import uuid7
+from gateway_project.conf import Config
+from gateway_project.errors import Draining
+from keys_app.limits import open_store
+from keys_app.secrets import hash_secret
+from keys_app.snapshot import SnapshotKeeper
+from proxy_app import refusals
+from proxy_app.call import Services
+from proxy_app.catalogue_loading import CatalogueSection
+from proxy_app.health import Health
+from proxy_app.metrics import Metrics
+from proxy_app.upstream import Upstream
+from proxy_app.upstream_inprocess import SandboxSender
+from proxy_app.upstream_network import AiohttpSender
+from usage_app.journal import JournalWriter
+from usage_app.limit_loading import load_limits
+from usage_app.live import Registry
+from usage_app.live_publisher import LivePublisher
+from usage_app.pricebook import PriceSection
+
+log = logging.getLogger("gatehouse.worker")
+
+RETRY_S = 1.0
+END_STREAMS_BEFORE_DEADLINE_S = 2.0
+
+
+class Lifespan:
+    """The lifespan protocol of one worker."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._services: Services | None = None
+
+    async def __call__(
+        self,
+        scope: dict[str, Any],
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                if self._config.serves_data_plane:
+                    scope["state"]["services"] = self._open()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self._close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    def _open(self) -> Services:
+        """Make everything without waiting for anything; what needs a service opens behind."""
+        config = self._config
+        worker_id = str(uuid7())
+        services = self._services = Services(
+            config=config,
+            upstream=Upstream(AiohttpSender(), SandboxSender()),
+            keeper=SnapshotKeeper([CatalogueSection(), PriceSection()]),
+            limits=open_store(config),
+            journal=JournalWriter(config.journal_dir, worker_id),
+            registry=Registry(),
+            health=Health(),
+            metrics=Metrics(),
+            master_hash=hash_secret(config.master_key) if config.master_key else "",
+        )
+        services.journal.open()
+        self._spawn("snapshot and limits", self._open_stores(services))
+        self._spawn("journal sync", services.journal.run_sync_loop())
+        publisher = LivePublisher(services.registry, get_channel_layer(), worker_id)
+        self._spawn("live publisher", publisher.run())
+        lifeline.on_drain(self._begin_drain)
+        return services
+
+    async def _open_stores(self, services: Services) -> None:
+        while True:
+            try:
+                await services.keeper.start()
+                await load_limits(services.limits, services.journal.worker_id)
+            except Exception:
+                log.exception("the worker cannot open its stores yet; it tries again")
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    def _spawn(self, name: str, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the worker's %s ended with an error", task.get_name(), exc_info=error)
+
+    def _begin_drain(self) -> None:
+        """The worker is to stop: take no new call, and end streams shortly before the deadline."""
+        services = self._services
+        if services is None or services.draining:
+            return
+        services.draining = True
+        patience = max(self._config.drain_s - END_STREAMS_BEFORE_DEADLINE_S, 0.0)
+        asyncio.get_running_loop().call_later(patience, _end_calls, services)
+
+    async def _close(self) -> None:
+        services = self._services
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if services is None:
+            return
+        refusals.flush(services)
+        await services.keeper.stop()
+        await services.upstream.aclose()
+        await services.limits.close()
+        services.journal.sync()
+        services.journal.close()
+
+
+def _end_calls(services: Services) -> None:
+    for call in list(services.calls.values()):
+        if call.guard is not None:
+            call.guard.fire(Draining())

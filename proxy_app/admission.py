@@ -1,0 +1,124 @@
+"""Steps 3 and 4: may this key use this model, and is there room at every level at once.
+
+A fallback target passes the same two steps as itself, under the same reservation.
+"""
+
+from gateway_project.clock import now_ms
+from gateway_project.errors import (
+    GatehouseError,
+    LimitsUnavailable,
+    ModelNotAllowed,
+    UnknownModel,
+    UnpricedModel,
+)
+from keys_app import policy
+from keys_app.limits.contract import Demand
+from keys_app.limits.estimate import hold_for
+from proxy_app.call import Call
+from proxy_app.catalogue import Catalogue, ModelEntry
+from proxy_app.planning import fill
+from usage_app import pricing
+from usage_app.pricing import CompiledPrice
+from usage_app.records import Charge
+
+
+async def authorise_model(call: Call) -> None:
+    """Step 3: the model exists, in the newest picture, and the key may use it."""
+    asked = call.facts.model
+    catalogue: Catalogue = call.snapshot.sections["catalogue"]
+    model = catalogue.find(asked)
+    if model is None:
+        call.snapshot = await call.services.keeper.refresh_on_miss()
+        catalogue = call.snapshot.sections["catalogue"]
+        model = catalogue.find(asked)
+    if model is None:
+        raise UnknownModel(_unknown(call, catalogue), param="model")
+    if not policy.may_use_model(call.principal, asked):
+        raise ModelNotAllowed(f"This key may not use the model '{asked[:200]}'.", param="model")
+    call.model = model
+
+
+async def admit(call: Call) -> None:
+    """Step 4: reserve requests, tokens and money at every level; raises RateLimited, BudgetExceeded."""
+    assert call.model is not None
+    await _reserve(call, call.model, call.facts.model)
+    call.mark("admitted")
+
+
+async def move_to_fallback(call: Call, target: ModelEntry, name: str) -> bool:
+    """Whether a fallback target may take the call over: allowed, and admitted as itself."""
+    if not policy.may_use_model(call.principal, name):
+        return False
+    try:
+        await _reserve(call, target, name)
+    except GatehouseError:
+        return False
+    call.fell_back_to = name
+    return True
+
+
+async def _reserve(call: Call, model: ModelEntry, name: str) -> None:
+    providers = {deployment.provider.name for deployment in model.deployments}
+    demand = policy.demand(
+        call.snapshot,
+        call.principal,
+        model=model.name,
+        provider=providers.pop() if len(providers) == 1 else "",
+        end_user=call.claims.end_user,
+        now_ms=call.arrived_ms,
+    )
+    if demand.is_empty:
+        return
+    services = call.services
+    if services.limits.needs_load:
+        raise LimitsUnavailable("The limits are being read back from the ledger.", retry_after_s=2)
+    nanodollars, tokens = _hold(call, model, name, demand)
+    call.grant = await services.limits.reserve(call.id, demand, nanodollars, tokens, now_ms())
+    call.held_nanodollars = max(call.held_nanodollars, call.grant.held_nanodollars)
+    call.limit_headers = call.grant.headers
+    charges = {(charge.budget_id, charge.period): charge for charge in call.charges}
+    for budget_id, period in demand.charges:
+        charges.setdefault((budget_id, period), Charge(budget_id, period))
+    call.charges = tuple(charges.values())
+
+
+def _hold(call: Call, model: ModelEntry, name: str, demand: Demand) -> tuple[int, int]:
+    """What may be spent before we can act, at the dearest deployment that may take the call."""
+    prices = [price for price in _prices(call, model, name) if price is not None]
+    unpriced = len(prices) < len(model.deployments)
+    if unpriced and demand.has_hard_budget and not call.principal.key.allows_unpriced:
+        raise UnpricedModel(f"The model '{name[:200]}' has no price, so a key with a budget may not use it.")
+    nanodollars = tokens = 0
+    for price in prices:
+        hold = hold_for(
+            body_bytes=len(call.raw),
+            context_window=price.context_window,
+            max_output_tokens=call.facts.max_output_tokens,
+            candidates=call.facts.candidates,
+            stream=call.facts.stream,
+            cost_of=lambda upper_in, upper_out, price=price: pricing.worst_case(price, upper_in, upper_out),
+        )
+        nanodollars = max(nanodollars, hold.nanodollars)
+        tokens = max(tokens, hold.tokens)
+    return nanodollars, tokens or call.input_estimate
+
+
+def _prices(call: Call, model: ModelEntry, name: str) -> list[CompiledPrice | None]:
+    book = call.snapshot.sections["prices"]
+    return [
+        book.find(
+            deployment.id,
+            deployment.provider.price_kind,
+            fill(model.name, deployment.upstream_model, name),
+            call.arrived_ms,
+        )
+        for deployment in model.deployments
+    ]
+
+
+def _unknown(call: Call, catalogue: Catalogue) -> str:
+    asked = call.facts.model[:200]
+    names = policy.allowed_names(call.principal, catalogue.names())
+    near = policy.nearest_names(asked, names)
+    hint = f" Did you mean {', '.join(repr(name) for name in near)}?" if near else ""
+    return f"There is no model '{asked}' here.{hint}"

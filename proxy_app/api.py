@@ -1,0 +1,306 @@
+"""The data plane's own small `APIView`: DRF's steps and names, async, without its request wrapping.
+
+A view declares its endpoint, wire format, body limit and methods. `dispatch` authenticates from
+the headers, authorises, reads the body within its limit, and hands over to the method.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from hmac import compare_digest
+from typing import Any, ClassVar
+
+import orjson
+
+from gateway_project.clock import now_ms, uuid7
+from gateway_project.errors import (
+    AddressNotAllowed,
+    BodyTooLarge,
+    GatehouseError,
+    InternalFault,
+    InvalidBody,
+    InvalidKey,
+    MethodNotAllowed,
+    MissingKey,
+    NotReady,
+    Overloaded,
+    SlowBody,
+)
+from keys_app import policy
+from keys_app.entries import Principal
+from keys_app.secrets import hash_secret
+from proxy_app.call import Call, Services, caller_of
+from proxy_app.formats import exchange
+from proxy_app.identity import read_claims, shown_secret
+from proxy_app.refusals import record_refusal
+
+log = logging.getLogger("gatehouse.calls")
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+BODY_LIMIT = 16 * 1024 * 1024  # bytes
+BODY_PAUSE_S = 30.0  # longest wait for the next piece of a body
+
+
+class ASGIReply:
+    """The way back to the caller over ASGI."""
+
+    __slots__ = ("_body_read", "_cors", "_receive", "_send", "started")
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._cors: tuple[tuple[bytes, bytes], ...] = ()
+        self.started = False
+
+    def allow_origin(self, origin: bytes) -> None:
+        """Let a browser page of this origin read the answer."""
+        self._cors = (
+            (b"access-control-allow-origin", origin),
+            (b"access-control-expose-headers", b"*"),
+            (b"vary", b"origin"),
+        )
+
+    async def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        raw = [(name.encode("latin-1"), _safe(value)) for name, value in headers.items()]
+        if "content-type" not in headers:
+            raw.append((b"content-type", b"application/json"))
+        raw.append((b"content-length", str(len(body)).encode()))
+        raw.extend(self._cors)
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        raw = [(name.encode("latin-1"), _safe(value)) for name, value in headers.items()]
+        raw.extend(self._cors)
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def write(self, chunk: bytes) -> None:
+        if chunk:
+            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def finish(self) -> None:
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def gone(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                return
+
+
+def _safe(value: str) -> bytes:
+    """A header value as bytes: what latin-1 cannot say, and line ends, become '?'."""
+    raw = value.encode("latin-1", "replace")
+    return raw.replace(b"\r", b"?").replace(b"\n", b"?") if b"\n" in raw or b"\r" in raw else raw
+
+
+class Request:
+    """One HTTP request on the data plane, as ASGI gave it."""
+
+    __slots__ = ("headers", "id", "principal", "receive", "reply", "scope", "services", "snapshot")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, services: Services) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.reply = ASGIReply(receive, send)
+        self.services = services
+        self.id = str(uuid7())
+        self.snapshot = services.keeper.current
+        self.principal: Principal | None = None
+
+    @property
+    def method(self) -> str:
+        return str(self.scope["method"])
+
+    async def read_body(self, limit: int) -> bytes:
+        """The whole body; BodyTooLarge before reading when it says so, SlowBody when it pauses."""
+        told = self.headers.get(b"content-length")
+        if told is not None and told.isdigit() and int(told) > limit:
+            raise BodyTooLarge(f"The request body may have {limit} bytes; this one has {int(told)}.")
+        if self.headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
+            raise InvalidBody("Compressed request bodies are not read here: send the JSON as it is.")
+        message = await self._receive_piece()
+        body = message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+        parts = [body]
+        size = len(body)
+        while message.get("more_body", False):
+            message = await self._receive_piece()
+            part = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                raise BodyTooLarge(f"The request body may have {limit} bytes.")
+        return b"".join(parts)
+
+    async def _receive_piece(self) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(BODY_PAUSE_S):
+                message = await self.receive()
+        except TimeoutError:
+            raise SlowBody from None
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        return message
+
+
+class ClientLeft(Exception):
+    """The client closed the connection before its request was whole: nobody to answer."""
+
+
+class APIView:
+    """Base of every data plane endpoint."""
+
+    endpoint: ClassVar[str] = ""
+    format: ClassVar[str] = "openai_chat"
+    methods: ClassVar[tuple[str, ...]] = ("POST",)
+    body_limit: ClassVar[int] = BODY_LIMIT
+    needs_key: ClassVar[bool] = True
+
+    def __init__(self, request: Request, **kwargs: str) -> None:
+        self.request = request
+        self.kwargs = kwargs
+
+    async def dispatch(self) -> None:
+        """method → initial → handler; any error → the caller's dialect."""
+        request = self.request
+        try:
+            if request.method == "OPTIONS":
+                return await self.preflight()
+            await self.initial()
+            if request.method not in self.methods:
+                self.http_method_not_allowed()
+            await getattr(self, request.method.lower())()
+        except GatehouseError as error:
+            await self.handle_exception(error)
+        except ClientLeft:
+            return None
+        except Exception:
+            log.exception("request %s failed inside the gateway", request.id)
+            await self.handle_exception(InternalFault())
+        return None
+
+    def http_method_not_allowed(self) -> None:
+        raise MethodNotAllowed(
+            f"This endpoint takes {', '.join(self.methods)}.", headers={"allow": ", ".join(self.methods)}
+        )
+
+    async def initial(self) -> None:
+        """Everything that must hold before the body is looked at."""
+        await self.check_overload()
+        if self.needs_key:
+            await self.perform_authentication()
+            self.check_permissions()
+
+    async def check_overload(self) -> None:
+        services = self.request.services
+        if services.draining or services.metrics.in_flight >= services.config.max_in_flight:
+            raise Overloaded(retry_after_s=1)
+        if not services.keeper.ready:
+            raise NotReady(retry_after_s=2)
+
+    async def perform_authentication(self) -> None:
+        """Who shows which key. A key made a moment ago is looked for once more before a 401."""
+        request = self.request
+        services = request.services
+        secret = shown_secret(request.headers, request.scope["query_string"])
+        if not secret:
+            services.metrics.refused_before_a_key += 1
+            raise MissingKey
+        secret_hash = hash_secret(secret)
+        if services.master_hash and compare_digest(secret_hash, services.master_hash):
+            request.principal = policy.master_principal()
+            return
+        try:
+            request.principal = policy.authenticate(request.snapshot, secret_hash, now_ms())
+        except InvalidKey as error:
+            if type(error) is not InvalidKey:
+                self._remember_refused_key(secret_hash)
+                raise
+            request.snapshot = await services.keeper.refresh_on_miss()
+            if services.keeper.database_down and secret_hash not in request.snapshot.keys:
+                raise NotReady("The key cannot be looked up now.", retry_after_s=5) from None
+            try:
+                request.principal = policy.authenticate(request.snapshot, secret_hash, now_ms())
+            except InvalidKey:
+                services.metrics.refused_before_a_key += 1
+                self._remember_refused_key(secret_hash)
+                raise
+
+    def _remember_refused_key(self, secret_hash: str) -> None:
+        """A key that is known but refused still gets its row in the ledger."""
+        key = self.request.snapshot.keys.get(secret_hash)
+        if key is not None:
+            snapshot = self.request.snapshot
+            self.request.principal = Principal(
+                key, snapshot.users.get(key.user_id), snapshot.services.get(key.service_id)
+            )
+
+    def check_permissions(self) -> None:
+        request = self.request
+        assert request.principal is not None
+        client = request.scope.get("client")
+        policy.authorise(request.principal, self.endpoint, client[0] if client else "")
+        origin = request.headers.get(b"origin")
+        if origin is not None:
+            if origin.decode("latin-1") not in request.principal.key.origins:
+                raise AddressNotAllowed("This key may not be used from that browser origin.")
+            request.reply.allow_origin(origin)
+
+    async def handle_exception(self, error: GatehouseError) -> None:
+        """Answer in the caller's own dialect; a known key gets its ledger row."""
+        request = self.request
+        if request.principal is not None:
+            self._file(error)
+        if request.reply.started:
+            return
+        rendered = exchange.render_error(self.format, error, request.id)
+        headers = {**error.headers, **rendered.headers, "x-request-id": request.id}
+        if isinstance(error, BodyTooLarge | SlowBody):
+            headers["connection"] = "close"  # the rest of the body is not read
+        await request.reply.whole(rendered.status, headers, orjson.dumps(rendered.body))
+
+    def _file(self, error: GatehouseError) -> None:
+        assert self.request.principal is not None
+        call = self.make_call(b"")
+        call.claims = read_claims(self.request.headers, None)
+        call.caller = caller_of(call.principal, call.claims)
+        record_refusal(call, error)
+
+    def make_call(self, raw: bytes) -> Call:
+        """The call that this request becomes."""
+        request = self.request
+        assert request.principal is not None
+        return Call(
+            id=request.id,
+            endpoint=self.endpoint,
+            format=self.format,
+            principal=request.principal,
+            snapshot=request.snapshot,
+            services=request.services,
+            reply=request.reply,
+            raw=raw,
+            headers=request.headers,
+            path_model=self.kwargs.get("model"),
+        )
+
+    async def preflight(self) -> None:
+        """Answer a browser's question, without a key: origins that some key allows."""
+        request = self.request
+        origin = request.headers.get(b"origin", b"")
+        headers = {"allow": ", ".join((*self.methods, "OPTIONS"))}
+        if origin and any(origin.decode("latin-1") in key.origins for key in request.snapshot.keys.values()):
+            request.reply.allow_origin(origin)
+            headers["access-control-allow-methods"] = ", ".join(self.methods)
+            headers["access-control-allow-headers"] = request.headers.get(
+                b"access-control-request-headers", b"authorization, content-type"
+            ).decode("latin-1")
+            headers["access-control-max-age"] = "600"
+        await request.reply.whole(204, headers, b"")

@@ -1,0 +1,164 @@
+"""One call on its way through the gateway, and the services it meets. Plain data."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gateway_project.clock import now_ms
+from gateway_project.conf import Config
+from gateway_project.errors import GatehouseError
+from keys_app.entries import Principal, Snapshot
+from keys_app.limits.contract import Grant, LimitStore
+from keys_app.snapshot import SnapshotKeeper
+from proxy_app.catalogue import ModelEntry
+from proxy_app.guard import Guard
+from proxy_app.health import Health
+from proxy_app.identity import Claims
+from proxy_app.metrics import Metrics
+from proxy_app.planning import Plan, Step
+from proxy_app.upstream import Upstream
+from proxy_app.wire import JSON, CallFacts, Observed
+from usage_app.journal import JournalWriter
+from usage_app.live import LiveCall, Registry
+from usage_app.pricing import CompiledPrice
+from usage_app.records import AttemptEnded, Caller, Charge, Mark, Record
+
+
+@dataclass(slots=True)
+class Services:
+    """What a worker's calls share; opened and closed by the lifespan."""
+
+    config: Config
+    keeper: SnapshotKeeper
+    limits: LimitStore
+    journal: JournalWriter
+    registry: Registry
+    upstream: Upstream
+    health: Health
+    metrics: Metrics
+    master_hash: str = ""
+    calls: dict[str, "Call"] = field(default_factory=dict)
+    abandoned: dict[tuple[str, int], "Call"] = field(default_factory=dict)
+    refusals: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    draining: bool = False
+
+    def write(self, record: Record) -> None:
+        """Append to the journal; raises JournalFull."""
+        self.journal.append(record)
+
+
+class Reply(Protocol):
+    """The way back to the caller."""
+
+    started: bool
+
+    async def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> None: ...
+
+    async def begin(self, status: int, headers: Mapping[str, str]) -> None: ...
+
+    async def write(self, chunk: bytes) -> None: ...
+
+    async def finish(self) -> None: ...
+
+    async def gone(self) -> None:
+        """Returns when the client has closed the connection."""
+        ...
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The upstream try that is going on or was the last."""
+
+    number: int
+    step: Step
+    begun_at_ms: int
+    begun_ms: float  # offsets since the call's arrival
+    price: CompiledPrice | None
+    observed: Observed = field(default_factory=Observed)
+    connected_ms: float | None = None
+    headers_ms: float | None = None
+    first_content_ms: float | None = None
+    http_status: int | None = None
+
+
+@dataclass(slots=True)
+class Call:
+    """Everything known of one call. The pipeline fills it in from top to bottom."""
+
+    id: str
+    endpoint: str
+    format: str
+    principal: Principal
+    snapshot: Snapshot
+    services: Services
+    reply: Reply
+    raw: bytes = b""
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    path_model: str | None = None
+    arrived_ms: int = field(default_factory=now_ms)
+    started_ns: int = field(default_factory=time.monotonic_ns)
+    # read
+    body: JSON = field(default_factory=dict)
+    facts: CallFacts = field(default_factory=lambda: CallFacts(model=""))
+    claims: Claims = field(default_factory=Claims)
+    caller: Caller = field(default_factory=Caller)
+    model: ModelEntry | None = None
+    input_estimate: int = 0
+    # admitted and routed
+    grant: Grant | None = None
+    fell_back_to: str = ""
+    charges: tuple[Charge, ...] = ()
+    limit_headers: Mapping[str, str] = field(default_factory=dict)
+    plan: Plan | None = None
+    decision: dict[str, Any] = field(default_factory=dict)
+    begun: bool = False
+    # on the way
+    attempt: Attempt | None = None
+    attempts: list[AttemptEnded] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    live: LiveCall | None = None
+    waited_ns: int = 0  # on the provider and on the client
+    committed: bool = False  # the caller has been sent something
+    client_gone_ms: float | None = None
+    # ended
+    error: GatehouseError | None = None
+    answered: bool = False  # a whole answer was produced
+    settled: bool = False
+    cost_nanodollars: int | None = None
+    price_id: str = ""
+    finish_reason: str = ""
+    ttft_ms: float | None = None
+    counted: bool = False  # among the calls in flight
+    held_nanodollars: int = 0
+    guard: Guard | None = None
+    error_event: Callable[[GatehouseError], bytes] = lambda _error: b""
+
+    def offset_ms(self) -> float:
+        """Milliseconds since the call arrived."""
+        return (time.monotonic_ns() - self.started_ns) / 1e6
+
+    def mark(self, name: str) -> float:
+        """Put a point on the timeline; its offset in milliseconds."""
+        at_ms = (time.monotonic_ns() - self.started_ns) / 1e6
+        self.marks.append(Mark(name, round(at_ms, 3)))
+        return at_ms
+
+
+def caller_of(principal: Principal, claims: Claims) -> Caller:
+    """Who called, as the ledger keeps it: ids to group by, names as they are now."""
+    key, user, service = principal.key, principal.user, principal.service
+    return Caller(
+        key_id=key.id,
+        key_name=key.name,
+        key_hint=key.hint,
+        user_id=key.user_id,
+        user_name=user.name if user else "",
+        service_id=key.service_id,
+        service_name=service.name if service else "",
+        environment=key.environment,
+        end_user=claims.end_user,
+        session=claims.session,
+        client=claims.client,
+        tags=claims.tags,
+    )

@@ -1,0 +1,110 @@
+"""Who stands behind a call, as the caller claims it, and which secret it shows. Pure.
+
+Claims are recorded, never sent upstream, and prove nothing unless the key trusts them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote
+
+from proxy_app.wire import CallFacts
+
+MAX_TAGS = 8
+MAX_CLAIM = 200  # characters kept of a claim
+
+_END_USER = (
+    b"x-gatehouse-end-user",
+    b"x-openwebui-user-email",
+    b"x-openwebui-user-id",
+    b"x-openwebui-user-name",
+    b"x-litellm-customer-id",
+    b"x-litellm-end-user-id",
+)
+_SESSION = (
+    b"x-gatehouse-session",
+    b"x-claude-code-session-id",
+    b"session-id",
+    b"session_id",
+    b"x-openwebui-chat-id",
+    b"x-litellm-session-id",
+    b"x-litellm-trace-id",
+)
+_TAGS = (b"x-gatehouse-tags", b"x-litellm-tags")
+_KEYS = (b"x-api-key", b"x-goog-api-key", b"api-key", b"x-litellm-api-key")
+#: First product of a User-Agent -> how the client is called on pages.
+_CLIENTS = {
+    "openai": "OpenAI SDK",
+    "asyncopenai": "OpenAI SDK",
+    "anthropic": "Anthropic SDK",
+    "asyncanthropic": "Anthropic SDK",
+    "google-genai-sdk": "Google GenAI SDK",
+    "claude-cli": "Claude Code",
+    "codex_cli_rs": "Codex CLI",
+    "codex_exec": "Codex CLI",
+    "curl": "curl",
+    "python-requests": "requests",
+    "python-httpx": "httpx",
+    "cursor": "Cursor",
+    "open webui": "Open WebUI",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    end_user: str = ""
+    session: str = ""
+    client: str = ""
+    tags: tuple[str, ...] = ()
+
+
+def shown_secret(headers: Mapping[bytes, bytes], query_string: bytes) -> str:
+    """The API key a caller shows, '' if none: Bearer first, then the other headers, then ?key=."""
+    authorization = headers.get(b"authorization", b"")
+    if authorization[:7].lower() == b"bearer ":
+        return authorization[7:].strip().decode("latin-1")
+    for name in _KEYS:
+        if value := headers.get(name, b"").strip():
+            if value[:7].lower() == b"bearer ":
+                value = value[7:].strip()
+            return value.decode("latin-1")
+    if b"key=" in query_string:
+        return parse_qs(query_string.decode("latin-1")).get("key", [""])[-1]
+    return ""
+
+
+def read_claims(headers: Mapping[bytes, bytes], facts: CallFacts | None) -> Claims:
+    """Claims from the headers first, then from the body."""
+    end_user = _first(headers, _END_USER) or (facts.end_user if facts else None) or ""
+    session = _first(headers, _SESSION) or (facts.session if facts else None) or ""
+    tags = _tags(headers) or (facts.tags if facts else ())
+    return Claims(
+        end_user=end_user[:MAX_CLAIM],
+        session=session[:MAX_CLAIM],
+        client=client_name(headers.get(b"user-agent", b"").decode("latin-1")),
+        tags=tuple(tag[:MAX_CLAIM] for tag in tags[:MAX_TAGS]),
+    )
+
+
+def client_name(user_agent: str) -> str:
+    """'OpenAI/Python 3.54.0' -> 'OpenAI SDK 3.54.0'; an unknown agent keeps its first product."""
+    if not user_agent:
+        return ""
+    product, _, rest = user_agent.partition("/")
+    known = _CLIENTS.get(product.strip().lower())
+    if known is None:
+        return user_agent.split(" ", 1)[0][:60]
+    words = rest.replace("/", " ").split()
+    version = next((word for word in words if word[:1].isdigit()), "")
+    return f"{known} {version}".strip()[:60]
+
+
+def _first(headers: Mapping[bytes, bytes], names: tuple[bytes, ...]) -> str:
+    for name in names:
+        if value := headers.get(name):
+            return unquote(value.decode("latin-1")).strip()
+    return ""
+
+
+def _tags(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    text = _first(headers, _TAGS)
+    return tuple(tag.strip() for tag in text.split(",") if tag.strip()) if text else ()

@@ -1,0 +1,65 @@
+"""Step 1: a caller's body as facts, with everything refused that no caller may say."""
+
+from typing import Any
+
+import orjson
+
+from gateway_project.errors import ForbiddenParameter, InvalidBody
+from proxy_app.call import Call, caller_of
+from proxy_app.formats import exchange
+from proxy_app.identity import read_claims
+from usage_app.usage import estimate_input_tokens
+
+#: Where a request goes and with which credential is an admin's to say. Refused at any depth.
+FORBIDDEN = frozenset({"api_base", "base_url", "api_key"})
+_MARKS = (b"api_base", b"base_url", b"api_key", b"\\u")
+
+
+async def read(call: Call) -> None:
+    """Parse the body; from here on the caller, its claims and the model asked for are known."""
+    try:
+        body = orjson.loads(call.raw)
+    except orjson.JSONDecodeError as error:
+        call.caller = caller_of(call.principal, read_claims(call.headers, None))
+        raise InvalidBody(f"The body is not valid JSON: {error.msg} at position {error.pos}.") from None
+    if not isinstance(body, dict):
+        call.caller = caller_of(call.principal, read_claims(call.headers, None))
+        raise InvalidBody("The body is not a JSON object.")
+    call.body = body
+    call.claims = read_claims(call.headers, None)
+    call.caller = caller_of(call.principal, call.claims)
+    name = body.get("model")
+    if isinstance(name, str):
+        call.facts.model = name[:200]
+    if any(mark in call.raw for mark in _MARKS):
+        refuse_forbidden(body)
+    call.facts = exchange.read_call(call.format, body, call.path_model)
+    call.claims = read_claims(call.headers, call.facts)
+    call.caller = caller_of(call.principal, call.claims)
+    call.input_estimate = estimate_input_tokens(len(call.raw))
+    call.mark("parsed")
+
+
+def refuse_forbidden(value: Any, path: str = "", *, names_are_data: bool = False) -> None:
+    """Raise ForbiddenParameter for a forbidden name at any depth.
+
+    Names directly under a JSON Schema's `properties` are a tool's own vocabulary, not parameters.
+    """
+    stack: list[tuple[Any, str, bool]] = [(value, path, names_are_data)]
+    while stack:
+        item, where, data_names = stack.pop()
+        if isinstance(item, dict):
+            for name, child in item.items():
+                place = f"{where}.{name}" if where else str(name)
+                if name in FORBIDDEN and not data_names:
+                    raise ForbiddenParameter(
+                        f"'{place}' is set by the gateway's administrator, never by a caller.", param=place
+                    )
+                if isinstance(child, dict | list):
+                    stack.append((child, place, name == "properties"))
+        elif isinstance(item, list):
+            stack.extend(
+                (child, f"{where}[{index}]", False)
+                for index, child in enumerate(item)
+                if isinstance(child, dict | list)
+            )

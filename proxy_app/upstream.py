@@ -1,0 +1,119 @@
+"""The one way out to a provider: what is sent, what comes back, and who carries it.
+
+`Upstream.open` sends one request and gives an `UpstreamAnswer` at the response's headers. Carriers
+(`upstream_network`, `upstream_inprocess`) map every third-party exception to a leaf of
+`gateway_project.errors.UpstreamFailed`. Redirects are not followed.
+"""
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway_project.errors import GatehouseError, UpstreamTimeout
+from proxy_app.catalogue import ProviderEntry, Timeouts
+from proxy_app.wire import Outgoing
+
+ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer held in memory
+
+#: Called when the attempt's connection stands, before the request is written.
+on_connected: ContextVar[Callable[[], None] | None] = ContextVar("on_connected", default=None)
+
+
+@dataclass(slots=True)
+class UpstreamRequest:
+    """One request to a provider, ready to send. `url` is absolute."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    connect_s: float
+    first_content_s: float
+    may_be_private: bool = False
+    method: str = "POST"
+
+
+class UpstreamAnswer(Protocol):
+    """A provider's answer from its headers on."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    async def next_chunk(self) -> bytes:
+        """Some bytes as they come; b'' at the end. Raises UpstreamFailed."""
+        ...
+
+    async def read(self) -> bytes:
+        """The whole body; UpstreamInvalid past ANSWER_LIMIT."""
+        ...
+
+    def abort(self, error: GatehouseError) -> None:
+        """Make the pending or next read raise `error`. Callable from anywhere on the loop."""
+        ...
+
+    def release(self) -> None:
+        """Done: a fully read connection goes back to the pool, any other is closed."""
+        ...
+
+
+class Sender(Protocol):
+    """What carries a request: aiohttp's pool, the sandbox, or a transport a test injects."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamAnswer: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Upstream:
+    """All the ways out of one worker. Belongs to the event loop it was made on."""
+
+    def __init__(self, network: Sender, sandbox: Sender) -> None:
+        self._network = network
+        self._sandbox = sandbox
+
+    async def open(
+        self, provider: ProviderEntry, outgoing: Outgoing, timeouts: Timeouts, *, stream: bool
+    ) -> UpstreamAnswer:
+        """Send and wait for the response's headers; raises UpstreamFailed.
+
+        A plain answer's headers come when the model has finished thinking: only the total bounds it.
+        """
+        request = UpstreamRequest(
+            url=provider.base_url + outgoing.path,
+            headers={**outgoing.headers, **provider.headers},
+            body=outgoing.body,
+            connect_s=timeouts.connect_s,
+            first_content_s=timeouts.first_content_s if stream else timeouts.total_s,
+            may_be_private=provider.may_be_private,
+        )
+        return await self._sender(provider).send(request)
+
+    async def get(self, provider: ProviderEntry, path: str, timeouts: Timeouts) -> UpstreamAnswer:
+        """Ask a provider for one of its lists."""
+        request = UpstreamRequest(
+            url=provider.base_url + path,
+            headers=dict(provider.headers),
+            body=b"",
+            connect_s=timeouts.connect_s,
+            first_content_s=timeouts.first_content_s,
+            may_be_private=provider.may_be_private,
+            method="GET",
+        )
+        return await self._sender(provider).send(request)
+
+    def _sender(self, provider: ProviderEntry) -> Sender:
+        return self._sandbox if provider.is_sandbox else self._network
+
+    async def aclose(self) -> None:
+        await self._network.aclose()
+
+
+def timed_out(request: UpstreamRequest, *, connecting: bool) -> UpstreamTimeout:
+    """The timeout error of a request that got no headers in time."""
+    if connecting:
+        return UpstreamTimeout(
+            f"The provider could not be connected within {request.connect_s:g} s.", phase="connect"
+        )
+    return UpstreamTimeout(
+        f"The provider sent nothing within {request.first_content_s:g} s.", phase="first_content"
+    )

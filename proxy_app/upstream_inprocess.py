@@ -1,0 +1,132 @@
+"""Providers without a connection of ours: the built-in sandbox, and any httpx transport.
+
+httpx's `AsyncBaseTransport` is the seam at which tests inject a provider.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import httpx
+from yarl import URL
+
+from gateway_project.errors import (
+    GatehouseError,
+    UpstreamCut,
+    UpstreamFailed,
+    UpstreamInvalid,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from proxy_app.providers import sandbox
+from proxy_app.upstream import UpstreamAnswer, UpstreamRequest, on_connected, timed_out
+
+
+class IteratedAnswer:
+    """An answer whose bytes come from an async iterator; reads can be aborted from outside."""
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        chunks: AsyncIterator[bytes],
+        map_error: Callable[[Exception], UpstreamFailed],
+        on_release: Callable[[], None] | None = None,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self._chunks = chunks
+        self._map_error = map_error
+        self._on_release = on_release
+        self._aborted: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def next_chunk(self) -> bytes:
+        if self._aborted.done():
+            self._aborted.result()
+        step = asyncio.ensure_future(anext(self._chunks, b""))
+        try:
+            await asyncio.wait((step, self._aborted), return_when=asyncio.FIRST_COMPLETED)
+            if not step.done():
+                return self._aborted.result()
+            return step.result()
+        except GatehouseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - third-party failures become ours here
+            raise self._map_error(error) from None
+        finally:
+            if not step.done():
+                step.cancel()
+
+    async def read(self) -> bytes:
+        parts = []
+        while chunk := await self.next_chunk():
+            parts.append(chunk)
+        return b"".join(parts)
+
+    def abort(self, error: GatehouseError) -> None:
+        if not self._aborted.done():
+            self._aborted.set_exception(error)
+            self._aborted.exception()  # retrieved: nobody may be reading any more
+
+    def release(self) -> None:
+        if self._on_release:
+            self._on_release()
+
+
+class SandboxSender:
+    """The built-in sandbox answers in this process, through the same doors as a provider."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamAnswer:
+        if hook := on_connected.get():
+            hook()
+        path = URL(request.url).path
+        try:
+            async with asyncio.timeout(request.first_content_s):
+                reply = await sandbox.answer(request.method, path, request.headers, request.body)
+        except TimeoutError:
+            raise timed_out(request, connecting=False) from None
+        except sandbox.SandboxCut:
+            raise UpstreamCut() from None
+        return IteratedAnswer(reply.status, reply.headers, reply.chunks, lambda _error: UpstreamCut())
+
+    async def aclose(self) -> None:
+        return
+
+
+class HttpxSender:
+    """Any httpx transport as the way out: the seam at which tests inject a provider."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def send(self, request: UpstreamRequest) -> UpstreamAnswer:
+        outgoing = httpx.Request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            content=request.body,
+            extensions={"timeout": {"connect": request.connect_s}},
+        )
+        try:
+            async with asyncio.timeout(request.first_content_s):
+                response = await self._transport.handle_async_request(outgoing)
+        except TimeoutError:
+            raise timed_out(request, connecting=False) from None
+        except httpx.HTTPError as error:
+            raise _map_httpx(error) from None
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        return IteratedAnswer(response.status_code, response.headers, aiter(response.stream), _map_httpx)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+def _map_httpx(error: Exception) -> UpstreamFailed:
+    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
+        return UpstreamTimeout("The provider could not be connected in time.", phase="connect")
+    if isinstance(error, httpx.TimeoutException):
+        return UpstreamTimeout(phase="idle")
+    if isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol):
+        return UpstreamUnreachable()
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
+        return UpstreamCut()
+    return UpstreamInvalid()

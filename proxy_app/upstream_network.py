@@ -1,0 +1,174 @@
+"""Requests over the network: aiohttp's pool, guarded addresses, aiohttp's exceptions made ours."""
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from gateway_project.errors import (
+    GatehouseError,
+    UpstreamAddressRefused,
+    UpstreamCut,
+    UpstreamFailed,
+    UpstreamInvalid,
+    UpstreamUnreachable,
+)
+from proxy_app.upstream import ANSWER_LIMIT, UpstreamAnswer, UpstreamRequest, on_connected, timed_out
+from proxy_app.upstream_guard import AddressRefused, GuardedResolver, check_literal
+
+_CHUNK_LIMIT = 256 * 1024
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells the attempt when its connection stands, so that the page can show connecting apart."""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:
+        connection = await super().connect(*args, **kwargs)
+        if hook := on_connected.get():
+            hook()
+        return connection
+
+
+@dataclass(slots=True)
+class AiohttpSender:
+    """aiohttp's connection pool. One session for public addresses, one for providers that may be private."""
+
+    _sessions: dict[bool, aiohttp.ClientSession] = field(default_factory=dict)
+    _urls: dict[str, URL] = field(default_factory=dict)
+    _proxies: dict[str, str | None] = field(default_factory=dict)
+
+    async def send(self, request: UpstreamRequest) -> UpstreamAnswer:
+        url = self._url(request.url)
+        if not url.host:
+            raise UpstreamUnreachable("The provider's address is not a web address.")
+        try:
+            check_literal(url.host, allow_private=request.may_be_private)
+            async with asyncio.timeout(request.first_content_s):
+                response = await self._session(request.may_be_private).request(
+                    request.method,
+                    url,
+                    data=request.body or None,
+                    headers=request.headers,
+                    allow_redirects=False,
+                    proxy=self._proxy(url),
+                    timeout=_timeout(request.connect_s),
+                )
+        except TimeoutError as error:
+            raise timed_out(request, connecting=isinstance(error, aiohttp.ConnectionTimeoutError)) from None
+        except (aiohttp.ClientError, AddressRefused, OSError, ssl.SSLError) as error:
+            raise _map_aiohttp(error) from None
+        if 300 <= response.status < 400:
+            response.close()
+            raise UpstreamInvalid("The provider answered with a redirect, which the gateway does not follow.")
+        return AiohttpAnswer(response)
+
+    async def aclose(self) -> None:
+        for session in self._sessions.values():
+            await session.close()
+
+    def _session(self, may_be_private: bool) -> aiohttp.ClientSession:
+        session = self._sessions.get(may_be_private)
+        if session is None:
+            connector = _Connector(
+                limit=0,
+                keepalive_timeout=30,
+                ttl_dns_cache=30,
+                resolver=GuardedResolver(allow_private=may_be_private),
+            )
+            session = self._sessions[may_be_private] = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers={"User-Agent", "Accept", "Accept-Encoding"},
+                read_bufsize=_CHUNK_LIMIT,
+                auto_decompress=False,
+            )
+        return session
+
+    def _url(self, text: str) -> URL:
+        """Parsed addresses are kept: a gateway calls few, often."""
+        url = self._urls.get(text)
+        if url is None:
+            if len(self._urls) > 2000:
+                self._urls.clear()
+            try:
+                url = self._urls[text] = URL(text, encoded=True)
+            except ValueError:
+                raise UpstreamUnreachable("The provider's address cannot be read.") from None
+        return url
+
+    def _proxy(self, url: URL) -> str | None:
+        """The company's proxy for this host, from HTTPS_PROXY and NO_PROXY, looked up once a host."""
+        host = url.host or ""
+        if host not in self._proxies:
+            self._proxies[host] = None if proxy_bypass(host) else getproxies().get(url.scheme)
+        return self._proxies[host]
+
+
+def _timeout(connect_s: float, kept: dict[float, aiohttp.ClientTimeout] = {}) -> aiohttp.ClientTimeout:  # noqa: B006
+    """aiohttp's timeout object, made once a value."""
+    timeout = kept.get(connect_s)
+    if timeout is None:
+        timeout = kept[connect_s] = aiohttp.ClientTimeout(total=None, sock_connect=connect_s)
+    return timeout
+
+
+def _map_aiohttp(error: Exception) -> UpstreamFailed:
+    """A leaf of ours for each of aiohttp's; messages name no address and no header."""
+    if isinstance(error, AddressRefused) or isinstance(error.__cause__, AddressRefused):
+        return UpstreamAddressRefused()
+    if isinstance(getattr(error, "os_error", None), AddressRefused):
+        return UpstreamAddressRefused()
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError) and not isinstance(
+        error, aiohttp.ClientConnectorError
+    ):
+        # A pooled connection that the provider had closed looks the same as a crash on arrival.
+        return UpstreamCut("The provider closed the connection without an answer.")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return UpstreamCut()
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        return UpstreamUnreachable("The provider's certificate or TLS set-up was not accepted.")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return UpstreamInvalid()
+    return UpstreamUnreachable()
+
+
+class AiohttpAnswer:
+    """aiohttp's response as an UpstreamAnswer."""
+
+    __slots__ = ("_response", "headers", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers = response.headers
+
+    async def next_chunk(self) -> bytes:
+        try:
+            return await self._response.content.readany()
+        except aiohttp.ClientError as error:
+            raise _map_aiohttp(error) from None
+        except (OSError, RuntimeError):
+            raise UpstreamCut() from None
+
+    async def read(self) -> bytes:
+        parts = []
+        size = 0
+        while chunk := await self.next_chunk():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > ANSWER_LIMIT:
+                raise UpstreamInvalid("The provider's answer is larger than the gateway holds.")
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def abort(self, error: GatehouseError) -> None:
+        self._response.content.set_exception(error)
+
+    def release(self) -> None:
+        if self._response.content.at_eof() and self._response.content.exception() is None:
+            self._response.release()
+        else:
+            self._response.close()

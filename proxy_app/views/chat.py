@@ -1,0 +1,19 @@
+"""OpenAI Chat Completions."""
+
+from proxy_app import pipeline
+from proxy_app.api import APIView
+from proxy_app.attempting import cancel_abandoned_twin
+
+
+class ChatCompletions(APIView):
+    """POST a conversation, get an answer, whole or streamed."""
+
+    endpoint = "chat.completions"
+    format = "openai_chat"
+
+    async def post(self) -> None:
+        raw = await self.request.read_body(self.body_limit)
+        call = self.make_call(raw)
+        cancel_abandoned_twin(call)
+        call.mark("received")
+        await pipeline.run(call)
