@@ -10,8 +10,10 @@ class Price(models.Model):
     """What a provider's model costs, in nanodollars per million units, from a date on.
 
     An override (source 'admin' or a file) wins over the list; one bound to a deployment wins over
-    both. `tiers` holds what the plain columns cannot: [{"from_input_tokens": 200000, "input": …}].
-    NULL columns: that kind is billed like its parent kind (cache and audio like input or output).
+    both. `tiers` holds what the plain columns cannot: [{"from_input_tokens": 200001, "input": …}],
+    for calls with that many input tokens or more.
+    NULL columns: that kind is billed like its parent kind (cache, audio and reasoning like input or
+    output). All NULL: unpriced.
     """
 
     class Source(models.TextChoices):
@@ -33,10 +35,27 @@ class Price(models.Model):
     cache_write_nanodollars = models.BigIntegerField(_("cache write"), null=True, blank=True)
     cache_write_1h_nanodollars = models.BigIntegerField(_("cache write, 1 h"), null=True, blank=True)
     output_nanodollars = models.BigIntegerField(_("output"), null=True, blank=True)
+    output_reasoning_nanodollars = models.BigIntegerField(_("reasoning"), null=True, blank=True)
     input_audio_nanodollars = models.BigIntegerField(_("audio input"), null=True, blank=True)
     output_audio_nanodollars = models.BigIntegerField(_("audio output"), null=True, blank=True)
     request_nanodollars = models.BigIntegerField(_("per 1,000,000 requests"), null=True, blank=True)
     tiers = models.JSONField(_("tiers"), default=list, blank=True)
+    unpriced_reason = models.CharField(
+        _("not priced because"),
+        max_length=200,
+        blank=True,
+        editable=False,
+        help_text=_("The list knows the model, but bills it by something that is not counted here."),
+    )
+    match = models.JSONField(null=True, blank=True, editable=False)  # the list's rule for names
+    list_place = models.PositiveIntegerField(default=0, editable=False)  # the list's order of models
+    list_rank = models.PositiveSmallIntegerField(default=0, editable=False)  # of a model's prices: later wins
+    daily_from_minute = models.PositiveSmallIntegerField(
+        _("from, minutes of the UTC day"), null=True, blank=True
+    )
+    daily_until_minute = models.PositiveSmallIntegerField(
+        _("until, minutes of the UTC day"), null=True, blank=True
+    )
     context_window = models.PositiveIntegerField(_("context window"), null=True, blank=True)
     valid_from = models.DateTimeField(_("valid from"), null=True, blank=True)
     valid_until = models.DateTimeField(_("valid until"), null=True, blank=True)

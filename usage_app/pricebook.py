@@ -1,0 +1,129 @@
+"""Price rows to compiled prices, and the snapshot's section 'prices'. Reads the database in a thread."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from usage_app.models import Price
+from usage_app.pricing import CompiledPrice, PriceBook, PriceRow, Rates, compile_rates
+
+TABLE = "usage_app_price"
+
+#: Providers that sell other makers' models at the makers' prices when the list has none of their own.
+FALLBACK_KINDS: dict[str, tuple[str, ...]] = {
+    "azure": ("openai", "anthropic", "deepseek", "x-ai", "moonshotai"),
+    "google": ("anthropic",),
+}
+
+#: Kind of token -> column of Price.
+RATE_COLUMNS = {
+    "input": "input_nanodollars",
+    "cache_read": "cache_read_nanodollars",
+    "cache_write": "cache_write_nanodollars",
+    "cache_write_1h": "cache_write_1h_nanodollars",
+    "output": "output_nanodollars",
+    "reasoning": "output_reasoning_nanodollars",
+    "input_audio": "input_audio_nanodollars",
+    "output_audio": "output_audio_nanodollars",
+}
+
+_COLUMNS = (
+    "id",
+    "provider_kind",
+    "model",
+    "deployment_id",
+    "source",
+    *RATE_COLUMNS.values(),
+    "request_nanodollars",
+    "tiers",
+    "context_window",
+    "valid_from",
+    "valid_until",
+    "daily_from_minute",
+    "daily_until_minute",
+    "unpriced_reason",
+    "match",
+    "list_place",
+    "list_rank",
+)
+
+
+class PriceSection:
+    """The price book as a section of the policy snapshot."""
+
+    name = "prices"
+    tables: frozenset[str] = frozenset({TABLE})
+
+    def load(self) -> PriceBook:
+        """Every enabled price, compiled."""
+        return _book(_rows(None))
+
+    def refresh(self, previous: PriceBook, changed: Mapping[str, frozenset[str]]) -> PriceBook:
+        """The book after some rows changed; the others are taken over as they are."""
+        keys = changed.get(TABLE, frozenset())
+        if not keys:
+            return previous
+        ids = {_undashed(key) for key in keys}
+        kept = [row for row in previous.rows.values() if _undashed(row.price.id) not in ids]
+        return _book([*kept, *_rows(sorted(ids))])
+
+
+def compile_price(row: Mapping[str, Any]) -> CompiledPrice:
+    """A row's columns (by name) as a compiled price."""
+    base = {kind: row[column] for kind, column in RATE_COLUMNS.items()}
+    reason = row["unpriced_reason"]
+    if not reason and row["request_nanodollars"] is None and all(value is None for value in base.values()):
+        reason = "no rate is set"
+    rates, tiers = compile_rates(base, [_whole_tier(tier) for tier in row["tiers"] or ()])
+    daily = (row["daily_from_minute"], row["daily_until_minute"])
+    return CompiledPrice(
+        id=str(row["id"]),
+        provider_kind=row["provider_kind"],
+        model=row["model"],
+        source=row["source"],
+        rates=rates,
+        tiers=tiers,
+        request_nanodollars=row["request_nanodollars"] or 0,
+        context_window=row["context_window"],
+        valid_from_ms=_ms(row["valid_from"]),
+        valid_until_ms=_ms(row["valid_until"]),
+        daily_minutes=None if None in daily else daily,
+        unpriced_reason=reason,
+    )
+
+
+def price_of_row(price_id: str) -> CompiledPrice | None:
+    """One price by its id, whether enabled or not: for a call that was begun at it."""
+    row = Price.objects.filter(pk=price_id).values(*_COLUMNS).first()
+    return compile_price(row) if row else None
+
+
+def _rows(ids: list[str] | None) -> Iterable[PriceRow]:
+    prices = Price.objects.filter(is_enabled=True)
+    if ids is not None:
+        prices = prices.filter(pk__in=ids)
+    for row in prices.values(*_COLUMNS).iterator(chunk_size=1000):
+        yield PriceRow(
+            price=compile_price(row),
+            deployment_id=str(row["deployment_id"]) if row["deployment_id"] else "",
+            clause=row["match"],
+            order=(row["list_place"], row["list_rank"]),
+        )
+
+
+def _book(rows: Iterable[PriceRow]) -> PriceBook:
+    return PriceBook(rows, FALLBACK_KINDS)
+
+
+def _whole_tier(tier: Mapping[str, Any]) -> dict[str, int]:
+    wanted = ("from_input_tokens", *Rates._fields)
+    return {name: int(tier[name]) for name in wanted if tier.get(name) is not None}
+
+
+def _ms(instant: datetime | None) -> int | None:
+    return None if instant is None else int(instant.timestamp() * 1000)
+
+
+def _undashed(key: str) -> str:
+    """Row keys come from triggers: SQLite stores a UUID without dashes, PostgreSQL with them."""
+    return key.replace("-", "").lower()
