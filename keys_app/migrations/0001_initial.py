@@ -9,6 +9,8 @@ import gateway_project.clock
 from django.conf import settings
 from django.db import migrations, models
 
+from keys_app.triggers import PolicyTriggers
+
 
 class Migration(migrations.Migration):
 
@@ -221,5 +223,35 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='membership',
             constraint=models.UniqueConstraint(fields=('user', 'service'), name='membership_once'),
+        ),
+        # By hand from here on: the one version row, and the triggers that log changes of policy tables.
+        migrations.RunSQL(
+            "INSERT INTO keys_app_policyversion (id, version) VALUES (1, 1)",
+            "DELETE FROM keys_app_policyversion",
+        ),
+        PolicyTriggers(
+            "keys_app_virtualkey",
+            [
+                "name", "service_id", "user_id", "environment", "secret_hash", "prefix", "last_four",
+                "previous_hash", "previous_until", "models_allowed", "no_models", "endpoints_allowed",
+                "networks", "origins", "expires_at", "blocked_at", "trusts_identity_headers",
+                "reports_cost", "allows_unpriced",
+            ],
+        ),
+        PolicyTriggers("keys_app_user", ["username", "is_active", "role"]),
+        PolicyTriggers("keys_app_service", ["name", "is_active", "models_allowed"]),
+        PolicyTriggers(
+            "keys_app_budget",
+            [
+                "scope", "key_id", "user_id", "service_id", "target", "is_enabled", "amount_nanodollars",
+                "period", "every", "anchor_at", "time_zone", "hard",
+            ],
+        ),
+        PolicyTriggers(
+            "keys_app_ratelimit",
+            [
+                "scope", "key_id", "user_id", "service_id", "target", "is_enabled",
+                "requests_per_minute", "tokens_per_minute", "parallel",
+            ],
         ),
     ]
