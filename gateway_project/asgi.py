@@ -15,7 +15,7 @@ from django.core.handlers.asgi import ASGIHandler  # noqa: E402
 from gateway_project.conf import config  # noqa: E402
 from gateway_project.handler import DataPlaneHandler  # noqa: E402
 from gateway_project.lifespan import Lifespan  # noqa: E402
-from proxy_app.api import Receive, Scope, Send  # noqa: E402
+from proxy_app.views.base import Receive, Scope, Send  # noqa: E402
 from usage_app.routing import websocket_urlpatterns  # noqa: E402
 
 #: First path segments that the control and observation plane serves. Everything else is a call.

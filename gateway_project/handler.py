@@ -10,7 +10,7 @@ from typing import Any
 from django.core.handlers.asgi import ASGIHandler
 
 from gateway_project.errors import NotReady
-from proxy_app.api import APIView, Receive, Request, Scope, Send
+from proxy_app.views.base import APIView, Receive, Request, Scope, Send
 from proxy_app.call import Services
 from proxy_app.formats import exchange
 from proxy_app.urls import PATHS, PATTERNS

@@ -1,6 +1,6 @@
 """The data plane's addresses: path → view, and nothing else. Aliases are the same views."""
 
-from proxy_app.api import APIView
+from proxy_app.views.base import APIView
 from proxy_app.views.chat import ChatCompletions
 from proxy_app.views.edge import Root
 from proxy_app.views.models import Model, Models

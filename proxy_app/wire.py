@@ -29,6 +29,7 @@ class Image:
     media_type: str | None = None
     detail: str | None = None
     cache_control: JSON | None = None
+    path: str = field(default="", compare=False)  # where the caller wrote it, for an error's `param`
 
 
 @dataclass(slots=True)
@@ -41,12 +42,14 @@ class File:
     filename: str | None = None
     file_id: str | None = None
     cache_control: JSON | None = None
+    path: str = field(default="", compare=False)  # where the caller wrote it, for an error's `param`
 
 
 @dataclass(slots=True)
 class Audio:
     data: str
     media_type: str
+    path: str = field(default="", compare=False)  # where the caller wrote it, for an error's `param`
 
 
 @dataclass(slots=True)
@@ -58,6 +61,7 @@ class ToolCall:
     arguments: str
     signature: str | None = None
     cache_control: JSON | None = None
+    path: str = field(default="", compare=False)  # where the caller wrote it, for an error's `param`
 
 
 @dataclass(slots=True)

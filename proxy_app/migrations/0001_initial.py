@@ -4,13 +4,16 @@ import django.core.validators
 import django.db.models.deletion
 import gateway_project.clock
 from django.db import migrations, models
+from keys_app.triggers import PolicyTriggers
 
 
 class Migration(migrations.Migration):
 
     initial = True
 
+    # The triggers write into keys_app's change log.
     dependencies = [
+        ('keys_app', '0001_initial'),
     ]
 
     operations = [
@@ -101,4 +104,19 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('model', 'cause', 'target'), name='fallback_once')],
             },
         ),
+        PolicyTriggers(
+            "proxy_app_provider",
+            ["name", "kind", "base_url", "credential_encrypted", "may_be_private", "is_enabled"]
+            + ["connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s"],
+        ),
+        PolicyTriggers(
+            "proxy_app_model", ["name", "aliases", "description", "strategy", "is_enabled", "created_at"]
+        ),
+        PolicyTriggers(
+            "proxy_app_deployment",
+            ["model_id", "provider_id", "upstream_model", "weight", "order", "is_enabled", "quirks", "tags"]
+            + ["requests_per_minute", "tokens_per_minute", "parallel"]
+            + ["connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s"],
+        ),
+        PolicyTriggers("proxy_app_fallback", ["model_id", "cause", "target_id", "order"]),
     ]

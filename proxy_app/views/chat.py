@@ -1,7 +1,7 @@
 """OpenAI Chat Completions."""
 
 from proxy_app import pipeline
-from proxy_app.api import APIView
+from proxy_app.views.base import APIView
 from proxy_app.attempting import cancel_abandoned_twin
 
 

@@ -3,7 +3,7 @@
 import re
 
 from gateway_project.errors import GatehouseError, UnknownPath
-from proxy_app.api import APIView
+from proxy_app.views.base import APIView
 
 _TWICE = re.compile(r"^(.*/v1)/v1(/|$)")
 

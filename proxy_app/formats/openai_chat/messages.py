@@ -95,10 +95,12 @@ def _image(part: Fields) -> Image:
     cache_control = part.maybe_json("cache_control")
     if is_data_url(url):
         media_type, data = split_data_url(url, image.at("url"))
-        return Image(data=data, media_type=media_type, detail=detail, cache_control=cache_control)
+        return Image(
+            data=data, media_type=media_type, detail=detail, cache_control=cache_control, path=part.path
+        )
     if not is_web_url(url):
         raise wrong_type(image.at("url"), "a data URL or an http(s) URL")
-    return Image(url=url, detail=detail, cache_control=cache_control)
+    return Image(url=url, detail=detail, cache_control=cache_control, path=part.path)
 
 
 def _file(part: Fields) -> File | Image:
@@ -111,16 +113,18 @@ def _file(part: Fields) -> File | Image:
         file_id = file.maybe_text("file_id")
         if file_id is None:
             raise InvalidBody(f"'{file.path}' needs 'file_data' or 'file_id'.", param=file.path)
-        return File(file_id=file_id, filename=name, cache_control=cache_control)
+        return File(file_id=file_id, filename=name, cache_control=cache_control, path=part.path)
     if is_data_url(data):
         media_type, data = split_data_url(data, file.at("file_data"))
     elif is_web_url(data):
-        return File(url=data, media_type=guess_type(data), filename=name, cache_control=cache_control)
+        return File(
+            url=data, media_type=guess_type(data), filename=name, cache_control=cache_control, path=part.path
+        )
     else:
         media_type = guess_type(name) or "application/pdf"
     if media_type.startswith("image/"):
-        return Image(data=data, media_type=media_type, cache_control=cache_control)
-    return File(data=data, media_type=media_type, filename=name, cache_control=cache_control)
+        return Image(data=data, media_type=media_type, cache_control=cache_control, path=part.path)
+    return File(data=data, media_type=media_type, filename=name, cache_control=cache_control, path=part.path)
 
 
 def _audio(part: Fields) -> Audio:
@@ -128,7 +132,7 @@ def _audio(part: Fields) -> Audio:
     form = audio.text("format")
     if form not in AUDIO_TYPES:
         raise wrong_type(audio.at("format"), "wav or mp3")
-    return Audio(audio.text("data"), AUDIO_TYPES[form])
+    return Audio(audio.text("data"), AUDIO_TYPES[form], path=part.path)
 
 
 def _thoughts(message: Fields) -> list[Part]:
@@ -158,6 +162,7 @@ def _tool_call(call: Fields) -> ToolCall:
         function.maybe_text("arguments") or "",
         signature=google.maybe_text("thought_signature") if google is not None else None,
         cache_control=call.maybe_json("cache_control"),
+        path=call.path,
     )
 
 
