@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import anthropic
 import openai
 import pytest
-from google import genai
 from google.genai import errors as genai_errors
 from google.genai import types
 
-from tests.upstream import CREDENTIALS, FORECAST_SCHEMA, TOOL_SCHEMA, MockUpstream, script_for
+from tests.upstream import CREDENTIALS, MockUpstream, script_for
 from tests.upstream.script import FORECAST, REFUSAL, SIGNATURE, THOUGHTS, Asked
+from tests.upstream.sdks import Place, anthropic_client, gemini_client, hear, openai_client
 
 # google-genai subclasses aiohttp's session, which aiohttp frowns upon.
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
@@ -23,138 +22,14 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 both_ways = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 
 
-@dataclass
-class Heard:
-    """What an SDK rebuilt, in one shape for all three."""
-
-    text: str
-    calls: list[tuple[str, dict[str, Any]]]
-    finish: str
-    usage: tuple[int, int, int, int] | None
-    """Input, cache reads, output, reasoning."""
-
-
 @pytest.fixture
 async def up() -> AsyncIterator[MockUpstream]:
     async with MockUpstream() as upstream:
         yield upstream
 
 
-async def hear(
-    up: MockUpstream, provider: str, text: str, stream: bool, model: str = "mock", **how: Any
-) -> Heard:
-    ask = {"openai": hear_openai, "anthropic": hear_anthropic, "gemini": hear_gemini}[provider]
-    return await ask(up, text, stream, model, **how)
-
-
-def openai_client(up: MockUpstream, key: str = CREDENTIALS["openai"]) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(base_url=up.urls["openai"], api_key=key, max_retries=0)
-
-
-def anthropic_client(up: MockUpstream, key: str = CREDENTIALS["anthropic"]) -> anthropic.AsyncAnthropic:
-    return anthropic.AsyncAnthropic(base_url=up.urls["anthropic"], api_key=key, max_retries=0)
-
-
-def gemini_client(up: MockUpstream, key: str = CREDENTIALS["gemini"]) -> genai.Client:
-    return genai.Client(api_key=key, http_options={"base_url": up.urls["gemini"], "api_version": "v1beta"})
-
-
-async def hear_openai(
-    up: MockUpstream, text: str, stream: bool, model: str, tools: bool = False, schema: bool = False
-) -> Heard:
-    more: dict[str, Any] = {}
-    if tools:
-        function = {"name": "get_weather", "parameters": TOOL_SCHEMA, "strict": True}
-        more["tools"] = [{"type": "function", "function": function}]
-    if schema:
-        wanted = {"name": "forecast", "schema": FORECAST_SCHEMA, "strict": True}
-        more["response_format"] = {"type": "json_schema", "json_schema": wanted}
-    asked = {"model": model, "messages": [{"role": "user", "content": text}]} | more
-    async with openai_client(up) as client:
-        if stream:
-            # The helper raises on an answer that ran out of tokens; what it rebuilt is in the error.
-            try:
-                async with client.chat.completions.stream(
-                    **asked, stream_options={"include_usage": True}
-                ) as events:
-                    answer = await events.get_final_completion()
-            except openai.LengthFinishReasonError as error:
-                answer = error.completion
-        else:
-            answer = await client.chat.completions.create(**asked)
-    [choice] = answer.choices
-    calls = [(c.function.name, json.loads(c.function.arguments)) for c in choice.message.tool_calls or ()]
-    usage = answer.usage
-    counted = usage and (
-        usage.prompt_tokens,
-        usage.prompt_tokens_details.cached_tokens,
-        usage.completion_tokens,
-        usage.completion_tokens_details.reasoning_tokens,
-    )
-    return Heard(choice.message.content or choice.message.refusal or "", calls, choice.finish_reason, counted)
-
-
-async def hear_anthropic(
-    up: MockUpstream, text: str, stream: bool, model: str, tools: bool = False, schema: bool = False
-) -> Heard:
-    more: dict[str, Any] = {}
-    if tools:
-        more["tools"] = [{"name": "get_weather", "input_schema": TOOL_SCHEMA}]
-    if schema:
-        more["output_config"] = {"format": {"type": "json_schema", "schema": FORECAST_SCHEMA}}
-    asked = {"model": model, "max_tokens": 1000, "messages": [{"role": "user", "content": text}]} | more
-    async with anthropic_client(up) as client:
-        if stream:
-            async with client.messages.stream(**asked) as events:
-                answer = await events.get_final_message()
-        else:
-            answer = await client.messages.create(**asked)
-    usage = answer.usage
-    counted = (
-        usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens,
-        usage.cache_read_input_tokens,
-        usage.output_tokens,
-        usage.output_tokens_details.thinking_tokens,
-    )
-    said = "".join(block.text for block in answer.content if block.type == "text")
-    calls = [(block.name, block.input) for block in answer.content if block.type == "tool_use"]
-    return Heard(said, calls, answer.stop_reason, counted)
-
-
-async def hear_gemini(
-    up: MockUpstream, text: str, stream: bool, model: str, tools: bool = False, schema: bool = False
-) -> Heard:
-    config: dict[str, Any] = {}
-    if tools:
-        declared = types.FunctionDeclaration(name="get_weather", parameters_json_schema=TOOL_SCHEMA)
-        config["tools"] = [types.Tool(function_declarations=[declared])]
-    if schema:
-        config |= {"response_mime_type": "application/json", "response_json_schema": FORECAST_SCHEMA}
-    asked = {"model": model, "contents": text, "config": types.GenerateContentConfig(**config)}
-    client = gemini_client(up)
-    try:
-        if stream:
-            answers = [chunk async for chunk in await client.aio.models.generate_content_stream(**asked)]
-        else:
-            answers = [await client.aio.models.generate_content(**asked)]
-    finally:
-        await client.aio.aclose()
-        client.close()
-    contents = [answer.candidates[0].content for answer in answers if answer.candidates]
-    parts = [part for content in contents if content for part in content.parts or ()]
-    usage = answers[-1].usage_metadata
-    thoughts = usage.thoughts_token_count or 0
-    counted = (
-        usage.prompt_token_count,
-        usage.cached_content_token_count,
-        usage.candidates_token_count + thoughts,
-        thoughts,
-    )
-    said = "".join(part.text for part in parts if part.text and not part.thought)
-    calls = [(part.function_call.name, part.function_call.args) for part in parts if part.function_call]
-    last = answers[-1].candidates
-    finish = last[0].finish_reason.value if last else answers[-1].prompt_feedback.block_reason.value
-    return Heard(said, calls, finish, counted)
+def place(up: MockUpstream, provider: str, key: str = "") -> Place:
+    return Place(provider, up.urls[provider], key or CREDENTIALS[provider])
 
 
 def expected(text: str, **fields: Any) -> Any:
@@ -177,7 +52,7 @@ async def test_every_provider_tells_the_same_script(
 ) -> None:
     script = expected(text)
     usage = script.usage
-    heard = await hear(up, provider, text, stream)
+    heard = await hear(place(up, provider), text, stream)
     assert heard.text == script.text
     assert heard.usage == (
         usage.input_tokens,
@@ -195,7 +70,7 @@ async def test_every_provider_makes_the_same_calls(
     up: MockUpstream, provider: str, stream: bool, text: str
 ) -> None:
     script = expected(text, tools=("get_weather",))
-    heard = await hear(up, provider, text, stream, tools=True)
+    heard = await hear(place(up, provider), text, stream, tools=True)
     assert heard.calls == [(call.name, call.arguments) for call in script.calls]
     assert heard.text == script.text
     assert heard.finish == FINISHES["tool_calls"][provider]
@@ -205,7 +80,7 @@ async def test_every_provider_makes_the_same_calls(
 @every_provider
 @both_ways
 async def test_a_schema_is_answered_with_json(up: MockUpstream, provider: str, stream: bool) -> None:
-    assert json.loads((await hear(up, provider, "json", stream, schema=True)).text) == FORECAST
+    assert json.loads((await hear(place(up, provider), "json", stream, schema=True)).text) == FORECAST
 
 
 @every_provider
@@ -213,14 +88,14 @@ async def test_a_schema_is_answered_with_json(up: MockUpstream, provider: str, s
 async def test_a_refusal_comes_as_each_provider_tells_it(
     up: MockUpstream, provider: str, stream: bool
 ) -> None:
-    heard = await hear(up, provider, "refuse", stream)
+    heard = await hear(place(up, provider), "refuse", stream)
     assert heard.finish == FINISHES["refusal"][provider]
     assert heard.text == (REFUSAL if provider == "openai" else "")
 
 
 @both_ways
 async def test_a_blocked_prompt_has_no_candidates_at_gemini(up: MockUpstream, stream: bool) -> None:
-    assert (await hear(up, "gemini", "blocked", stream)).finish == "PROHIBITED_CONTENT"
+    assert (await hear(place(up, "gemini"), "blocked", stream)).finish == "PROHIBITED_CONTENT"
 
 
 @every_provider
@@ -229,19 +104,19 @@ async def test_a_blocked_prompt_has_no_candidates_at_gemini(up: MockUpstream, st
 async def test_bytes_cut_anywhere_and_both_line_ends_are_the_same_stream(
     up: MockUpstream, provider: str, stream: bool, manner: str
 ) -> None:
-    assert (await hear(up, provider, "hello", stream, f"mock-{manner}")).text == expected("hello").text
+    assert (await hear(place(up, provider), "hello", stream, f"mock-{manner}")).text == expected("hello").text
 
 
 async def test_thoughts_and_signatures_come_from_anthropic_and_gemini(up: MockUpstream) -> None:
     async with (
-        anthropic_client(up) as client,
+        anthropic_client(place(up, "anthropic")) as client,
         client.messages.stream(
             model="mock", max_tokens=100, messages=[{"role": "user", "content": "think"}]
         ) as events,
     ):
         block = (await events.get_final_message()).content[0]
     assert (block.type, block.thinking, block.signature) == ("thinking", THOUGHTS, SIGNATURE)
-    client = gemini_client(up)
+    client = gemini_client(place(up, "gemini"))
     answer = await client.aio.models.generate_content(model="mock", contents="think")
     await client.aio.aclose()
     client.close()
@@ -255,17 +130,17 @@ async def test_a_wrong_credential_is_refused_in_the_providers_own_way(
     up: MockUpstream, provider: str
 ) -> None:
     if provider == "openai":
-        async with openai_client(up, "wrong") as client:
+        async with openai_client(place(up, provider, "wrong")) as client:
             with pytest.raises(openai.AuthenticationError):
                 await client.models.list()
     elif provider == "anthropic":
-        async with anthropic_client(up, "wrong") as client:
+        async with anthropic_client(place(up, provider, "wrong")) as client:
             with pytest.raises(anthropic.AuthenticationError):
                 await client.messages.create(
                     model="m", max_tokens=1, messages=[{"role": "user", "content": "hi"}]
                 )
     else:
-        client = gemini_client(up, "wrong")
+        client = gemini_client(place(up, provider, "wrong"))
         with pytest.raises(genai_errors.ClientError) as caught:
             await client.aio.models.generate_content(model="m", contents="hi")
         await client.aio.aclose()
@@ -275,11 +150,96 @@ async def test_a_wrong_credential_is_refused_in_the_providers_own_way(
 
 
 async def test_models_are_listed_in_three_shapes(up: MockUpstream) -> None:
-    async with openai_client(up) as client:
+    async with openai_client(place(up, "openai")) as client:
         assert (await client.models.list()).data[0].id == "gpt-mock"
-    async with anthropic_client(up) as client:
+    async with anthropic_client(place(up, "anthropic")) as client:
         assert (await client.models.list()).data[0].id == "claude-mock"
-    client = gemini_client(up)
+    client = gemini_client(place(up, "gemini"))
     assert (await client.aio.models.list()).page[0].name == "models/gemini-mock"
     await client.aio.aclose()
     client.close()
+
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+async def test_openai_turns_are_understood(up: MockUpstream) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
+    async with openai_client(place(up, "openai")) as client:
+
+        async def say(*turns: Any, **more: Any) -> str:
+            answer = await client.chat.completions.create(model="mock", messages=list(turns), **more)
+            return answer.choices[0].message.content or ""
+
+        hello = {"role": "user", "content": "hello"}
+        called = {"role": "assistant", "tool_calls": [call]}
+        results = [{"role": "tool", "tool_call_id": "c1", "content": text} for text in ("sun", "비")]
+        assert await say(hello, called, *results) == "The tools said: sun | 비."
+        seen = {"role": "user", "content": [{"type": "text", "text": "image"}, picture, picture]}
+        assert await say(seen) == "I see 2 images in what you sent."
+        told = {"role": "developer", "content": "Be brief."}
+        assert await say(told, {"role": "user", "content": "system"}) == "My instructions are: Be brief.."
+        assert await say(hello, stop=[","]) == "Hello! 안녕하세요"
+        assert await say(hello, max_completion_tokens=1) == "Hello!"
+
+
+async def test_anthropic_turns_are_understood(up: MockUpstream) -> None:
+    source = {"type": "base64", "media_type": "image/png", "data": PIXEL}
+    async with anthropic_client(place(up, "anthropic")) as client:
+
+        async def say(*turns: Any, **more: Any) -> Any:
+            asked = {"model": "mock", "max_tokens": 100, "messages": list(turns)} | more
+            return await client.messages.create(**asked)
+
+        hello = {"role": "user", "content": "hello"}
+        called = {
+            "role": "assistant",
+            "content": [{"type": "tool_use", "id": "t1", "name": "f", "input": {}}],
+        }
+        results = [
+            {"type": "tool_result", "tool_use_id": "t1", "content": "sun"},
+            {"type": "tool_result", "tool_use_id": "t2", "content": [{"type": "text", "text": "비"}]},
+        ]
+        answer = await say(hello, called, {"role": "user", "content": results})
+        assert answer.content[0].text == "The tools said: sun | 비."
+        seen = [{"type": "image", "source": source}] * 2 + [{"type": "text", "text": "image"}]
+        answer = await say({"role": "user", "content": seen})
+        assert answer.content[0].text == "I see 2 images in what you sent."
+        answer = await say({"role": "user", "content": "system"}, system="Be brief.")
+        assert answer.content[0].text == "My instructions are: Be brief.."
+        answer = await say(hello, stop_sequences=["nothing", ","])
+        assert (answer.content[0].text, answer.stop_reason, answer.stop_sequence) == (
+            "Hello! 안녕하세요",
+            "stop_sequence",
+            ",",
+        )
+
+
+async def test_gemini_turns_are_understood(up: MockUpstream) -> None:
+    client = gemini_client(place(up, "gemini"))
+
+    async def say(*contents: Any, **config: Any) -> str:
+        answer = await client.aio.models.generate_content(
+            model="mock", contents=list(contents), config=types.GenerateContentConfig(**config)
+        )
+        return answer.text or ""
+
+    hello = types.UserContent("hello")
+    called = types.ModelContent([types.Part.from_function_call(name="f", args={})])
+    results = [
+        types.Part.from_function_response(name="f", response={"output": "sun"}),
+        types.Part.from_function_response(name="f", response={"result": "비"}),
+    ]
+    picture = types.Part.from_bytes(data=b"\x89PNG", mime_type="image/png")
+    try:
+        assert await say(hello, called, types.UserContent(results)) == "The tools said: sun | 비."
+        assert await say(types.UserContent(["image", picture, picture])) == "I see 2 images in what you sent."
+        assert await say(types.UserContent("system"), system_instruction="Be brief.") == (
+            "My instructions are: Be brief.."
+        )
+        assert await say(hello, stop_sequences=[","]) == "Hello! 안녕하세요"
+        assert await say(hello, max_output_tokens=1) == "Hello!"
+    finally:
+        await client.aio.aclose()
+        client.close()
