@@ -37,7 +37,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
 }
 
 #: Processes are started from these files only, and from nothing a request carries.
-STARTS_PROCESSES = ("gateway_project/supervisor.py", ".ci/*", *OUTSIDE)
+STARTS_PROCESSES = ("gateway_project/supervisor.py", "gateway_project/programs.py", ".ci/*", *OUTSIDE)
 READS_ENVIRONMENT = ("gateway_project/env.py", "manage.py", ".ci/*", *OUTSIDE)
 #: Modules that keep a registry of their tasks: failures are logged, shutdown awaits them.
 TASK_REGISTRIES = ("*/tasks.py", "gateway_project/lifespan.py", *OUTSIDE)
