@@ -10,11 +10,20 @@ from typing import Any, Literal
 WireFormat = Literal["openai_chat", "anthropic", "gemini"]
 Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "none"]
 
-#: What a preset's `quirks` may say, and what each means to the formats.
+#: Every quirk a provider may have, and what it means. Formats and the pipeline read them.
 QUIRKS: Mapping[str, str] = {
-    "max_tokens_field": "Name of the field that limits the output (else max_completion_tokens).",
-    "stream_options": "False: the provider refuses stream_options and reports usage by itself.",
+    "max_tokens_field": "Name of the field that limits the output; else max_completion_tokens.",
+    "no_stream_options": "True: the server refuses stream_options and reports usage by itself.",
+    "system_role": "Role of instructions; else system.",
+    "default_max_tokens": "Output limit sent where the format demands one and the caller named none.",
+    "thinking_style": "budget: the models know thinking only as a number of tokens.",
+    "cancel_stops_billing": "True: a cancelled answer costs nothing more, so it is cancelled at once.",
 }
+
+#: Servers that know only the older name of the output limit.
+_OLD_LIMIT: Mapping[str, Any] = {"max_tokens_field": "max_tokens"}
+#: Servers of one's own: what is cancelled is not computed.
+_OWN_SERVER: Mapping[str, Any] = {"max_tokens_field": "max_tokens", "cancel_stops_billing": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +48,6 @@ class StarterModel:
     public_name: str
     upstream_model: str
 
-
-#: The quirk of servers that know only the older name of the output limit.
-_OLD_LIMIT = {"max_tokens_field": "max_tokens"}
 
 PRESETS: dict[str, Preset] = {
     "openai": Preset(
@@ -79,12 +85,18 @@ PRESETS: dict[str, Preset] = {
         quirks=_OLD_LIMIT,
         key_hint="The key your server expects, if any",
     ),
-    "sandbox": Preset(kind="sandbox", label="Sandbox (built in)", base_url="", auth="none"),
+    "sandbox": Preset(
+        kind="sandbox",
+        label="Sandbox (built in)",
+        base_url="",
+        auth="none",
+        quirks={"cancel_stops_billing": True},
+    ),
     "mistral": Preset(
         kind="mistral",
         label="Mistral",
         base_url="https://api.mistral.ai/v1",
-        quirks={"max_tokens_field": "max_tokens", "stream_options": False},
+        quirks={"max_tokens_field": "max_tokens", "no_stream_options": True},
         price_provider_id="mistral",
         key_hint="32 letters and digits",
     ),
@@ -145,7 +157,7 @@ PRESETS: dict[str, Preset] = {
         kind="perplexity",
         label="Perplexity",
         base_url="https://api.perplexity.ai",
-        quirks={"max_tokens_field": "max_tokens", "stream_options": False},
+        quirks={"max_tokens_field": "max_tokens", "no_stream_options": True},
         price_provider_id="perplexity",
         key_hint="pplx-…",
     ),
@@ -161,14 +173,14 @@ PRESETS: dict[str, Preset] = {
         label="Ollama",
         base_url="http://127.0.0.1:11434/v1",
         auth="none",
-        quirks=_OLD_LIMIT,
+        quirks=_OWN_SERVER,
         may_be_private=True,
     ),
     "vllm": Preset(
         kind="vllm",
         label="vLLM",
         base_url="http://127.0.0.1:8000/v1",
-        quirks=_OLD_LIMIT,
+        quirks=_OWN_SERVER,
         may_be_private=True,
         key_hint="What vllm serve was given as --api-key, if anything",
     ),
@@ -177,14 +189,14 @@ PRESETS: dict[str, Preset] = {
         label="LM Studio",
         base_url="http://127.0.0.1:1234/v1",
         auth="none",
-        quirks=_OLD_LIMIT,
+        quirks=_OWN_SERVER,
         may_be_private=True,
     ),
     "llama_cpp": Preset(
         kind="llama_cpp",
         label="llama.cpp",
         base_url="http://127.0.0.1:8080/v1",
-        quirks=_OLD_LIMIT,
+        quirks=_OWN_SERVER,
         may_be_private=True,
         key_hint="What llama-server was given as --api-key, if anything",
     ),

@@ -39,7 +39,7 @@ _BY_NAME: dict[str, tuple[str, ...]] = {
     "language": ("en", "ko"),
     "date": ("2026-11-23",),
     "url": ("https://example.com/sandbox",),
-    "path": ("/tmp/castle.txt",),  # noqa: S108
+    "path": ("notes/castle.txt",),
     "id": ("sandbox-1", "sandbox-2"),
 }
 _ASKED = ("query", "question", "prompt", "text", "input", "message", "topic", "search")
