@@ -16,7 +16,8 @@ QUIRKS: Mapping[str, str] = {
     "no_stream_options": "True: the server refuses stream_options and reports usage by itself.",
     "system_role": "Role of instructions; else system.",
     "default_max_tokens": "Output limit sent where the format demands one and the caller named none.",
-    "thinking_style": "budget: the models know thinking only as a number of tokens.",
+    "thinking_style": "budget or level: how the models are told to think; else what suits their name.",
+    "api_version": "Version in the path of a Gemini address; else v1beta.",
     "cancel_stops_billing": "True: a cancelled answer costs nothing more, so it is cancelled at once.",
 }
 
