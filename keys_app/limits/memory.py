@@ -149,9 +149,7 @@ class MemoryStore:
         for rate in demand.rates:
             window = self._hold_rate(hold, rate, tokens, now_ms)
             reset_ms = window.reset_ms(now_ms)
-            requests_state = _tightest(
-                requests_state, rate.requests_per_minute, window.requests, window, now_ms
-            )
+            requests_state = _tightest(requests_state, rate.requests_per_minute, window.requests, reset_ms)
             tokens_state = _tightest(tokens_state, rate.tokens_per_minute, window.tokens, reset_ms)
         self._until_sweep -= 1
         if not self._until_sweep:

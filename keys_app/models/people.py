@@ -35,8 +35,8 @@ class User(AbstractUser):
     )
 
     class Meta(AbstractUser.Meta):
-        verbose_name = _("user")
-        verbose_name_plural = _("users")
+        verbose_name = _("user")  # type: ignore[assignment]  # translated when shown
+        verbose_name_plural = _("users")  # type: ignore[assignment]
 
     @property
     def sees_everything(self) -> bool:
