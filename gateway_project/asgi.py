@@ -1,5 +1,7 @@
 """Where every connection enters: data plane | Django | websockets | lifespan."""
 
+from urllib.parse import urlsplit
+
 import django
 
 from gateway_project.env import set_default
@@ -40,6 +42,7 @@ class Entrance:
 
     def __init__(self) -> None:
         self._config = config()
+        self._prefix = urlsplit(self._config.public_url).path.rstrip("/")
         self._lifespan = Lifespan(self._config)
         self._data_plane = DataPlaneHandler()
         self._control_plane = ControlPlaneHandler()
@@ -49,6 +52,8 @@ class Entrance:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
+        if self._prefix and kind != "lifespan":
+            scope = self._without_prefix(scope)
         if kind == "http":
             if self._is_control(scope):
                 await self._control_plane(scope, receive, send)
@@ -58,6 +63,13 @@ class Entrance:
             await self._socket(scope, receive, send)
         elif kind == "lifespan":
             await self._lifespan(scope, receive, send)
+
+    def _without_prefix(self, scope: Scope) -> Scope:
+        """A proxy may keep the public address's path or take it off; here it is off."""
+        path: str = scope["path"]
+        if path == self._prefix or path.startswith(self._prefix + "/"):
+            return {**scope, "path": path[len(self._prefix) :] or "/"}
+        return scope
 
     def _is_control(self, scope: Scope) -> bool:
         path: str = scope["path"]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.utils.translation import gettext_lazy as _
@@ -123,7 +124,9 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"  # stored and computed in UTC; the reporting zone is a setting of its own
 
-STATIC_URL = "/static/"
+_prefix = urlsplit(GATEHOUSE.public_url).path.rstrip("/")
+FORCE_SCRIPT_NAME = _prefix or None
+STATIC_URL = f"{_prefix}/static/"
 STATIC_ROOT = GATEHOUSE.data / "static"
 STATICFILES_DIRS: list[Path] = [BASE_DIR / "usage_app" / "assets"]
 STORAGES = {
@@ -132,9 +135,9 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 
-LOGIN_URL = "/ui/sign-in/"
-LOGIN_REDIRECT_URL = "/ui/"
-LOGOUT_REDIRECT_URL = "/ui/sign-in/"
+LOGIN_URL = "ui:sign-in"
+LOGIN_REDIRECT_URL = "ui:overview"
+LOGOUT_REDIRECT_URL = "ui:sign-in"
 SESSION_COOKIE_NAME = "gatehouse_session"
 CSRF_COOKIE_NAME = "gatehouse_csrf"
 SESSION_COOKIE_HTTPONLY = True
@@ -162,6 +165,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": "keys_app.api.problems.render_problem",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Gatehouse management API",
