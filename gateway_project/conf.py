@@ -140,7 +140,11 @@ def load() -> Config:
         redis_url=redis_url,
         workers=workers,
         role=role,
-        master_key=env_str("GATEHOUSE_MASTER_KEY") or _secret(data, "master_key"),
+        master_key=(
+            env_str("GATEHOUSE_MASTER_KEY")
+            or _secret(data, "config_master_key")  # written by prepare from GATEHOUSE_CONFIG
+            or _secret(data, "master_key")
+        ),
         admin_password=env_str("GATEHOUSE_ADMIN_PASSWORD"),
         secret_keys=env_list("GATEHOUSE_SECRET_KEYS") or _lines(_secret(data, "secret_keys")),
         config_file=config_file,

@@ -1,0 +1,134 @@
+"""Who speaks to the management API: the master key, a signed-in person, or a virtual key about itself."""
+
+from typing import Any, cast
+
+from django.utils.translation import gettext as _
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from gateway_project.clock import now
+from gateway_project.conf import config
+from keys_app.issuing import find_key, key_state
+from keys_app.models import User, VirtualKey
+from keys_app.secrets import hash_secret, is_master
+
+REALM = 'Bearer realm="gatehouse"'
+KEY_HEADERS = ("x-api-key", "x-goog-api-key", "api-key", "x-litellm-api-key")
+
+
+class ManagementPrincipal:
+    """The holder of the master key: an administrator without a row among the users."""
+
+    pk = None
+    username = "master"
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+    is_admin = True
+
+    def __str__(self) -> str:
+        return self.username
+
+
+class KeyHolder:
+    """The holder of a virtual key: may read about that key and do nothing else here."""
+
+    pk = None
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+    is_admin = False
+
+    def __init__(self, key: VirtualKey) -> None:
+        self.key = key
+        self.username = key.name
+
+    def __str__(self) -> str:
+        return self.username
+
+
+class ManagementAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <master key>`. A wrong one is refused, never passed on to the session."""
+
+    def authenticate(self, request: Request) -> tuple[ManagementPrincipal, None] | None:
+        sent = bearer(request)
+        if sent is None:
+            return None
+        if not is_master(sent, config()):
+            raise AuthenticationFailed(_("This is not the management key."))
+        return ManagementPrincipal(), None
+
+    def authenticate_header(self, request: Request) -> str:
+        return REALM
+
+
+class WindowSession(SessionAuthentication):
+    """A person who signed in to the window; changes need the CSRF token."""
+
+    def authenticate_header(self, request: Request) -> str:
+        return REALM
+
+
+class VirtualKeyAuthentication(BaseAuthentication):
+    """The virtual key itself, in any header the data plane takes it in."""
+
+    def authenticate(self, request: Request) -> tuple[KeyHolder, None] | None:
+        sent = bearer(request) or _header_key(request)
+        if sent is None:
+            return None
+        key = find_key(sent)
+        if key is None or not _works(key, sent):
+            raise AuthenticationFailed(_("This key is not known here, or no longer works."))
+        return KeyHolder(key), None
+
+    def authenticate_header(self, request: Request) -> str:
+        return REALM
+
+
+class IsAdmin(BasePermission):
+    """The master key, or a signed-in person whose role is admin."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return is_admin(request.user)
+
+
+class HoldsKey(BasePermission):
+    """A virtual key that authenticated itself."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(cast(Any, request.user), KeyHolder)
+
+
+def is_admin(user: Any) -> bool:
+    """Whether this principal may see and change everything."""
+    if isinstance(user, User):
+        return user.is_active and user.sees_everything
+    return isinstance(user, ManagementPrincipal)
+
+
+def acting_user(user: Any) -> User | None:
+    """The person behind a change, None for the master key."""
+    return user if isinstance(user, User) else None
+
+
+def bearer(request: Request) -> str | None:
+    """The token of an Authorization header, None without one."""
+    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def _header_key(request: Request) -> str | None:
+    for name in KEY_HEADERS:
+        if value := request.headers.get(name, "").strip():
+            return value.removeprefix("Bearer ").strip()
+    return None
+
+
+def _works(key: VirtualKey, sent: str) -> bool:
+    at = now()
+    if hash_secret(sent) != key.secret_hash and (key.previous_until is None or key.previous_until <= at):
+        return False
+    return key_state(key, at) == "active"

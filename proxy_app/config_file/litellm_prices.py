@@ -1,0 +1,71 @@
+"""LiteLLM's cost settings of a deployment, dollars a token, as nanodollars per million tokens."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from gateway_project.money import UNITS_PER_PRICE, round_usd
+from proxy_app.config_file.declared import DeclaredPrice
+from proxy_app.config_file.references import decimal_number, whole_number
+
+#: LiteLLM's name -> our kind
+_KINDS = {
+    "input_cost_per_token": "input",
+    "output_cost_per_token": "output",
+    "cache_read_input_token_cost": "cache_read",
+    "cache_creation_input_token_cost": "cache_write",
+    "cache_creation_input_token_cost_above_1hr": "cache_write_1h",
+    "output_cost_per_reasoning_token": "reasoning",
+    "input_cost_per_audio_token": "input_audio",
+    "output_cost_per_audio_token": "output_audio",
+    "input_cost_per_request": "request",
+}
+COLUMNS = {
+    "input": "input_nanodollars",
+    "output": "output_nanodollars",
+    "cache_read": "cache_read_nanodollars",
+    "cache_write": "cache_write_nanodollars",
+    "cache_write_1h": "cache_write_1h_nanodollars",
+    "reasoning": "output_reasoning_nanodollars",
+    "input_audio": "input_audio_nanodollars",
+    "output_audio": "output_audio_nanodollars",
+    "request": "request_nanodollars",
+}
+_TIER = re.compile(r"(?P<base>.+)_above_(?P<thousands>\d+)k_tokens")
+_BY_TIME = ("input_cost_per_second", "output_cost_per_second")
+_COST = re.compile(r"cost_per_|_token_cost")
+
+
+def read_price(settings: Mapping[str, Any], unknown: set[str]) -> DeclaredPrice | None:
+    """The price these settings name, None when they name none. Costs nobody can count go to `unknown`."""
+    rates: dict[str, int] = {}
+    tiers: dict[int, dict[str, int]] = defaultdict(dict)
+    by_time = False
+    for name, value in settings.items():
+        if not isinstance(name, str) or not _COST.search(name):
+            continue
+        dollars = decimal_number(value)
+        if dollars is None or dollars < 0:
+            unknown.add(name)
+        elif name in _KINDS:
+            rates[COLUMNS[_KINDS[name]]] = nanodollars_per_million(dollars)
+        elif (tier := _TIER.fullmatch(name)) and tier["base"] in _KINDS:
+            tiers[int(tier["thousands"]) * 1000 + 1][_KINDS[tier["base"]]] = nanodollars_per_million(dollars)
+        elif name in _BY_TIME:
+            by_time = by_time or dollars > 0
+        else:
+            unknown.add(name)
+    window = whole_number(settings.get("max_input_tokens"))
+    if rates:
+        steps = tuple({"from_input_tokens": start, **tiers[start]} for start in sorted(tiers))
+        return DeclaredPrice(rates=rates, tiers=steps, context_window=window)
+    if by_time:
+        return DeclaredPrice(context_window=window, unpriced_reason="Billed by the second.")
+    return None
+
+
+def nanodollars_per_million(dollars_each: Decimal) -> int:
+    """Dollars a unit as whole nanodollars per million units, half to even."""
+    return round_usd(dollars_each * UNITS_PER_PRICE)

@@ -1,0 +1,30 @@
+"""A provider's secret at rest: written encrypted, shown as a hint, read only to call the provider."""
+
+from keys_app.crypto import decrypt, encrypt
+from proxy_app.models import Provider
+
+
+def set_credential(provider: Provider, secret: str) -> None:
+    """Put a credential on the row (unsaved), or take it away with ''."""
+    secret = secret.strip()
+    provider.credential_encrypted = encrypt(secret, context(provider)) if secret else ""
+    provider.credential_hint = credential_hint(secret)
+
+
+def read_credential(provider: Provider) -> str:
+    """The secret in the clear; '' when there is none. Raises keys_app.crypto's error when unreadable."""
+    if not provider.credential_encrypted:
+        return ""
+    return decrypt(provider.credential_encrypted, context(provider))
+
+
+def context(provider: Provider) -> str:
+    """What the ciphertext is bound to: moved to another row it cannot be read."""
+    return f"provider:{provider.pk}"
+
+
+def credential_hint(secret: str) -> str:
+    """The last four characters of a secret long enough to give them away."""
+    if not secret:
+        return ""
+    return f"…{secret[-4:]}" if len(secret) >= 16 else "…"
