@@ -4,10 +4,12 @@ The pipeline talks to `proxy_app.formats.exchange` only:
 
     read_call(inbound, body, path_model) -> CallFacts
     build_outgoing(inbound, target, raw, body, facts) -> Outgoing
-    convert_answer(inbound, target, raw, facts, clock) -> (bytes, Observed)
-    open_pipe(inbound, target, facts, clock) -> StreamPipe
+    convert_answer(inbound, target, raw, facts, options) -> (bytes, Observed)
+    open_pipe(inbound, target, facts, options) -> StreamPipe
     read_failure(target, status, headers, raw) -> UpstreamFailed
     render_error(inbound, error, request_id) -> RenderedError
+    keep_alive(inbound) -> bytes
+    stream_content_type(inbound) -> str
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -81,21 +83,32 @@ class SameFormatPipe(StreamPipe, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """One wire format, both directions. `keep_alive` is what may be sent while nothing comes."""
+class InboundFormat:
+    """A format callers may speak. `keep_alive` is what may be sent while nothing comes; the relay
+    functions serve providers of the same format."""
 
     name: str
     keep_alive: bytes
     stream_content_type: str
     read_call: Callable[[JSON, str | None], CallFacts]
     parse_request: Callable[[JSON, str | None], Conversation]
-    build_request: Callable[[Conversation, Target], Outgoing]
     relay_request: Callable[[bytes, JSON, CallFacts, Target], Outgoing]
-    parse_answer: Callable[[JSON], Answer]
     observe_answer: Callable[[JSON], Observed]
-    render_answer: Callable[[Answer, RenderOptions], JSON]
-    open_parser: Callable[[], StreamParser]
-    open_renderer: Callable[[RenderOptions], StreamRenderer]
     open_relay: Callable[[CallFacts], StreamPipe]
+    render_answer: Callable[[Answer, RenderOptions], JSON]
+    open_renderer: Callable[[RenderOptions], StreamRenderer]
     render_error: Callable[[GatehouseError, str], RenderedError]
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamFormat:
+    """A format providers speak."""
+
+    name: str
+    build_request: Callable[[Conversation, Target], Outgoing]
+    parse_answer: Callable[[JSON], Answer]
+    open_parser: Callable[[], StreamParser]
     read_failure: Callable[[int, Mapping[str, str], bytes], UpstreamFailed]
+
+
+Format = InboundFormat | UpstreamFormat

@@ -22,7 +22,7 @@ def read_call(inbound: str, body: JSON, path_model: str | None) -> CallFacts:
 def build_outgoing(inbound: str, target: Target, raw: bytes, body: JSON, facts: CallFacts) -> Outgoing:
     """The provider request for a caller's body (`raw` parsed is `body`). Raises BadRequest."""
     if inbound == target.format:
-        return UPSTREAM[target.format].relay_request(raw, body, facts, target)
+        return INBOUND[inbound].relay_request(raw, body, facts, target)
     conversation = INBOUND[inbound].parse_request(body, facts.model)
     return UPSTREAM[target.format].build_request(conversation, target)
 
@@ -32,7 +32,6 @@ def convert_answer(
 ) -> tuple[bytes, Observed]:
     """The caller's bytes of a provider's 2xx answer. Raises UpstreamFailed when the answer is an error
     after all or cannot be read."""
-    upstream = UPSTREAM[target.format]
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -40,17 +39,16 @@ def convert_answer(
     if not isinstance(body, dict):
         raise UpstreamInvalid
     if inbound == target.format:
-        return raw, upstream.observe_answer(body)
-    answer = upstream.parse_answer(body)
+        return raw, INBOUND[inbound].observe_answer(body)
+    answer = UPSTREAM[target.format].parse_answer(body)
     return orjson.dumps(INBOUND[inbound].render_answer(answer, options)), observe_parts(answer)
 
 
 def open_pipe(inbound: str, target: Target, facts: CallFacts, options: RenderOptions) -> StreamPipe:
     """The way of one stream, from the first byte of a provider's 2xx answer on."""
-    upstream = UPSTREAM[target.format]
     if inbound == target.format:
-        return upstream.open_relay(facts)
-    return Translation(upstream.open_parser(), INBOUND[inbound].open_renderer(options))
+        return INBOUND[inbound].open_relay(facts)
+    return Translation(UPSTREAM[target.format].open_parser(), INBOUND[inbound].open_renderer(options))
 
 
 def read_failure(target: Target, status: int, headers: Mapping[str, str], raw: bytes) -> UpstreamFailed:

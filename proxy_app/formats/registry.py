@@ -2,13 +2,15 @@
 
 from typing import Final
 
-from proxy_app.formats.contract import Format
-from proxy_app.formats.openai_chat import OPENAI_CHAT
+from proxy_app.formats import anthropic, gemini, openai_chat
+from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 
-INBOUND: Final[dict[str, Format]] = {
-    "openai_chat": OPENAI_CHAT,
+INBOUND: Final[dict[str, InboundFormat]] = {
+    "openai_chat": openai_chat.INBOUND,
 }
 
-UPSTREAM: Final[dict[str, Format]] = {
-    "openai_chat": OPENAI_CHAT,
+UPSTREAM: Final[dict[str, UpstreamFormat]] = {
+    "openai_chat": openai_chat.UPSTREAM,
+    "anthropic": anthropic.UPSTREAM,
+    "gemini": gemini.UPSTREAM,
 }

@@ -1,6 +1,6 @@
 """Chat Completions, OpenAI's and everybody's: `/v1/chat/completions`."""
 
-from proxy_app.formats.contract import Format
+from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 from proxy_app.formats.openai_chat.building import build_request
 from proxy_app.formats.openai_chat.conversation import parse_request
 from proxy_app.formats.openai_chat.errors import read_failure, render_error
@@ -9,20 +9,26 @@ from proxy_app.formats.openai_chat.request import read_call, relay_request
 from proxy_app.formats.openai_chat.response import observe_answer, parse_answer, render_answer
 from proxy_app.formats.openai_chat.stream import Parser, Renderer
 
-OPENAI_CHAT = Format(
-    name="openai_chat",
+NAME = "openai_chat"
+
+INBOUND = InboundFormat(
+    name=NAME,
     keep_alive=b": ping\n\n",
     stream_content_type="text/event-stream; charset=utf-8",
     read_call=read_call,
     parse_request=parse_request,
-    build_request=build_request,
     relay_request=relay_request,
-    parse_answer=parse_answer,
     observe_answer=observe_answer,
-    render_answer=render_answer,
-    open_parser=Parser,
-    open_renderer=Renderer,
     open_relay=Relay,
+    render_answer=render_answer,
+    open_renderer=Renderer,
     render_error=render_error,
+)
+
+UPSTREAM = UpstreamFormat(
+    name=NAME,
+    build_request=build_request,
+    parse_answer=parse_answer,
+    open_parser=Parser,
     read_failure=read_failure,
 )

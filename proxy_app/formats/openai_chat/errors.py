@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway_project.errors import BudgetExceeded, GatehouseError, UpstreamFailed
+from gateway_project.errors import BudgetExceeded, GatehouseError, UpstreamFailed, UpstreamRefused
 from proxy_app.formats.contract import RenderedError
 from proxy_app.formats.failures import Complaint, failure, plain_message, read_json
 from proxy_app.formats.reading import as_object, as_text
@@ -12,6 +12,7 @@ from proxy_app.wire import JSON
 
 _STATUS = {529: 503}  # Anthropic's "overloaded" is no status of this format
 _TYPES = {402: "insufficient_quota", 403: "permission_error", 408: "timeout", 429: "rate_limit_error"}
+_CODES = {429: "rate_limit_exceeded", 503: "overloaded"}
 _IN_BAND = {
     "rate_limit_exceeded": 429,
     "rate_limit_error": 429,
@@ -38,8 +39,15 @@ def error_object(error: GatehouseError, request_id: str) -> JSON:
         "message": sentence(error, request_id),
         "type": "insufficient_quota" if over_quota else error_type(status),
         "param": error.param,
-        "code": told_code(error),
+        "code": _code(error, status),
     }
+
+
+def _code(error: GatehouseError, status: int) -> str:
+    """The provider's own code where it has one; never another format's word for a rate limit."""
+    if isinstance(error, UpstreamRefused) and not error.upstream_code and status in _CODES:
+        return _CODES[status]
+    return told_code(error)
 
 
 def render_error(error: GatehouseError, request_id: str) -> RenderedError:

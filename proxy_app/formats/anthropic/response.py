@@ -1,0 +1,111 @@
+"""Anthropic Messages answers: read from a provider, observed while relayed, rendered for a caller."""
+
+import orjson
+
+from gateway_project.errors import UpstreamInvalid
+from proxy_app.formats.anthropic.blocks import PROVIDER
+from proxy_app.formats.anthropic.errors import read_in_band
+from proxy_app.formats.anthropic.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
+from proxy_app.formats.contract import RenderOptions
+from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.wire import JSON, Answer, Finish, Observed, Part, Refusal, Text, Thinking, ToolCall
+
+
+def parse_answer(body: JSON) -> Answer:
+    """A whole message. Raises UpstreamFailed for an error that came with 200."""
+    if body.get("type") == "error" or body.get("error"):
+        raise read_in_band(body)
+    if not isinstance(body.get("content"), list):
+        raise UpstreamInvalid("The provider's answer has no content.")
+    parts = [part for block in body["content"] if (part := _part(as_object(block))) is not None]
+    finish = FINISHES.get(as_text(body.get("stop_reason")), Finish.STOP)
+    if finish is Finish.CONTENT_FILTER and (told := explanation(body)):
+        parts.append(Refusal(told))
+    return Answer(
+        id=as_text(body.get("id")),
+        model=as_text(body.get("model")),
+        parts=parts,
+        finish=finish,
+        usage=read_usage(body.get("usage")),
+        stop_sequence=as_text(body.get("stop_sequence")) or None,
+        service_tier=as_text(as_object(body.get("usage")).get("service_tier")) or None,
+    )
+
+
+def explanation(body: JSON) -> str:
+    """Why the provider refused, in its words; empty when it does not say."""
+    return as_text(as_object(body.get("stop_details")).get("explanation"))
+
+
+def _part(block: JSON) -> Part | None:
+    """The part for a block; None for what no caller's request can bring about (server tools)."""
+    match block.get("type"):
+        case "text":
+            return Text(as_text(block.get("text")))
+        case "tool_use":
+            arguments = orjson.dumps(as_object(block.get("input"))).decode()
+            return ToolCall(as_text(block.get("id")), as_text(block.get("name")), arguments)
+        case "thinking":
+            signature = as_text(block.get("signature")) or None
+            return Thinking(as_text(block.get("thinking")), signature, provider=PROVIDER)
+        case "redacted_thinking":
+            return Thinking("", redacted=as_text(block.get("data")), provider=PROVIDER)
+    return None
+
+
+def observe_answer(body: JSON) -> Observed:
+    """What a relayed answer tells. Raises UpstreamFailed for an error that came with 200."""
+    if body.get("type") == "error" or body.get("error"):
+        raise read_in_band(body)
+    chars = 0
+    blocks = as_list(body.get("content"))
+    for block in blocks:
+        block = as_object(block)
+        chars += len(as_text(block.get("text"))) + len(as_text(block.get("thinking")))
+        if "input" in block:
+            chars += len(orjson.dumps(block["input"]))
+    return Observed(
+        usage=read_usage(body.get("usage")),
+        finish=FINISHES.get(as_text(body.get("stop_reason")), Finish.STOP),
+        content_started=True,
+        ended=True,
+        output_chars=chars,
+        output_events=len(blocks),
+        upstream_id=as_text(body.get("id")) or None,
+        served_model=as_text(body.get("model")) or None,
+    )
+
+
+def render_answer(answer: Answer, options: RenderOptions) -> JSON:
+    """A `message`. A thought without this provider's signature is shown with an empty one."""
+    return {
+        "id": answer.id or options.answer_id,
+        "type": "message",
+        "role": "assistant",
+        "model": options.model,
+        "content": [block for part in answer.parts if (block := _block(part)) is not None],
+        "stop_reason": FINISH_WORDS[answer.finish],
+        "stop_sequence": answer.stop_sequence,
+        "usage": render_usage(answer.usage),
+    }
+
+
+def _block(part: Part) -> JSON | None:
+    match part:
+        case Text(text) | Refusal(text):
+            return {"type": "text", "text": text} if text else None
+        case ToolCall():
+            return {"type": "tool_use", "id": part.id, "name": part.name, "input": _input(part.arguments)}
+        case Thinking():
+            if part.redacted is not None:
+                return {"type": "redacted_thinking", "data": part.redacted}
+            return {"type": "thinking", "thinking": part.text, "signature": part.signature or ""}
+    return None
+
+
+def _input(arguments: str) -> JSON:
+    try:
+        value = orjson.loads(arguments or "{}")
+    except orjson.JSONDecodeError:
+        return {"invalid_json": arguments}
+    return value if isinstance(value, dict) else {"invalid_json": arguments}

@@ -1,0 +1,67 @@
+"""Tokens as Anthropic counts them: cache reads and writes beside the input, thinking inside the output."""
+
+from proxy_app.formats.reading import as_count, as_object, total
+from proxy_app.wire import JSON, Finish, Usage
+
+#: stop_reason -> ours. A word not listed counts as a natural end.
+FINISHES = {
+    "end_turn": Finish.STOP,
+    "stop_sequence": Finish.STOP_SEQUENCE,
+    "max_tokens": Finish.LENGTH,
+    "model_context_window_exceeded": Finish.LENGTH,
+    "tool_use": Finish.TOOL_CALLS,
+    "refusal": Finish.CONTENT_FILTER,
+    "pause_turn": Finish.PAUSE,
+}
+#: ours -> stop_reason. Every member of Finish has its word.
+FINISH_WORDS = {
+    Finish.STOP: "end_turn",
+    Finish.STOP_SEQUENCE: "stop_sequence",
+    Finish.LENGTH: "max_tokens",
+    Finish.TOOL_CALLS: "tool_use",
+    Finish.CONTENT_FILTER: "refusal",
+    Finish.PAUSE: "pause_turn",
+}
+
+
+def read_usage(value: object) -> Usage | None:
+    """Our usage from a `usage` object (in a stream: from all of them, laid over one another)."""
+    if not isinstance(value, dict):
+        return None
+    read = as_count(value.get("cache_read_input_tokens"))
+    write = as_count(value.get("cache_creation_input_tokens"))
+    by_life = as_object(value.get("cache_creation"))
+    write_1h = as_count(by_life.get("ephemeral_1h_input_tokens"))
+    if write is None:
+        write = total(as_count(by_life.get("ephemeral_5m_input_tokens")), write_1h)
+    fresh, output = as_count(value.get("input_tokens")), as_count(value.get("output_tokens"))
+    if fresh is None and output is None:
+        return None
+    return Usage(
+        input_tokens=total(fresh, read, write),
+        cache_read_tokens=read,
+        cache_write_tokens=write,
+        cache_write_1h_tokens=write_1h,
+        output_tokens=output,
+        reasoning_tokens=as_count(as_object(value.get("output_tokens_details")).get("thinking_tokens")),
+    )
+
+
+def render_usage(usage: Usage | None) -> JSON:
+    """A `usage` object; what was not told is 0, since the format's counts are never null."""
+    usage = usage or Usage()
+    read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+    write_1h = usage.cache_write_1h_tokens or 0
+    rendered: JSON = {
+        "input_tokens": max((usage.input_tokens or 0) - read - write, 0),
+        "cache_creation_input_tokens": write,
+        "cache_read_input_tokens": read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": max(write - write_1h, 0),
+            "ephemeral_1h_input_tokens": write_1h,
+        },
+        "output_tokens": usage.output_tokens or 0,
+    }
+    if usage.reasoning_tokens is not None:
+        rendered["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+    return rendered

@@ -1,0 +1,91 @@
+"""What builders of requests share: turns as providers want them, and refusals of what cannot be carried."""
+
+from typing import Any
+
+import orjson
+
+from gateway_project.errors import UnsupportedContent, UnsupportedParameter
+from proxy_app.wire import (
+    Audio,
+    Conversation,
+    File,
+    Image,
+    Part,
+    Text,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+    Turn,
+)
+
+#: Parameters of `Sampling` and what makes them more than a default, in the order they are checked.
+_NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "frequency_penalty": (None, 0),
+    "presence_penalty": (None, 0),
+    "logit_bias": (None, {}),
+    "logprobs": (None, False),
+    "top_logprobs": (None, 0),
+    "n": (None, 1),
+    "top_k": (None,),
+}
+
+
+def refuse_sampling(conversation: Conversation, *names: str) -> None:
+    """Raises UnsupportedParameter for the first of `names` that is set to more than its default."""
+    for name in names:
+        if getattr(conversation.sampling, name) not in _NEUTRAL[name]:
+            raise UnsupportedParameter(f"'{name}' cannot be carried to this model.", param=name)
+
+
+def cannot_carry(part: Part, why: str) -> UnsupportedContent:
+    """The refusal of one part, named by where the caller wrote it."""
+    path = part.path if isinstance(part, Image | File | Audio | ToolCall) else ""
+    return UnsupportedContent(f"'{path}': {why}" if path else why, param=path or None)
+
+
+def split_system(turns: list[Turn]) -> tuple[list[Text], list[Turn]]:
+    """(leading system texts, the other turns). Where nothing else was said, the system text is the
+    question: providers take no conversation without a user."""
+    count = 0
+    while count < len(turns) and turns[count].role == "system":
+        count += 1
+    if count == len(turns):
+        return [], [Turn("user", turn.parts) for turn in turns]
+    system = [part for turn in turns[:count] for part in turn.parts if isinstance(part, Text) and part.text]
+    return system, turns[count:]
+
+
+def alternate(turns: list[Turn]) -> list[Turn]:
+    """Turns of user and assistant in alternation: neighbours of one role are joined, so that all
+    results of an assistant's calls stand in one user turn, before anything else said there. A later
+    system message is told as the user's. Empty texts and empty turns are left out."""
+    joined: list[Turn] = []
+    for turn in turns:
+        role = "assistant" if turn.role == "assistant" else "user"
+        parts = [part for part in turn.parts if not (isinstance(part, Text) and not part.text)]
+        if not parts:
+            continue
+        if joined and joined[-1].role == role:
+            joined[-1].parts.extend(parts)
+        else:
+            joined.append(Turn("assistant" if role == "assistant" else "user", parts))
+    for turn in joined:
+        turn.parts.sort(key=lambda part: not isinstance(part, ToolResult))
+    return joined
+
+
+def allowed_tools(conversation: Conversation) -> set[str] | None:
+    """The names a caller narrowed the tools down to; None when all stand."""
+    choice: ToolChoice | None = conversation.tool_choice
+    return set(choice.names) if choice is not None and choice.names else None
+
+
+def arguments_object(call: ToolCall) -> orjson.Fragment:
+    """A call's arguments as a JSON object, digit for digit. What a model once wrote that is no object
+    goes as `{"invalid_json": …}`, so that the conversation about it can go on."""
+    text = call.arguments.strip() or "{}"
+    try:
+        is_object = isinstance(orjson.loads(text), dict)
+    except orjson.JSONDecodeError:
+        is_object = False
+    return orjson.Fragment(text if is_object else orjson.dumps({"invalid_json": text}))

@@ -1,0 +1,159 @@
+"""A conversation written as a Gemini generateContent request.
+
+Not carried: `verbosity`, `strict` of tools, `service_tier`, image `detail`, end user and metadata
+(dropped: hints and claims); `logit_bias`, log probabilities, several candidates and
+`parallel_tool_calls: false` are refused. Quirks: `api_version` (default v1beta), and `thinking_style`
+"level" or "budget", else told by the model's name (budgets up to Gemini 2.5, levels since 3).
+"""
+
+import re
+from urllib.parse import quote
+
+import orjson
+
+from gateway_project.errors import UnsupportedParameter
+from proxy_app.formats.carrying import allowed_tools, alternate, refuse_sampling, split_system
+from proxy_app.formats.efforts import BUDGETS, effort_of_budget
+from proxy_app.formats.gemini.parts import SKIP_SIGNATURE, build_part
+from proxy_app.wire import (
+    JSON,
+    Conversation,
+    Outgoing,
+    OutputFormat,
+    Reasoning,
+    Target,
+    Tool,
+    ToolChoice,
+    Turn,
+)
+
+_GENERATION = re.compile(r"gemini-(\d+)")
+_LEVELS = {
+    "none": "MINIMAL",
+    "minimal": "MINIMAL",
+    "low": "LOW",
+    "medium": "MEDIUM",
+    "high": "HIGH",
+    "xhigh": "HIGH",
+    "max": "HIGH",
+}
+
+
+def request_path(target: Target, stream: bool) -> str:
+    """The address of a model's verb. A name may come as `models/x` or `tunedModels/x`."""
+    version = str(target.quirks.get("api_version") or "v1beta")
+    name = target.upstream_model
+    if not name.startswith(("models/", "tunedModels/")):
+        name = f"models/{name}"
+    verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return f"/{version}/{quote(name, safe='/')}:{verb}"
+
+
+def build_request(conversation: Conversation, target: Target) -> Outgoing:
+    """The provider request. Raises UnsupportedContent and UnsupportedParameter."""
+    refuse_sampling(conversation, "logit_bias", "logprobs", "top_logprobs", "n")
+    system, turns = split_system(conversation.turns)
+    body: JSON = {"contents": _contents(alternate(turns), target)}
+    if system:
+        body["systemInstruction"] = {"parts": [{"text": text.text} for text in system]}
+    if conversation.tools:
+        body |= _tools(conversation)
+    config = _sampling(conversation) | _output(conversation.output)
+    if conversation.reasoning is not None:
+        config["thinkingConfig"] = _thinking(conversation.reasoning, target)
+    if config:
+        body["generationConfig"] = config
+    headers = {"content-type": "application/json"}
+    return Outgoing(request_path(target, conversation.stream), orjson.dumps(body), headers)
+
+
+def _generation(target: Target) -> int | None:
+    found = _GENERATION.search(target.upstream_model)
+    return int(found[1]) if found else None
+
+
+def _contents(turns: list[Turn], target: Target) -> list[JSON]:
+    """From Gemini 3 on a turn's first call must be signed; one that another model made is marked so."""
+    needs_signature = (_generation(target) or 0) >= 3
+    contents = []
+    for turn in turns:
+        parts = [built for part in turn.parts if (built := build_part(part)) is not None]
+        if not parts:
+            continue
+        calls = [part for part in parts if "functionCall" in part]
+        if needs_signature and calls and not any("thoughtSignature" in call for call in calls):
+            calls[0]["thoughtSignature"] = SKIP_SIGNATURE
+        contents.append({"role": "model" if turn.role == "assistant" else "user", "parts": parts})
+    return contents
+
+
+def _sampling(conversation: Conversation) -> JSON:
+    sampling = conversation.sampling
+    values = {
+        "maxOutputTokens": conversation.max_output_tokens,
+        "temperature": sampling.temperature,
+        "topP": sampling.top_p,
+        "topK": sampling.top_k,
+        "seed": sampling.seed,
+        "frequencyPenalty": sampling.frequency_penalty,
+        "presencePenalty": sampling.presence_penalty,
+        "stopSequences": sampling.stop or None,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _output(output: OutputFormat) -> JSON:
+    match output.kind:
+        case "text":
+            return {}
+        case "json":
+            return {"responseMimeType": "application/json"}
+        case "schema":
+            schema = output.schema or {"type": "object"}
+            return {"responseMimeType": "application/json", "responseJsonSchema": schema}
+
+
+def _thinking(reasoning: Reasoning, target: Target) -> JSON:
+    effort = reasoning.effort
+    config: JSON = {}
+    generation = _generation(target)
+    style = target.quirks.get("thinking_style") or ("budget" if generation in (1, 2) else "level")
+    if style == "budget":
+        config["thinkingBudget"] = reasoning.budget_tokens if effort is None else BUDGETS[effort]
+    else:
+        config["thinkingLevel"] = _LEVELS[effort or effort_of_budget(reasoning.budget_tokens or 0)]
+    if effort is None and reasoning.budget_tokens is None:
+        config = {}
+    if reasoning.include_thoughts is not None:
+        config["includeThoughts"] = reasoning.include_thoughts
+    return config
+
+
+def _tools(conversation: Conversation) -> JSON:
+    if conversation.parallel_tools is False:
+        raise UnsupportedParameter(
+            "'parallel_tool_calls' cannot be turned off for this model.", param="parallel_tool_calls"
+        )
+    choice = conversation.tool_choice
+    allowed = allowed_tools(conversation) if choice is not None and choice.mode == "auto" else None
+    tools = [_declaration(tool) for tool in conversation.tools if allowed is None or tool.name in allowed]
+    body: JSON = {"tools": [{"functionDeclarations": tools}]}
+    if choice is not None:
+        body["toolConfig"] = {"functionCallingConfig": _calling(choice)}
+    return body
+
+
+def _calling(choice: ToolChoice) -> JSON:
+    mode = {"auto": "AUTO", "required": "ANY", "none": "NONE"}[choice.mode]
+    if choice.mode == "required" and choice.names:
+        return {"mode": mode, "allowedFunctionNames": list(choice.names)}
+    return {"mode": mode}
+
+
+def _declaration(tool: Tool) -> JSON:
+    rendered: JSON = {"name": tool.name}
+    if tool.description is not None:
+        rendered["description"] = tool.description
+    if tool.schema is not None:
+        rendered["parametersJsonSchema"] = tool.schema
+    return rendered
