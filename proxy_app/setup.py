@@ -9,6 +9,7 @@ from gateway_project.conf import Config, config
 from keys_app.starting import first_admin, is_first_start, starter_key
 from proxy_app.models import Provider
 from proxy_app.setup_catalogue import ensure_environment_providers, ensure_sandbox
+from proxy_app.setup_config import apply_config_file
 from proxy_app.setup_database import one_at_a_time, prepare_database
 from proxy_app.setup_static import prepare_static
 from usage_app.models import Price
@@ -44,6 +45,7 @@ def prepare() -> Prepared:
         prepare_static()
         prepare_prices(settings)
         ensure_sandbox()
+        done.notices += apply_config_file(settings)
         for name in ensure_environment_providers():
             done.notices.append(f"The provider {name} was set up from its key in the environment.")
         if is_first_start():

@@ -94,7 +94,7 @@ def provider_of(endpoint: Endpoint) -> DeclaredProvider:
         base_url=base_url,
         credential=endpoint.key.value,
         may_be_private=True if is_private(base_url) else None,
-        is_enabled=endpoint.base.value is not None,
+        is_enabled=not endpoint.unset_variables(),
     )
 
 
