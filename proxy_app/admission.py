@@ -3,6 +3,8 @@
 A fallback target passes the same two steps as itself, under the same reservation.
 """
 
+import orjson
+
 from gateway_project.clock import now_ms
 from gateway_project.errors import (
     GatehouseError,
@@ -13,7 +15,7 @@ from gateway_project.errors import (
 )
 from keys_app import policy
 from keys_app.limits.contract import Demand
-from keys_app.limits.estimate import hold_for
+from keys_app.limits.estimate import Hold, hold_for
 from proxy_app.call import Call
 from proxy_app.catalogue import Catalogue, ModelEntry
 from proxy_app.planning import fill
@@ -72,35 +74,47 @@ async def _reserve(call: Call, model: ModelEntry, name: str) -> None:
     services = call.services
     if services.limits.needs_load:
         raise LimitsUnavailable("The limits are being read back from the ledger.", retry_after_s=2)
-    nanodollars, tokens = _hold(call, model, name, demand)
-    call.grant = await services.limits.reserve(call.id, demand, nanodollars, tokens, now_ms())
+    left = await services.limits.left(demand) if demand.has_hard_budget else None
+    hold = _hold(call, model, name, demand, left)
+    call.grant = await services.limits.reserve(call.id, demand, hold.nanodollars, hold.tokens, now_ms())
     call.held_nanodollars = max(call.held_nanodollars, call.grant.held_nanodollars)
     call.limit_headers = call.grant.headers
+    if hold.output_cap is not None:
+        _cap_output(call, hold.output_cap)
     charges = {(charge.budget_id, charge.period): charge for charge in call.charges}
     for budget_id, period in demand.charges:
         charges.setdefault((budget_id, period), Charge(budget_id, period))
     call.charges = tuple(charges.values())
 
 
-def _hold(call: Call, model: ModelEntry, name: str, demand: Demand) -> tuple[int, int]:
+def _hold(call: Call, model: ModelEntry, name: str, demand: Demand, left: int | None) -> Hold:
     """What may be spent before we can act, at the dearest deployment that may take the call."""
     prices = [price for price in _prices(call, model, name) if price is not None]
     unpriced = len(prices) < len(model.deployments)
     if unpriced and demand.has_hard_budget and not call.principal.key.allows_unpriced:
         raise UnpricedModel(f"The model '{name[:200]}' has no price, so a key with a budget may not use it.")
-    nanodollars = tokens = 0
-    for price in prices:
-        hold = hold_for(
-            body_bytes=len(call.raw),
-            context_window=price.context_window,
-            max_output_tokens=call.facts.max_output_tokens,
-            candidates=call.facts.candidates,
-            stream=call.facts.stream,
-            cost_of=lambda upper_in, upper_out, price=price: pricing.worst_case(price, upper_in, upper_out),
-        )
-        nanodollars = max(nanodollars, hold.nanodollars)
-        tokens = max(tokens, hold.tokens)
-    return nanodollars, tokens or call.input_estimate
+    holds = [_hold_at(call, price, left) for price in prices]
+    return max(holds, key=lambda hold: hold.nanodollars, default=Hold(0, call.input_estimate, 0))
+
+
+def _hold_at(call: Call, price: CompiledPrice, left: int | None) -> Hold:
+    return hold_for(
+        body_bytes=len(call.raw),
+        context_window=price.context_window,
+        max_output_tokens=call.facts.max_output_tokens,
+        candidates=call.facts.candidates,
+        stream=call.facts.stream,
+        cost_of=lambda input_tokens, output_tokens: pricing.worst_case(price, input_tokens, output_tokens),
+        left_nanodollars=left,
+    )
+
+
+def _cap_output(call: Call, cap: int) -> None:
+    """An unnamed output limit is named, so that one plain call cannot eat the budget; a header says so."""
+    call.body["max_completion_tokens"] = cap
+    call.raw = orjson.dumps(call.body)
+    call.facts.max_output_tokens = cap
+    call.limit_headers = {**call.limit_headers, "x-gatehouse-output-cap": str(cap)}
 
 
 def _prices(call: Call, model: ModelEntry, name: str) -> list[CompiledPrice | None]:
