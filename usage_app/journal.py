@@ -108,7 +108,11 @@ class JournalWriter:
     def close(self) -> None:
         """Sync, close and let the lock go: from here on the journal's worker is gone."""
         if self._descriptor >= 0:
-            self.sync()
+            self._write_waiting()
+            try:
+                self.sync()
+            except OSError:
+                logger.exception("The journal %s cannot be synced at its end.", self.worker_id)
             os.close(self._descriptor)
             self._descriptor = -1
             (self.folder / "spare").unlink(missing_ok=True)
@@ -215,7 +219,10 @@ class JournalWriter:
 
     def _look_at_disk(self) -> None:
         needed = self._minimum_free_bytes + END_BYTES * len(self._open)
-        room = not self._unwritten and self._free(self.folder) >= needed
+        try:
+            room = not self._unwritten and self._free(self.folder) >= needed
+        except OSError:  # the disk is gone: nothing can be promised
+            room = False
         if room and not self._room:
             self._set_spare_aside()
         elif not room and self._room:

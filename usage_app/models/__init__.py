@@ -1,6 +1,30 @@
 """What happened and what it cost: the ledger's rows, its sums, and the price book."""
 
+from usage_app.models.ledger import (
+    Adjustment,
+    Alert,
+    BudgetSpend,
+    JournalOffset,
+    LedgerSettings,
+    LedgerStatus,
+)
 from usage_app.models.price import Price
 from usage_app.models.request import Attempt, Request
+from usage_app.models.rollup import ClaimRollup, DayRollup, KnownName, ReportingSeries, Rollup
 
-__all__ = ["Attempt", "Price", "Request"]
+__all__ = [
+    "Adjustment",
+    "Alert",
+    "Attempt",
+    "BudgetSpend",
+    "ClaimRollup",
+    "DayRollup",
+    "JournalOffset",
+    "KnownName",
+    "LedgerSettings",
+    "LedgerStatus",
+    "Price",
+    "ReportingSeries",
+    "Request",
+    "Rollup",
+]

@@ -1,0 +1,32 @@
+"""Durations in 32 fixed buckets, each 1.47 times the one before: additive, so any sum has percentiles."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+BUCKETS = 32
+#: Upper bounds in milliseconds of all buckets but the last: 5 ms … 500 s, six a decade.
+BOUNDS_MS: tuple[float, ...] = tuple(5 * 10 ** (step / 6) for step in range(BUCKETS - 1))
+LATENCY_COLUMNS = tuple(f"latency_{number:02d}" for number in range(BUCKETS))
+TTFT_COLUMNS = tuple(f"ttft_{number:02d}" for number in range(BUCKETS))
+_LAST_MS = 1_000_000.0
+
+
+def bucket_of(duration_ms: float) -> int:
+    """The bucket a duration falls in."""
+    return bisect_right(BOUNDS_MS, duration_ms)
+
+
+def percentile(counts: Sequence[int], share: float) -> float | None:
+    """The duration in ms that `share` (0..1) of the counted ones do not exceed; None without any."""
+    total = sum(counts)
+    if not total:
+        return None
+    wanted = share * total
+    passed = 0
+    for bucket, count in enumerate(counts):
+        if count and passed + count >= wanted:
+            low = BOUNDS_MS[bucket - 1] if bucket else 0.0
+            high = BOUNDS_MS[bucket] if bucket < BUCKETS - 1 else _LAST_MS
+            return low + (high - low) * max(wanted - passed, 0.0) / count
+        passed += count
+    return _LAST_MS

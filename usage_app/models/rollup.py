@@ -1,0 +1,168 @@
+"""Sums of the ledger, kept in the transaction that writes the rows. Pages read these, not the rows.
+
+Dimensions are ids ('' where there is none, so that they compare and conflict); names are looked up.
+"""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from usage_app.histograms import LATENCY_COLUMNS, TTFT_COLUMNS
+from usage_app.models.request import Request
+
+
+class Figures(models.Model):
+    """What is summed. Money counts what is known; `unpriced_requests` says how many are not."""
+
+    requests = models.BigIntegerField(default=0)
+    unpriced_requests = models.BigIntegerField(default=0)
+    input_tokens = models.BigIntegerField(default=0)
+    cache_read_tokens = models.BigIntegerField(default=0)
+    cache_write_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0)
+    cost_nanodollars = models.BigIntegerField(default=0)
+    estimated_cost_nanodollars = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class Dimensions(models.Model):
+    """What sums are kept by. The cost of interrupted calls is that of their status."""
+
+    key_id = models.CharField(max_length=36)
+    user_id = models.CharField(max_length=36)
+    service_id = models.CharField(max_length=36)
+    environment = models.CharField(max_length=16)
+    model = models.CharField(max_length=200)
+    deployment_id = models.CharField(max_length=36)
+    provider_id = models.CharField(max_length=36)
+    status = models.CharField(max_length=12, choices=Request.Status.choices)
+
+    class Meta:
+        abstract = True
+
+
+class Distributions(models.Model):
+    """Histograms of latency and time to first token, of calls that reached a provider."""
+
+    class Meta:
+        abstract = True
+
+
+for _name in (*LATENCY_COLUMNS, *TTFT_COLUMNS):
+    Distributions.add_to_class(_name, models.IntegerField(default=0))
+
+DIMENSIONS = (
+    "key_id",
+    "user_id",
+    "service_id",
+    "environment",
+    "model",
+    "deployment_id",
+    "provider_id",
+    "status",
+)
+
+
+class Rollup(Dimensions, Figures, Distributions):
+    """A quarter of an hour, by when calls began. Kept 90 days."""
+
+    bucket_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("quarter hour")
+        verbose_name_plural = _("quarter hours")
+        constraints = [models.UniqueConstraint(fields=["bucket_at", *DIMENSIONS], name="rollup_once")]
+        indexes = [
+            models.Index(fields=["user_id", "bucket_at"], name="rollup_user"),
+            models.Index(fields=["service_id", "bucket_at"], name="rollup_service"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bucket_at:%Y-%m-%d %H:%M}"
+
+
+class DayRollup(Dimensions, Figures, Distributions):
+    """A day of one series: the reporting zone's days, or UTC's. Kept for good."""
+
+    zone = models.CharField(max_length=64)
+    day = models.DateField()
+
+    class Meta:
+        verbose_name = _("day")
+        verbose_name_plural = _("days")
+        constraints = [models.UniqueConstraint(fields=["zone", "day", *DIMENSIONS], name="dayrollup_once")]
+        indexes = [
+            models.Index(fields=["user_id", "zone", "day"], name="dayrollup_user"),
+            models.Index(fields=["service_id", "zone", "day"], name="dayrollup_service"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} ({self.zone})"
+
+
+class ClaimRollup(Figures):
+    """A day's sums by what callers claim: tag, end user, client.
+
+    At most 1,000 values a kind and day; the rest share the value ''. Tags have no total: a call
+    may carry several.
+    """
+
+    class Kind(models.TextChoices):
+        TAG = "tag", _("Tag")
+        END_USER = "end_user", _("End user")
+        CLIENT = "client", _("Client")
+
+    zone = models.CharField(max_length=64)
+    day = models.DateField()
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    value = models.CharField(max_length=200)
+    service_id = models.CharField(max_length=36)
+    model = models.CharField(max_length=200)
+    environment = models.CharField(max_length=16)
+
+    class Meta:
+        verbose_name = _("claims of a day")
+        verbose_name_plural = _("claims of days")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["zone", "day", "kind", "value", "service_id", "model", "environment"],
+                name="claimrollup_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.kind} {self.value}"
+
+
+class ReportingSeries(models.Model):
+    """A series of days: its zone, and the first day that is whole in it."""
+
+    zone = models.CharField(max_length=64, unique=True)
+    since_day = models.DateField()
+    is_reporting = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("series of days")
+        verbose_name_plural = _("series of days")
+
+    def __str__(self) -> str:
+        return self.zone
+
+
+class KnownName(models.Model):
+    """The last name a thing had in the ledger: what has been deleted is still called something."""
+
+    kind = models.CharField(max_length=12)  # key, user, service, deployment, provider
+    ref = models.CharField(max_length=36)
+    name = models.CharField(max_length=300)
+    detail = models.CharField(max_length=64, blank=True)  # a key's hint
+
+    class Meta:
+        verbose_name = _("known name")
+        verbose_name_plural = _("known names")
+        constraints = [models.UniqueConstraint(fields=["kind", "ref"], name="knownname_once")]
+
+    def __str__(self) -> str:
+        return self.name
