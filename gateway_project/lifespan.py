@@ -5,7 +5,6 @@ trying. (A failed lifespan start would make gunicorn halt every worker.)
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from gateway_project.errors import Draining
 from keys_app.limits import open_store
 from keys_app.secrets import hash_secret
 from keys_app.snapshot import SnapshotKeeper
+from keys_app.tasks import Tasks
 from proxy_app import refusals
 from proxy_app.call import Services
 from proxy_app.catalogue_loading import CatalogueSection
@@ -27,14 +27,11 @@ from proxy_app.upstream import Upstream
 from proxy_app.upstream_inprocess import SandboxSender
 from proxy_app.upstream_network import AiohttpSender
 from usage_app.journal import JournalWriter
-from usage_app.limit_loading import load_limits
+from usage_app.limit_loading import keep_loaded
 from usage_app.live import Registry
 from usage_app.live_publisher import LivePublisher
 from usage_app.pricebook import PriceSection
 
-log = logging.getLogger("gatehouse.worker")
-
-RETRY_S = 1.0
 END_STREAMS_BEFORE_DEADLINE_S = 2.0
 
 
@@ -43,7 +40,7 @@ class Lifespan:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._services: Services | None = None
 
     async def __call__(
@@ -79,33 +76,15 @@ class Lifespan:
             master_hash=hash_secret(config.master_key) if config.master_key else "",
         )
         services.journal.open()
-        self._spawn("snapshot and limits", self._open_stores(services))
-        self._spawn("journal sync", services.journal.run_sync_loop())
         publisher = LivePublisher(services.registry, get_channel_layer(), worker_id)
-        self._spawn("live publisher", publisher.run())
+        alone = not config.redis_url
+        limits = keep_loaded(services.limits, config.journal_dir, worker_id, alone=alone)
+        self._tasks.start(services.keeper.start(), "snapshot")
+        self._tasks.start(limits, "limits")
+        self._tasks.start(services.journal.run_sync_loop(), "journal sync")
+        self._tasks.start(publisher.run(), "live publisher")
         lifeline.on_drain(self._begin_drain)
         return services
-
-    async def _open_stores(self, services: Services) -> None:
-        while True:
-            try:
-                await services.keeper.start()
-                await load_limits(services.limits, services.journal.worker_id)
-            except Exception:
-                log.exception("the worker cannot open its stores yet; it tries again")
-                await asyncio.sleep(RETRY_S)
-            else:
-                return
-
-    def _spawn(self, name: str, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_ended)
-
-    def _task_ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("the worker's %s ended with an error", task.get_name(), exc_info=error)
 
     def _begin_drain(self) -> None:
         """The worker is to stop: take no new call, and end streams shortly before the deadline."""
@@ -118,9 +97,7 @@ class Lifespan:
 
     async def _close(self) -> None:
         services = self._services
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
         if services is None:
             return
         refusals.flush(services)

@@ -1,0 +1,126 @@
+"""Fills a limit store from the ledger and the journals: what is spent, and what open calls hold.
+
+The ledger's sums and the journals' positions are read in one transaction; what the journals hold
+beyond those positions is added, so nothing is counted twice and nothing is missed.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.db import close_old_connections, transaction
+
+from keys_app.limits.contract import LimitStore, OpenHold
+from usage_app.journal import read_records, segment_numbers, segment_path
+from usage_app.models import BudgetSpend, JournalOffset
+from usage_app.records import Adjust, Begin, Charge, End, Record
+
+log = logging.getLogger("gatehouse.limits")
+
+LOOK_S = 0.25
+SAY_S = 10.0
+
+Spend = dict[tuple[str, str], int]
+
+
+async def keep_loaded(store: LimitStore, journals: Path, own: str, *, alone: bool) -> None:
+    """Load the store whenever it asks for it, until cancelled.
+
+    `alone`: the counters live in this process, so a former worker must be gone and its open calls
+    resolved first; until then limited keys wait.
+    """
+    said_s = 0.0
+    while True:
+        if store.needs_load:
+            try:
+                waiting = await asyncio.to_thread(_unresolved, journals, own) if alone else []
+                if not waiting:
+                    spend, holds = await asyncio.to_thread(read_standing, journals)
+                    await store.load(spend, holds)
+                    log.info("limits are loaded: %d budgets, %d calls in flight", len(spend), len(holds))
+                elif said_s >= SAY_S:
+                    said_s = 0.0
+                    log.warning("limited keys wait for the ledger to finish %d journals", len(waiting))
+            except Exception:
+                log.exception("the limits cannot be loaded yet")
+                await asyncio.sleep(1.0)
+        said_s += LOOK_S
+        await asyncio.sleep(LOOK_S)
+
+
+def read_standing(journals: Path) -> tuple[Spend, list[OpenHold]]:
+    """(spent by budget and period, calls that began and have not ended) at this moment."""
+    try:
+        with transaction.atomic():
+            spend: Spend = defaultdict(int)
+            for budget_id, period, amount in BudgetSpend.objects.values_list(
+                "budget_id", "period", "spent_nanodollars"
+            ):
+                spend[budget_id, period] = amount
+            rows = {row.journal: row for row in JournalOffset.objects.all()}
+    finally:
+        close_old_connections()
+    holds: dict[str, OpenHold] = {}
+    for folder in _folders(journals):
+        _add_journal(folder, rows.get(folder.name), spend, holds)
+    return dict(spend), list(holds.values())
+
+
+def _add_journal(folder: Path, row: JournalOffset | None, spend: Spend, holds: dict[str, OpenHold]) -> None:
+    written = (row.segment, row.offset) if row else (1, 0)
+    start = (row.open_from_segment, row.open_from_offset) if row and row.open_calls else written
+    for record, place in _records(folder, start):
+        if isinstance(record, Begin) and record.charges:
+            holds[record.id] = OpenHold(
+                record.id, _pairs(record.charges), record.held_nanodollars, record.at_ms
+            )
+        elif isinstance(record, End):
+            holds.pop(record.id, None)
+            if place > written:
+                for pair in _pairs(record.charges):
+                    spend[pair] += record.cost_nanodollars or 0
+        elif isinstance(record, Adjust) and place > written:
+            for pair in _pairs(record.charges):
+                spend[pair] += record.cost_nanodollars
+
+
+def _records(folder: Path, start: tuple[int, int]) -> Iterator[tuple[Record, tuple[int, int]]]:
+    """Records from a position on, each with the position after it."""
+    segment, offset = start
+    for number in segment_numbers(folder):
+        if number < segment:
+            continue
+        try:
+            for record, after in read_records(
+                segment_path(folder, number), offset if number == segment else 0
+            ):
+                if isinstance(record, Record):
+                    yield record, (number, after)
+        except FileNotFoundError:
+            continue  # written to the database and deleted meanwhile
+
+
+def _unresolved(journals: Path, own: str) -> list[str]:
+    """Journals of other workers that the ledger has not finished."""
+    names = {folder.name for folder in _folders(journals) if folder.name != own}
+    if not names:
+        return []
+    try:
+        rows = JournalOffset.objects.filter(journal__in=names, finished_at__isnull=False)
+        return sorted(names - set(rows.values_list("journal", flat=True)))
+    finally:
+        close_old_connections()
+
+
+def _folders(journals: Path) -> list[Path]:
+    if not journals.is_dir():
+        return []
+    return [
+        entry for entry in journals.iterdir() if not entry.name.startswith("_") and segment_numbers(entry)
+    ]
+
+
+def _pairs(charges: tuple[Charge, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((charge.budget_id, charge.period) for charge in charges)
