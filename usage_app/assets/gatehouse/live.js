@@ -1,0 +1,239 @@
+// The Live page: what is in flight, drawn once a frame, only what is visible, by changing text nodes.
+
+import { duration, fill, grouped, money, shortCount, words } from "./figures.js";
+import { LiveSocket } from "./live_socket.js";
+
+const page = document.getElementById("live");
+const WORDS = words("live-words");
+const socket = new LiveSocket(page.dataset.socket);
+const narrow = window.matchMedia("(max-width: 900px)");
+const rowHeight = () => (narrow.matches ? 76 : 40);
+const KINDS = { admitted: "gateway", routed: "gateway", connecting: "connect", waiting: "wait", streaming: "stream" };
+const SVG = "http://www.w3.org/2000/svg";
+
+let wanted = "";
+let frozenAt = 0;
+let frozen = null;
+
+const put = (node, text) => {
+  if (node.nodeValue !== text) node.nodeValue = text;
+};
+
+// One row's elements, made once and filled again and again.
+class Row {
+  constructor() {
+    this.element = document.createElement("a");
+    this.element.className = "gh-live-row";
+    this.texts = {};
+    for (const name of ["model", "service", "key"]) this.cell(name, "");
+    this.phaseCell = document.createElement("span");
+    this.phaseCell.className = "gh-live-phase";
+    this.phaseWord = document.createElement("span");
+    this.phaseWord.append((this.texts.phase = document.createTextNode("")));
+    this.bar = document.createElementNS(SVG, "svg");
+    this.bar.setAttribute("preserveAspectRatio", "none");
+    this.bar.setAttribute("viewBox", "0 0 100 8");
+    this.bar.setAttribute("aria-hidden", "true");
+    this.spans = ["gateway", "connect", "wait", "stream"].map((kind) => {
+      const span = document.createElementNS(SVG, "rect");
+      span.setAttribute("class", `gh-span is-${kind}`);
+      span.setAttribute("height", "8");
+      this.bar.append(span);
+      return { kind, span, at: "", width: "" };
+    });
+    this.phaseCell.append(this.phaseWord, this.bar);
+    this.element.append(this.phaseCell);
+    for (const name of ["time", "tokens", "speed", "cost"]) this.cell(name, "is-number");
+    this.mark = document.createElement("i");
+    this.mark.className = "gh-mark is-sandbox";
+    this.mark.textContent = WORDS.sandbox;
+    this.environment = document.createElement("i");
+    this.environment.className = "gh-mark";
+    this.environment.append((this.texts.environment = document.createTextNode("")));
+    this.cells.service.append(this.environment);
+    this.cells.model.append(this.mark);
+    this.id = "";
+  }
+
+  cell(name, kind) {
+    this.cells ??= {};
+    const cell = document.createElement("span");
+    cell.className = `gh-live-${name} ${kind}`;
+    cell.append((this.texts[name] = document.createTextNode("")));
+    this.cells[name] = cell;
+    this.element.append(cell);
+  }
+
+  show(call, top, now) {
+    if (this.id !== call.id) {
+      this.id = call.id;
+      this.element.href = page.dataset.requests + call.id + "/";
+      this.element.dataset.call = call.id;
+      this.mark.hidden = !call.sandbox;
+      this.environment.hidden = !call.environment;
+      this.environment.className = `gh-mark is-${call.environment}`;
+      put(this.texts.environment, call.environment);
+      put(this.texts.model, call.model);
+      put(this.texts.service, call.service || call.user || WORDS.none);
+      put(this.texts.key, call.key || call.hint);
+      this.cells.key.title = `${call.key} ${call.hint}`;
+      this.cells.model.title = call.model;
+    }
+    const move = `translateY(${top}px)`;
+    if (this.moved !== move) this.element.style.transform = this.moved = move;
+    const over = call.status !== "";
+    const elapsed = Math.max(0, (over ? call.ended : now) - call.at);
+    const word = over ? (WORDS.statuses[call.status] ?? call.status) : (WORDS.phases[call.phase] ?? call.phase);
+    put(this.texts.phase, over && call.error ? call.error : word);
+    const tone = over ? { ok: "", error: "gh-error-text", truncated: "gh-warn-text" }[call.status] ?? "gh-muted" : "";
+    if (this.phaseWord.className !== tone) this.phaseWord.className = tone;
+    put(this.texts.time, duration(elapsed));
+    put(this.texts.tokens, call.tokens ? grouped(call.tokens) : "");
+    const streaming = call.ttft !== null && call.ttft !== undefined ? elapsed - call.ttft : 0;
+    put(this.texts.speed, call.tokens && streaming > 250 ? `${Math.round((call.tokens / streaming) * 1000)}/s` : "");
+    put(this.texts.cost, call.cost === null ? (over ? WORDS.unpriced : "") : money(call.cost));
+    this.drawBar(call, elapsed);
+    const kind = over ? `gh-live-row is-ended${call.freshUntil > Date.now() ? " is-fresh" : ""}` : "gh-live-row";
+    if (this.element.className !== kind) this.element.className = kind;
+  }
+
+  // The whole bar is the call so far, or at least two seconds: a young call's bar visibly fills.
+  drawBar(call, elapsed) {
+    const whole = Math.max(elapsed, call.status === "" ? 2000 : 1);
+    const starts = Object.entries(call.phases)
+      .filter(([phase]) => KINDS[phase])
+      .sort((a, b) => a[1] - b[1]);
+    const reach = { gateway: [0, 0], connect: null, wait: null, stream: null };
+    starts.forEach(([phase, at], index) => {
+      const end = Math.min(starts[index + 1]?.[1] ?? elapsed, elapsed);
+      const kind = KINDS[phase];
+      reach[kind] = reach[kind] ? [reach[kind][0], end] : [at, end];
+    });
+    for (const each of this.spans) {
+      const [from, to] = reach[each.kind] ?? [0, 0];
+      const at = ((from / whole) * 100).toFixed(1);
+      const width = Math.max(0, ((to - from) / whole) * 100).toFixed(1);
+      if (each.at !== at) each.span.setAttribute("x", (each.at = at));
+      if (each.width !== width) each.span.setAttribute("width", (each.width = width));
+    }
+  }
+}
+
+// A list that renders the rows one can see and a few around them.
+class List {
+  constructor(name) {
+    this.box = page.querySelector(`[data-list="${name}"]`);
+    this.none = page.querySelector(`[data-none="${name}"]`);
+    this.space = document.createElement("div");
+    this.space.className = "gh-live-space";
+    this.box.append(this.space);
+    this.rows = [];
+    this.box.addEventListener("scroll", schedule, { passive: true });
+  }
+
+  show(calls, now) {
+    const height = rowHeight();
+    const tall = `${calls.length * height}px`;
+    if (this.space.style.height !== tall) this.space.style.height = tall;
+    this.box.hidden = calls.length === 0;
+    this.none.hidden = calls.length > 0;
+    const first = Math.max(0, Math.floor(this.box.scrollTop / height) - 3);
+    const last = Math.min(calls.length, Math.ceil((this.box.scrollTop + this.box.clientHeight) / height) + 3);
+    const visible = calls.slice(first, last);
+    while (this.rows.length < visible.length) {
+      const row = new Row();
+      this.rows.push(row);
+      this.box.append(row.element);
+    }
+    this.rows.forEach((row, index) => {
+      const call = visible[index];
+      row.element.hidden = !call;
+      if (call) row.show(call, (first + index) * height, now);
+    });
+  }
+}
+
+const lists = { flying: new List("flying"), ended: new List("ended") };
+
+// What happened in the last minute (starts, money) and the last three seconds (tokens).
+const recent = { started: [], tokens: [], cost: [] };
+for (const name of Object.keys(recent)) {
+  socket.addEventListener(name, (event) => recent[name].push([Date.now(), event.detail.amount]));
+}
+function over(name, milliseconds) {
+  const kept = recent[name];
+  const from = Date.now() - milliseconds;
+  let gone = 0;
+  while (gone < kept.length && kept[gone][0] < from) gone += 1;
+  if (gone) kept.splice(0, gone);
+  return kept.reduce((sum, each) => sum + each[1], 0);
+}
+
+const nodes = Object.fromEntries(
+  ["flying", "started", "speed", "spend"].map((name) => [name, page.querySelector(`[data-figure="${name}"]`).firstChild]),
+);
+const matches = (call) =>
+  !wanted || `${call.model} ${call.key} ${call.hint} ${call.user} ${call.service} ${call.environment}`.toLowerCase().includes(wanted);
+
+let scheduled = false;
+function schedule() {
+  if (scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(draw);
+}
+
+function draw() {
+  scheduled = false;
+  const now = frozen ? frozen.now : Date.now() + socket.skew;
+  const flying = frozen ? frozen.flying : [...socket.flying.values()];
+  const ended = frozen ? frozen.ended : [...socket.ended.values()];
+  lists.flying.show(flying.filter(matches).sort((a, b) => b.at - a.at), now);
+  lists.ended.show(ended.filter(matches).reverse(), now);
+  put(nodes.flying, grouped(flying.length));
+  if (!frozen) {
+    put(nodes.started, shortCount(over("started", 60000)));
+    put(nodes.speed, shortCount(over("tokens", 3000) / 3));
+    put(nodes.spend, money(over("cost", 60000)));
+  }
+}
+// Elapsed times move although nothing is told: ten times a second, and at once when something is.
+setInterval(() => document.visibilityState === "visible" && !frozen && schedule(), 100);
+socket.addEventListener("change", schedule);
+narrow.addEventListener("change", schedule);
+
+const badge = page.querySelector("[data-connection]");
+function sayState() {
+  const state = frozen ? "paused" : socket.state;
+  const time = new Date(frozen ? frozenAt : socket.heardAt || Date.now()).toLocaleTimeString();
+  badge.classList.toggle("is-live", state === "live");
+  badge.classList.toggle("is-lost", ["lost", "slow", "signed_out"].includes(state));
+  badge.firstElementChild.textContent = state === "live" ? "●" : state === "paused" ? "❚❚" : "○";
+  badge.lastElementChild.textContent = fill(WORDS[state] ?? WORDS.live, { time });
+}
+socket.addEventListener("state", sayState);
+sayState();
+
+const pause = page.querySelector("[data-pause]");
+pause.addEventListener("click", () => {
+  frozen = frozen
+    ? null
+    : {
+        now: Date.now() + socket.skew,
+        flying: [...socket.flying.values()].map((call) => ({ ...call })),
+        ended: [...socket.ended.values()].map((call) => ({ ...call })),
+      };
+  frozenAt = Date.now();
+  pause.setAttribute("aria-pressed", String(Boolean(frozen)));
+  pause.querySelector("[data-pause-word]").textContent = frozen ? WORDS.resume : WORDS.pause;
+  pause.firstElementChild.textContent = frozen ? "play_arrow" : "pause";
+  sayState();
+  schedule();
+});
+page.querySelector("[data-live-filter]").addEventListener("input", (event) => {
+  wanted = event.target.value.trim().toLowerCase();
+  schedule();
+});
+
+// For those who listen instead of look: the count, at most every ten seconds.
+const said = page.querySelector("[data-live-said]");
+setInterval(() => (said.textContent = fill(WORDS.said, { count: socket.flying.size })), 10000);

@@ -1,0 +1,120 @@
+// Every page of the window: the selection, copying, keys, tabs, and the pulse that fragments refresh on.
+
+const main = document.querySelector(".gh-header");
+
+// The address says what is shown, so that it can be shared even when the choice came from memory.
+const chosen = main?.dataset.selection;
+if (chosen && chosen !== "?") {
+  const address = new URL(location.href);
+  let changed = false;
+  for (const [name, value] of new URLSearchParams(chosen)) {
+    if (!address.searchParams.has(name)) {
+      address.searchParams.set(name, value);
+      changed = true;
+    }
+  }
+  if (changed) history.replaceState(history.state, "", address);
+}
+
+document.querySelector("[data-selection-form]")?.addEventListener("change", (event) => {
+  const address = new URL(location.href);
+  for (const cursor of ["after", "before"]) address.searchParams.delete(cursor);
+  if (event.target.name === "range") {
+    address.searchParams.delete("since");
+    address.searchParams.delete("until");
+  }
+  address.searchParams.set(event.target.name, event.target.value);
+  location.assign(address);
+});
+
+for (const form of document.querySelectorAll("[data-auto-submit]")) {
+  form.addEventListener("change", () => form.requestSubmit());
+}
+
+// Back to the list as it was filtered, when that is where the reader came from.
+document.querySelector("[data-back]")?.addEventListener("click", (event) => {
+  const from = document.referrer && new URL(document.referrer);
+  if (from && from.origin === location.origin && from.pathname === new URL(event.currentTarget.href).pathname) {
+    event.preventDefault();
+    history.back();
+  }
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const word = button.querySelector("[data-copied]");
+  await copy(button.parentElement.querySelector("code").textContent);
+  const before = word.textContent;
+  word.textContent = word.dataset.copied;
+  setTimeout(() => (word.textContent = before), 1500);
+});
+
+// Without TLS (a plain address in an office network) browsers offer no clipboard object.
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.className = "gh-hidden";
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+for (const tabs of document.querySelectorAll("[data-tabs]")) {
+  const buttons = [...tabs.querySelectorAll('[role="tab"]')];
+  const open = (button, focus) => {
+    for (const each of buttons) {
+      const selected = each === button;
+      each.setAttribute("aria-selected", String(selected));
+      each.tabIndex = selected ? 0 : -1;
+      document.getElementById(each.getAttribute("aria-controls")).hidden = !selected;
+    }
+    if (focus) button.focus();
+    localStorage.setItem("gatehouse.tab", button.id);
+  };
+  const remembered = buttons.find((each) => each.id === localStorage.getItem("gatehouse.tab"));
+  if (remembered) open(remembered, false);
+  tabs.addEventListener("click", (event) => {
+    const button = event.target.closest('[role="tab"]');
+    if (button) open(button, false);
+  });
+  tabs.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const at = buttons.indexOf(event.target);
+    if (step && at >= 0) open(buttons.at((at + step) % buttons.length), true);
+  });
+}
+
+// Keys: g and a letter to go, / to search, ? for the list.
+const PLACES = { o: "/ui/", l: "/ui/live/", r: "/ui/requests/", s: "/ui/get-started/" };
+let going = 0;
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (going && event.timeStamp - going < 1200 && PLACES[event.key]) {
+    location.assign(PLACES[event.key]);
+  } else if (event.key === "/") {
+    const search = document.querySelector("[data-search]");
+    if (search) {
+      event.preventDefault();
+      search.focus();
+      search.select();
+    }
+  } else if (event.key === "?") {
+    document.getElementById("gh-keys")?.showModal();
+  }
+  going = event.key === "g" ? event.timeStamp : 0;
+});
+
+// Fragments refresh on these, never while nobody looks at the page.
+function pulse(name, everyMs) {
+  setInterval(() => {
+    if (document.visibilityState === "visible") document.body.dispatchEvent(new CustomEvent(name));
+  }, everyMs);
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") document.body.dispatchEvent(new CustomEvent(name));
+  });
+}
+pulse("gh:refresh", 5000);
+pulse("gh:tail", 1500);

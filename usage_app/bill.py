@@ -1,0 +1,74 @@
+"""The arithmetic behind a call's cost, line by line, from the same lines the ledger charged. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from gateway_project.money import NANODOLLARS_PER_DOLLAR, UNITS_PER_PRICE, divide_half_even
+from usage_app.figures import exact_money
+from usage_app.models import Request
+from usage_app.pricing import CompiledPrice, cost_lines
+from usage_app.records import Tokens
+
+KINDS: dict[str, Any] = {
+    "input": _("Input"),
+    "cache_read": _("Input from cache"),
+    "cache_write": _("Written to cache"),
+    "cache_write_1h": _("Written to cache for 1 h"),
+    "input_audio": _("Audio input"),
+    "output": _("Output"),
+    "reasoning": _("Reasoning"),
+    "output_audio": _("Audio output"),
+    "request": _("Request"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`price` is nanodollars per million units; the product is exact, only the sum is rounded."""
+
+    label: Any
+    units: int
+    price: int
+
+    @property
+    def price_text(self) -> str:
+        return exact_money(self.price)
+
+    @property
+    def amount_text(self) -> str:
+        dollars = Decimal(self.units * self.price) / UNITS_PER_PRICE / NANODOLLARS_PER_DOLLAR
+        whole, _dot, fraction = f"{dollars:.15f}".partition(".")
+        return f"${int(whole):,}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """`agrees` says that the lines add up to what was charged."""
+
+    lines: Sequence[Line]
+    total_nanodollars: int
+    agrees: bool
+
+
+def itemise(row: Request, price: CompiledPrice) -> Bill | None:
+    """The bill of a priced call; None while its usage is unknown."""
+    tokens = Tokens(
+        input_tokens=row.input_tokens,
+        cache_read_tokens=row.cache_read_tokens,
+        cache_write_tokens=row.cache_write_tokens,
+        cache_write_1h_tokens=row.cache_write_1h_tokens,
+        output_tokens=row.output_tokens,
+        reasoning_tokens=row.reasoning_tokens,
+        input_audio_tokens=row.input_audio_tokens,
+        output_audio_tokens=row.output_audio_tokens,
+    )
+    found = cost_lines(price, tokens)
+    if found is None:
+        return None
+    lines = [Line(KINDS[line.kind], line.units, line.rate) for line in found]
+    total = divide_half_even(sum(line.units * line.price for line in lines), UNITS_PER_PRICE)
+    return Bill(lines, total, total == row.cost_nanodollars)

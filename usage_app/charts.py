@@ -1,0 +1,133 @@
+"""Series as a chart draws them: at most seven and 'other', one colour an entity, the open bucket marked.
+
+The same data makes the sparklines, as points of a polyline. Pure: nothing here knows a page.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from usage_app.reports import Series, Totals
+
+#: Colours of the palette in the stylesheet; the last class is 'other'.
+PALETTE_SIZE = 10
+OTHER_COLOUR = "other"
+MAX_SERIES = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A figure of Totals that can be summed, so that stacking it means something."""
+
+    label: Any
+    unit: str  # money or count
+    of: Callable[[Totals], int]
+
+
+MEASURES: dict[str, Measure] = {
+    "spend": Measure(gettext_lazy("Spend"), "money", lambda totals: totals.cost_nanodollars),
+    "requests": Measure(gettext_lazy("Requests"), "count", lambda totals: totals.requests),
+    "tokens": Measure(
+        gettext_lazy("Tokens"), "count", lambda totals: totals.input_tokens + totals.output_tokens
+    ),
+    "errors": Measure(gettext_lazy("Errors"), "count", lambda totals: totals.errors),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One colour of the stack. `colour` is a palette number or 'other'."""
+
+    id: str
+    name: str
+    colour: str
+    values: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.values)
+
+
+def layers_of(series: Series, measure: Measure) -> list[Layer]:
+    """The largest lines, largest first, and the rest as 'other'."""
+    lines = [(line.id, line.name, tuple(measure.of(totals) for totals in line.totals)) for line in series.lines]
+    lines = [line for line in lines if any(line[2])]
+    lines.sort(key=lambda line: (-sum(line[2]), line[1]))
+    shown, rest = lines[:MAX_SERIES], lines[MAX_SERIES:]
+    if len(rest) == 1:
+        shown, rest = lines, []
+    colours = colours_for([line[0] for line in shown])
+    layers = [Layer(line[0], line[1] or _("none"), colours[line[0]], line[2]) for line in shown]
+    if rest:
+        summed = tuple(sum(column) for column in zip(*(line[2] for line in rest), strict=True))
+        layers.append(Layer("", _("other (%(count)s)") % {"count": len(rest)}, OTHER_COLOUR, summed))
+    return layers
+
+
+def colours_for(ids: Sequence[str]) -> dict[str, str]:
+    """A colour each: by hash, so that an entity keeps it; a taken one goes to the next free."""
+    taken: set[int] = set()
+    colours: dict[str, str] = {}
+    for entity in ids:
+        wanted = hashlib.sha256(entity.encode()).digest()[0] % PALETTE_SIZE
+        free = (number % PALETTE_SIZE for number in range(wanted, wanted + PALETTE_SIZE))
+        number = next((each for each in free if each not in taken), wanted)
+        taken.add(number)
+        colours[entity] = str(number)
+    return colours
+
+
+def chart_data(
+    series: Series, measure_name: str, interval: str, zone: ZoneInfo, unfinished: int | None
+) -> dict[str, Any]:
+    """What the script draws: labels, starts, and one data set a layer."""
+    measure = MEASURES[measure_name]
+    return {
+        "labels": [bucket_label(bucket, interval, zone) for bucket in series.buckets],
+        "starts": [bucket.isoformat() for bucket in series.buckets],
+        "unit": measure.unit,
+        "unfinished": unfinished,
+        "sum": _("Sum"),
+        "layers": [
+            {"id": layer.id, "name": layer.name, "colour": layer.colour, "values": layer.values}
+            for layer in layers_of(series, measure)
+        ],
+    }
+
+
+def bucket_label(bucket: datetime, interval: str, zone: ZoneInfo) -> str:
+    """A bucket by its start, in the zone whose days it follows."""
+    local = bucket.astimezone(zone)
+    if interval in ("quarter", "hour"):
+        return local.strftime("%H:%M")
+    return date_format(local, "j M")
+
+
+def unfinished_index(series: Series) -> int | None:
+    """The first bucket that is not over yet."""
+    if series.unfinished_from is None:
+        return None
+    for index, bucket in enumerate(series.buckets):
+        if bucket >= series.unfinished_from:
+            return index
+    return len(series.buckets) - 1 if series.buckets else None
+
+
+def spark(values: Iterable[float], width: int = 100, height: int = 24) -> str:
+    """Points of a polyline over a box; '' where a line would say nothing."""
+    numbers = list(values)
+    top = max(numbers, default=0)
+    if len(numbers) < 2 or not top:
+        return ""
+    step = width / (len(numbers) - 1)
+    return " ".join(
+        f"{index * step:.1f},{height - 1 - (height - 2) * value / top:.1f}"
+        for index, value in enumerate(numbers)
+    )

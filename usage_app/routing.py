@@ -1,0 +1,7 @@
+"""Websocket addresses of the window; the root wraps them with sessions."""
+
+from django.urls import path
+
+from usage_app.consumers import LiveConsumer
+
+websocket_urlpatterns = [path("ui/ws/live/", LiveConsumer.as_asgi())]

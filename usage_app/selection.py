@@ -1,0 +1,130 @@
+"""What the window looks at: a range of time, an environment, a service. Chosen once for all pages.
+
+The address wins; what it leaves out comes from the session, so a choice follows the person from
+page to page and a copied address still says all of it.
+"""
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext_lazy as _
+
+DEFAULT_RANGE = "24h"
+_SESSION_KEY = "window"
+_PARAMETERS = ("range", "since", "until", "environment", "service")
+
+#: name -> (label, length, buckets of the chart)
+ROLLING = {
+    "1h": (_("Last hour"), timedelta(hours=1), "quarter"),
+    "6h": (_("Last 6 hours"), timedelta(hours=6), "quarter"),
+    "24h": (_("Last 24 hours"), timedelta(hours=24), "hour"),
+    "7d": (_("Last 7 days"), timedelta(days=7), "day"),
+    "30d": (_("Last 30 days"), timedelta(days=30), "day"),
+    "90d": (_("Last 90 days"), timedelta(days=90), "day"),
+}
+CIVIL = {"today": _("Today"), "yesterday": _("Yesterday"), "month": _("This month")}
+RANGE_LABELS = {**{name: parts[0] for name, parts in ROLLING.items()}, **CIVIL}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A checked choice. `since` <= t < `until`; `live` while the range ends at the present."""
+
+    range: str
+    since: datetime
+    until: datetime
+    environment: str
+    service_id: str
+    live: bool
+    interval: str
+
+    @property
+    def before(self) -> tuple[datetime, datetime]:
+        """The period of the same length that came just before."""
+        return self.since - (self.until - self.since), self.since
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The choice as an address carries it."""
+        if self.range == "custom":
+            chosen = {"since": self.since.isoformat(), "until": self.until.isoformat()}
+        else:
+            chosen = {"range": self.range}
+        if self.environment:
+            chosen["environment"] = self.environment
+        if self.service_id:
+            chosen["service"] = self.service_id
+        return chosen
+
+
+def select(
+    query: Mapping[str, str], remembered: MutableMapping[str, Any], now: datetime, zone: ZoneInfo
+) -> Selection:
+    """The choice an address and a session make together; the session keeps it."""
+    former: dict[str, str] = remembered.get(_SESSION_KEY) or {}
+    given = {name: query[name] for name in _PARAMETERS if name in query}
+    merged = dict(former)
+    if "range" in given or "since" in given:
+        merged = {name: value for name, value in merged.items() if name not in ("range", "since", "until")}
+    merged.update(given)
+    merged = {name: value for name, value in merged.items() if value}
+    if merged != former:
+        remembered[_SESSION_KEY] = merged
+    return _checked(merged, now, zone)
+
+
+def _checked(chosen: Mapping[str, str], now: datetime, zone: ZoneInfo) -> Selection:
+    environment, service_id = chosen.get("environment", ""), chosen.get("service", "")[:36]
+    custom = _custom(chosen, now, zone) if "since" in chosen else None
+    if custom is not None:
+        since, until = custom
+        return Selection(
+            "custom", since, until, environment, service_id, until >= now, interval_for(until - since)
+        )
+    name = chosen.get("range", DEFAULT_RANGE)
+    if name not in RANGE_LABELS:
+        name = DEFAULT_RANGE
+    since, until = span(name, now, zone)
+    interval = ROLLING[name][2] if name in ROLLING else interval_for(until - since)
+    return Selection(name, since, until, environment, service_id, until >= now, interval)
+
+
+def span(name: str, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Start and end of a named range; civil days are the reporting zone's.
+
+    A rolling range starts on a quarter of an hour, so that sums of roll-ups and lists of calls agree.
+    """
+    if name in ROLLING:
+        start = now - ROLLING[name][1]
+        return start.replace(minute=start.minute - start.minute % 15, second=0, microsecond=0), now
+    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    if name == "yesterday":
+        # Through the date, not 24 hours back: a day of a clock change has 23 or 25.
+        start = datetime.combine(midnight.date() - timedelta(days=1), midnight.time(), zone)
+        return start, midnight
+    return (midnight.replace(day=1) if name == "month" else midnight), now
+
+
+def interval_for(length: timedelta) -> str:
+    """Buckets that leave between four and about a hundred bars."""
+    if length <= timedelta(hours=12):
+        return "quarter"
+    return "hour" if length <= timedelta(days=3) else "day"
+
+
+def _custom(chosen: Mapping[str, str], now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+    since, until = _instant(chosen.get("since", ""), zone), _instant(chosen.get("until", ""), zone) or now
+    if since is None or since >= until:
+        return None
+    return since, until
+
+
+def _instant(text: str, zone: ZoneInfo) -> datetime | None:
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)

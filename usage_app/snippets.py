@@ -1,0 +1,154 @@
+"""Ready pieces of code for each client that works with the gateway. Data; the tests run them.
+
+The address and the model are filled in; the key is read from $GATEHOUSE_API_KEY, so that no secret
+is ever part of a page or of somebody's shell history.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from usage_app.models import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """`language` is how it is written: shell, python, javascript, or steps for a program's settings."""
+
+    name: str
+    label: str
+    language: str
+    text: str
+    install: str = ""
+    note: Any = ""
+
+    def filled(self, base_url: str, model: str) -> str:
+        """The text with an address (without /v1) and a model."""
+        return self.text.replace("{base_url}", base_url).replace("{model}", model)
+
+
+_CURL = """\
+curl {base_url}/v1/chat/completions \\
+  -H "Authorization: Bearer $GATEHOUSE_API_KEY" \\
+  -H "Content-Type: application/json" \\
+  -d '{"model": "{model}", "stream": true, "messages": [{"role": "user", "content": "Say hello in five words."}]}'
+"""
+
+_OPENAI_PYTHON = """\
+import os
+
+from openai import OpenAI
+
+client = OpenAI(base_url="{base_url}/v1", api_key=os.environ["GATEHOUSE_API_KEY"])
+stream = client.chat.completions.create(
+    model="{model}",
+    messages=[{"role": "user", "content": "Say hello in five words."}],
+    stream=True,
+)
+for chunk in stream:
+    if chunk.choices:
+        print(chunk.choices[0].delta.content or "", end="", flush=True)
+"""
+
+_OPENAI_NODE = """\
+import OpenAI from "openai";
+
+const client = new OpenAI({ baseURL: "{base_url}/v1", apiKey: process.env.GATEHOUSE_API_KEY });
+const stream = await client.chat.completions.create({
+  model: "{model}",
+  messages: [{ role: "user", content: "Say hello in five words." }],
+  stream: true,
+});
+for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta?.content ?? "");
+"""
+
+_LANGCHAIN = """\
+import os
+
+from langchain_openai import ChatOpenAI
+
+model = ChatOpenAI(
+    model="{model}",
+    base_url="{base_url}/v1",
+    api_key=os.environ["GATEHOUSE_API_KEY"],
+)
+print(model.invoke("Say hello in five words.").content)
+"""
+
+_OPEN_WEBUI = """\
+docker run -p 3000:8080 \\
+  -e OPENAI_API_BASE_URL={base_url}/v1 \\
+  -e OPENAI_API_KEY=$GATEHOUSE_API_KEY \\
+  -e ENABLE_FORWARD_USER_INFO_HEADERS=true \\
+  ghcr.io/open-webui/open-webui:main
+"""
+
+_CURSOR = """\
+Settings → Models → API Keys
+  OpenAI API Key            the value of $GATEHOUSE_API_KEY
+  Override OpenAI Base URL  {base_url}/v1
+Settings → Models → Add model
+  {model}
+"""
+
+#: In the order of the tabs.
+SNIPPETS: tuple[Snippet, ...] = (
+    Snippet("curl", "curl", "shell", _CURL),
+    Snippet("openai-python", "OpenAI Python", "python", _OPENAI_PYTHON, install="pip install openai"),
+    Snippet("openai-node", "OpenAI Node", "javascript", _OPENAI_NODE, install="npm install openai"),
+    Snippet("langchain", "LangChain", "python", _LANGCHAIN, install="pip install langchain-openai"),
+    Snippet(
+        "open-webui",
+        "Open WebUI",
+        "shell",
+        _OPEN_WEBUI,
+        note=_("From inside a container this machine is host.docker.internal, not localhost."),
+    ),
+    Snippet(
+        "cursor",
+        "Cursor",
+        "steps",
+        _CURSOR,
+        note=_("Cursor calls from its own servers: the address must be reachable from the internet."),
+    ),
+)
+BY_NAME: Mapping[str, Snippet] = {snippet.name: snippet for snippet in SNIPPETS}
+
+_AGAIN_CURL = """\
+curl {base_url}/v1/{path} \\
+  -H "Authorization: Bearer $GATEHOUSE_API_KEY" \\
+  -H "Content-Type: application/json" \\
+  -d '{"model": "{model}", "stream": {stream}, "messages": [{"role": "user", "content": "…"}]}'
+"""
+_AGAIN_PYTHON = """\
+import os
+
+from openai import OpenAI
+
+client = OpenAI(base_url="{base_url}/v1", api_key=os.environ["GATEHOUSE_API_KEY"])
+answer = client.chat.completions.create(
+    model="{model}",
+    messages=[{"role": "user", "content": "…"}],
+    stream={python_stream},
+)
+"""
+
+
+def call_again(row: Request, base_url: str) -> dict[str, str]:
+    """A call like this one as curl and Python. Bodies are not stored, so its words are left out."""
+    texts = {"curl": _AGAIN_CURL, "Python": _AGAIN_PYTHON}
+    changes = {
+        "{base_url}": base_url,
+        "{path}": row.endpoint.replace(".", "/"),
+        "{model}": row.model.replace("'", "").replace('"', ""),
+        "{stream}": "true" if row.stream else "false",
+        "{python_stream}": str(row.stream),
+    }
+    filled = {}
+    for name, text in texts.items():
+        for mark, value in changes.items():
+            text = text.replace(mark, value)
+        filled[name] = text
+    return filled

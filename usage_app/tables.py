@@ -1,0 +1,180 @@
+"""Tables of the window: which columns, in which order, and by which of them one may sort."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import django_tables2 as tables
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from usage_app import figures
+from usage_app.marks import environment_mark, sandbox_mark, status_mark
+from usage_app.models import Request
+
+#: column -> field of the ledger. Everything here is bounded by the range before it is sorted.
+SORTABLE = {
+    "started": "id",
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+    "cost": "cost_nanodollars",
+    "ttft": "ttft_ms",
+    "latency": "latency_ms",
+}
+DEFAULT_SORT = "-started"
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A checked order."""
+
+    column: str
+    descending: bool
+
+    @property
+    def field(self) -> str:
+        return SORTABLE[self.column]
+
+    @property
+    def name(self) -> str:
+        return f"-{self.column}" if self.descending else self.column
+
+    def toggled(self, column: str) -> str:
+        """What a click on a column's head asks for: largest first, then the other way."""
+        if column == self.column:
+            return column if self.descending else f"-{column}"
+        return f"-{column}"
+
+
+def parse_sort(text: str) -> Sort:
+    column = text.removeprefix("-")
+    if column not in SORTABLE:
+        text, column = DEFAULT_SORT, DEFAULT_SORT.removeprefix("-")
+    return Sort(column, text.startswith("-"))
+
+
+def _column(label: Any) -> tables.Column:
+    """A column whose cell is drawn even where the value is unknown: it says so."""
+    return tables.Column(verbose_name=label, empty_values=(), accessor="pk")
+
+
+class RequestTable(tables.Table):
+    """One row a call. A row is one link: the first cell's, stretched over all of it."""
+
+    started = _column(_("Time"))
+    model = _column(_("Model"))
+    key = _column(_("Key"))
+    user = _column(_("User"))
+    service = _column(_("Service"))
+    status = _column(_("Outcome"))
+    input_tokens = _column(_("Tokens in"))
+    output_tokens = _column(_("Tokens out"))
+    cost = _column(_("Cost"))
+    ttft = _column(_("First token"))
+    latency = _column(_("Latency"))
+
+    NUMERIC = frozenset({"input_tokens", "output_tokens", "cost", "ttft", "latency"})
+
+    class Meta:
+        model = Request
+        fields: tuple[str, ...] = ()
+        orderable = False
+
+    def render_started(self, record: Request) -> str:
+        address = reverse("ui:request", args=[record.pk])
+        local = timezone.localtime(record.started_at)
+        return format_html(
+            '<a class="gh-row-link" href="{}"><time datetime="{}" title="{}">{} <b>{}</b></time></a>',
+            address,
+            record.started_at.isoformat(timespec="milliseconds"),
+            local.isoformat(timespec="milliseconds"),
+            date_format(local, "j M"),
+            date_format(local, "H:i:s"),
+        )
+
+    def render_model(self, record: Request) -> str:
+        served = record.served_model if record.served_model not in ("", record.model) else ""
+        told = format_html('<span class="gh-served">→ {}</span>', served) if served else ""
+        mark = sandbox_mark() if record.provider == "sandbox" else ""
+        return format_html('<span class="gh-cut" title="{0}">{0}</span>{1}{2}', record.model, told, mark)
+
+    def render_key(self, record: Request) -> str:
+        if not record.key_name:
+            return _nobody()
+        return format_html(
+            '<span class="gh-cut" title="{}">{}</span> <code class="gh-hint">{}</code>',
+            record.key_name,
+            record.key_name,
+            record.key_hint[-5:],
+        )
+
+    def render_user(self, record: Request) -> str:
+        name = record.user_name or record.end_user
+        return format_html('<span class="gh-cut" title="{0}">{0}</span>', name) if name else _nobody()
+
+    def render_service(self, record: Request) -> str:
+        mark = environment_mark(record.environment)
+        if not record.service_name:
+            return format_html("{}{}", _nobody(), mark)
+        return format_html('<span class="gh-cut" title="{0}">{0}</span>{1}', record.service_name, mark)
+
+    def render_status(self, record: Request) -> str:
+        times = format_html(" ×{}", record.repeated) if record.repeated > 1 else ""
+        return format_html(
+            "{}{}{}",
+            status_mark(record.status, record.get_status_display()),
+            times,
+            format_html(' <span class="gh-code">{}</span>', record.error_code) if record.error_code else "",
+        )
+
+    def render_input_tokens(self, record: Request) -> str:
+        return _or_unknown(record.input_tokens, figures.grouped)
+
+    def render_output_tokens(self, record: Request) -> str:
+        return _or_unknown(record.output_tokens, figures.grouped)
+
+    def render_cost(self, record: Request) -> str:
+        if record.cost_nanodollars is None:
+            if record.status in (Request.Status.REFUSED, Request.Status.ERROR):
+                return format_html('<span class="gh-muted">{}</span>', _("none"))
+            return format_html('<span class="gh-warn-text">{}</span>', _("unpriced"))
+        estimate = record.usage_source == Request.UsageSource.ESTIMATE
+        return format_html(
+            '<span title="{}">{}{}</span>',
+            figures.exact_money(record.cost_nanodollars),
+            "≈ " if estimate else "",
+            figures.money(record.cost_nanodollars),
+        )
+
+    def render_ttft(self, record: Request) -> str:
+        return _or_unknown(record.ttft_ms, figures.duration)
+
+    def render_latency(self, record: Request) -> str:
+        return _or_unknown(record.latency_ms, figures.duration)
+
+    def heads(self, sort: Sort) -> list[dict[str, Any]]:
+        """What the template needs of each column's head."""
+        direction = "descending" if sort.descending else "ascending"
+        return [
+            {
+                "name": column.name,
+                "label": column.header,
+                "numeric": column.name in self.NUMERIC,
+                "sorted": direction if column.name == sort.column else "",
+                "sort": sort.toggled(column.name) if column.name in SORTABLE else "",
+            }
+            for column in self.columns
+        ]
+
+
+def _or_unknown(value: Any, shown: Callable[[Any], str]) -> str:
+    if value is None:
+        return format_html('<span class="gh-muted">{}</span>', _("unknown"))
+    return shown(value)
+
+
+def _nobody() -> str:
+    return format_html('<span class="gh-muted">{}</span>', _("none"))

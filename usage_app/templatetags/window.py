@@ -1,0 +1,196 @@
+"""What the window's templates need: figures as text, instants, marks, links that keep the view."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from gateway_project import clock
+from usage_app import figures, marks
+from usage_app.models import Attempt, Request
+
+register = template.Library()
+
+
+@register.filter
+def money(nanodollars: int | None) -> str:
+    return _("unknown") if nanodollars is None else figures.money(nanodollars)
+
+
+@register.filter
+def exact_money(nanodollars: int | None) -> str:
+    return _("unknown") if nanodollars is None else figures.exact_money(nanodollars)
+
+
+@register.filter
+def tokens(count: int | None) -> str:
+    return _("unknown") if count is None else figures.grouped(count)
+
+
+@register.filter
+def short_count(count: float | None) -> str:
+    return _("unknown") if count is None else figures.short_count(count)
+
+
+@register.filter
+def duration(milliseconds: float | None) -> str:
+    return _("unknown") if milliseconds is None else figures.duration(milliseconds)
+
+
+@register.filter
+def share_of(part: float, whole: float) -> str:
+    return figures.share(part, whole)
+
+
+@register.filter
+def instant(moment: datetime | None, style: str = "full") -> SafeString | str:
+    """An instant in the viewer's zone; the ISO form on hover. style: full, time or day."""
+    if moment is None:
+        return _("unknown")
+    local = timezone.localtime(moment)
+    formats = {"full": "j M Y, H:i:s", "time": "H:i:s", "day": "j M, H:i:s"}
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="milliseconds"),
+        local.isoformat(timespec="milliseconds"),
+        date_format(local, formats[style]),
+    )
+
+
+@register.filter
+def item(mapping: dict[str, Any], key: str) -> Any:
+    return mapping.get(key)
+
+
+@register.simple_tag(takes_context=True)
+def link_with(context: dict[str, Any], **changes: Any) -> str:
+    """This page's query string with some parameters changed; an empty value removes one."""
+    query: QueryDict = context["request"].GET.copy()
+    for name in ("after", "before", "fragment"):
+        query.pop(name, None)
+    for name, value in changes.items():
+        if value in ("", None):
+            query.pop(name, None)
+        else:
+            query[name] = str(value)
+    return "?" + query.urlencode()
+
+
+@register.simple_tag(takes_context=True)
+def carry(context: dict[str, Any], **parameters: Any) -> str:
+    """A query string for another page: the chosen range, environment and service, and these."""
+    chosen: dict[str, str] = dict(context["selection"].parameters) if "selection" in context else {}
+    chosen.update({name: str(value) for name, value in parameters.items() if value not in ("", None)})
+    return "?" + urlencode(chosen) if chosen else ""
+
+
+@register.simple_tag(takes_context=True)
+def link_with_out(context: dict[str, Any], name: str, value: str) -> str:
+    """This page's query string without one value of a parameter."""
+    query: QueryDict = context["request"].GET.copy()
+    for cursor in ("after", "before", "fragment"):
+        query.pop(cursor, None)
+    query.setlist(name, [each for each in query.getlist(name) if each != value])
+    return "?" + query.urlencode()
+
+
+@register.simple_tag
+def named(names: dict[str, str], parameter: str, value: str) -> str:
+    """A filter's value as people know it: a name for an id, a word for a status."""
+    if parameter == "status":
+        return str(dict(Request.Status.choices).get(value, value))
+    if parameter in ("stream", "unpriced"):
+        return _("yes") if value == "1" else _("no")
+    return names.get(value, value)
+
+
+@register.filter
+def signed_percent(change: float) -> str:
+    """+18 %, −3 %, ±0 %."""
+    if abs(change) < 0.5:
+        return f"±0{figures.THIN_SPACE}%"
+    shown = f"{min(max(change, -999), 999):+.0f}{figures.THIN_SPACE}%"
+    return shown.replace("-", "−")
+
+
+@register.filter
+def since(moment: datetime) -> str:
+    """'12 s ago' under an hour, else the instant."""
+    seconds = max(0.0, (clock.now() - moment).total_seconds())
+    if seconds < 60:
+        return _("%(count)s s ago") % {"count": int(seconds)}
+    if seconds < 3600:
+        return _("%(count)s min ago") % {"count": int(seconds // 60)}
+    return date_format(timezone.localtime(moment), "j M, H:i")
+
+
+@register.filter
+def plain(number: float) -> str:
+    """A number for an attribute of a drawing: no grouping, no local decimal comma."""
+    return f"{number:g}"
+
+
+@register.simple_tag
+def status_of(row: Request | Attempt) -> SafeString:
+    return marks.status_mark(row.status, row.get_status_display())
+
+
+@register.simple_tag
+def environment_of(row: Request) -> SafeString:
+    return marks.environment_mark(row.environment)
+
+
+@register.simple_tag
+def sandbox() -> SafeString:
+    return marks.sandbox_mark()
+
+
+@register.simple_tag
+def live_words() -> dict[str, Any]:
+    """The words that scripts of the live pages put on the page."""
+    return {
+        "phases": {
+            "admitted": _("admitted"),
+            "routed": _("routed"),
+            "connecting": _("connecting"),
+            "waiting": _("waiting"),
+            "streaming": _("streaming"),
+            "ended": _("ended"),
+        },
+        "statuses": {value: str(label) for value, label in Request.Status.choices},
+        "live": _("Live"),
+        "connecting": _("Connecting"),
+        "lost": _("Connection lost; what you see is from %(time)s. Reconnecting"),
+        "signed_out": _("You are signed out. Sign in again to go on"),
+        "slow": _("This connection was too slow. Reconnecting"),
+        "paused": _("Paused at %(time)s; calls go on"),
+        "pause": _("Pause"),
+        "resume": _("Resume"),
+        "hidden": _("and %(count)s more"),
+        "said": _("%(count)s calls in flight"),
+        "sandbox": _("sandbox"),
+        "unpriced": _("unpriced"),
+        "none": _("none"),
+    }
+
+
+@register.simple_tag
+def connect_words() -> dict[str, Any]:
+    """The words of the way from a provider's key to its models."""
+    return {
+        "testing": _("Testing the key…"),
+        "listing": _("The key works. Listing its models…"),
+        "no_models": _("The key works, but the provider lists no model. Add one by name in the admin."),
+        "refused": _("The provider refused the key: %(told)s. Nothing was saved that could be called."),
+        "failed": _("That did not work: %(told)s"),
+        "adding": _("Adding…"),
+        "added": _("%(count)s models are ready. Make the first call below."),
+        "choose": _("Choose at least one model."),
+    }

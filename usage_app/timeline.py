@@ -1,0 +1,129 @@
+"""A call's way drawn to scale: phases from the marks, attempts as lanes. Pure arithmetic.
+
+Positions are percent of the whole, so that a drawing needs no inline style: SVG attributes take them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from usage_app.models import Attempt, Request
+
+#: mark that ends a phase -> (what the phase is called, which colour it has)
+PHASES: dict[str, tuple[Any, str]] = {
+    "parsed": (_("Parse"), "gateway"),
+    "authenticated": (_("Authenticate"), "gateway"),
+    "authorised": (_("Authorise"), "gateway"),
+    "admitted": (_("Admit"), "gateway"),
+    "routed": (_("Route"), "gateway"),
+    "journaled": (_("Journal"), "gateway"),
+    "sent": (_("Send"), "connect"),
+    "connected": (_("Connect"), "connect"),
+    "headers": (_("Wait for the answer"), "wait"),
+    "first_content": (_("Wait for the first token"), "wait"),
+    "done": (_("Write the answer"), "stream"),
+    "ended": (_("Write the answer"), "stream"),
+    "settled": (_("Settle"), "gateway"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of time on a lane, in milliseconds since arrival and in percent of the drawing."""
+
+    label: Any
+    kind: str
+    start_ms: float
+    end_ms: float
+    left: float
+    width: float
+
+    @property
+    def length_ms(self) -> float:
+        return self.end_ms - self.start_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One attempt."""
+
+    attempt: Attempt
+    spans: tuple[Span, ...]
+    end: float  # percent
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    label_ms: float
+    left: float
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    total_ms: float
+    phases: tuple[Span, ...]
+    lanes: tuple[Lane, ...]
+    ticks: tuple[Tick, ...]
+
+
+def draw(row: Request, attempts: Sequence[Attempt]) -> Timeline:
+    """Lay a call out; its latency is the scale, or its last mark where that came later."""
+    marks: list[Mapping[str, Any]] = sorted(
+        (mark for mark in row.timeline if isinstance(mark, dict) and "at_ms" in mark),
+        key=lambda mark: float(mark["at_ms"]),
+    )
+    lanes_end = max((_offset_ms(row, each) + (each.duration_ms or 0.0) for each in attempts), default=0.0)
+    last_mark = float(marks[-1]["at_ms"]) if marks else 0.0
+    total = max(row.latency_ms or 0.0, last_mark, lanes_end) or 1.0
+    phases, start = [], 0.0
+    for mark in marks:
+        end = float(mark["at_ms"])
+        label, kind = PHASES.get(mark["name"], (mark["name"].replace("_", " ").capitalize(), "gateway"))
+        if end > start:
+            phases.append(_span(label, kind, start, end, total))
+        start = max(start, end)
+    lanes = tuple(_lane(row, attempt, total) for attempt in attempts)
+    return Timeline(total, tuple(phases), lanes, _ticks(total))
+
+
+def _lane(row: Request, attempt: Attempt, total: float) -> Lane:
+    start = _offset_ms(row, attempt)
+    end = start + (attempt.duration_ms or 0.0)
+    cuts: list[tuple[Any, str, float | None]] = [
+        (_("Connect"), "connect", attempt.connect_ms),
+        (_("Wait for the answer"), "wait", attempt.headers_ms),
+        (_("Wait for the first token"), "wait", attempt.first_content_ms),
+    ]
+    spans, at = [], start
+    for label, kind, offset in cuts:
+        if offset is not None and start + offset > at:
+            until = min(start + offset, end)
+            spans.append(_span(label, kind, at, until, total))
+            at = until
+    if end > at:
+        answered = attempt.first_content_ms is not None
+        label, kind = (_("Write the answer"), "stream") if answered else (_("Wait for the answer"), "wait")
+        spans.append(_span(label, kind if attempt.status != "error" else "failed", at, end, total))
+    return Lane(attempt, tuple(spans), round(100 * end / total, 3))
+
+
+def _offset_ms(row: Request, attempt: Attempt) -> float:
+    return max(0.0, (attempt.started_at - row.started_at).total_seconds() * 1000)
+
+
+def _span(label: Any, kind: str, start: float, end: float, total: float) -> Span:
+    # Too short to see is drawn as a sliver: that a phase happened matters more than its exact width.
+    width = max(100 * (end - start) / total, 0.15)
+    left = min(100 * start / total, 99.85)
+    return Span(label, kind, start, end, round(left, 3), round(min(width, 100 - left), 3))
+
+
+def _ticks(total: float) -> tuple[Tick, ...]:
+    ticks = []
+    for quarter in range(5):
+        anchor = "start" if quarter == 0 else "end" if quarter == 4 else "middle"
+        ticks.append(Tick(total * quarter / 4, 25.0 * quarter, anchor))
+    return tuple(ticks)

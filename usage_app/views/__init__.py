@@ -1,0 +1,1 @@
+"""The window's pages. Each view reads, arranges and renders; what numbers mean lives elsewhere."""

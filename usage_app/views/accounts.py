@@ -1,0 +1,92 @@
+"""Signing in and out, the language of the pages, and the pages for what may not or cannot be seen."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth import logout
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import check_for_language
+from django.utils.translation import gettext as _
+from django.views.generic import View
+
+from keys_app.models import User
+from usage_app.forms import SignInForm
+from usage_app.views.page import skeleton
+
+
+class SignInView(LoginView):
+    """One sign-in for the window and the admin."""
+
+    template_name = "ui/sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        return {**admin.site.each_context(self.request), **context, "title": _("Sign in"), "site_url": None}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        user = form.get_user()
+        if isinstance(user, User) and check_for_language(user.language):
+            keep_language(response, user.language)
+        return response
+
+
+class SignOutView(View):
+    """By POST alone; the session goes, and the live socket with it at its next check."""
+
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        logout(request)
+        return HttpResponseRedirect(reverse("ui:sign-in"))
+
+
+class LanguageView(View):
+    """Changes the language of the pages, for this browser and for this person."""
+
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        target = request.POST.get("next", "")
+        if not url_has_allowed_host_and_scheme(target, {request.get_host()}):
+            target = reverse("ui:overview")
+        response = HttpResponseRedirect(target)
+        language = request.POST.get("language", "")
+        if check_for_language(language) and language in dict(settings.LANGUAGES):
+            keep_language(response, language)
+            if isinstance(request.user, User):
+                User.objects.filter(pk=request.user.pk).update(language=language)
+        return response
+
+
+def keep_language(response: HttpResponseBase, language: str) -> None:
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=365 * 24 * 3600,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404: what is not there, and what this person may not know to be there."""
+    return _refusal(request, 404, _("Nothing here"), "ui/not_found.html")
+
+
+def no_permission(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403: signed in, but not for this."""
+    return _refusal(request, 403, _("Not yours to see"), "ui/no_permission.html")
+
+
+def _refusal(request: HttpRequest, status: int, title: str, template: str) -> HttpResponse:
+    signed_in = request.user.is_authenticated if hasattr(request, "user") else False
+    context = skeleton(request) if signed_in else {}
+    return render(request, template, {**context, "title": title, "signed_in": signed_in}, status=status)

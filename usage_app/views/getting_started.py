@@ -1,0 +1,102 @@
+"""Get started: connect a provider, copy a snippet, see the first call arrive."""
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from gateway_project.conf import config
+from keys_app.models import VirtualKey
+from usage_app.models import Request
+from usage_app.snippets import SNIPPETS
+from usage_app.views.page import PageView
+from usage_app.views.scope import visible_requests
+
+#: kind -> (name, what its key looks like, does it need an address)
+PROVIDER_KINDS: tuple[tuple[str, str, str, bool], ...] = (
+    ("openai", "OpenAI", "sk-…", False),
+    ("anthropic", "Anthropic", "sk-ant-…", False),
+    ("gemini", "Google Gemini", "AIza…", False),
+    ("openai_compatible", "OpenAI-compatible", "", True),
+)
+
+
+class GettingStartedView(PageView):
+    """The page; `fragment=first` is the waiting for the first call."""
+
+    name = "get-started"
+    title = _("Get started")
+    template = "ui/get_started.html"
+    has_selection = False
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if request.headers.get("HX-Request") and request.GET.get("fragment") == "first":
+            return self.fragment("ui/_first_call.html", first=self.newest_call())
+        model = self.model
+        base_url = config().public_url
+        return self.page(
+            first=self.newest_call(),
+            keys=self.keys,
+            key=self.key,
+            models=self.models,
+            model=model,
+            base_url=base_url,
+            snippets=[(snippet, snippet.filled(base_url, model)) for snippet in SNIPPETS],
+            providers=self.providers() if self.viewer.sees_everything else [],
+            provider_kinds=PROVIDER_KINDS,
+            may_connect=self.viewer.sees_everything,
+            may_make_keys=self.viewer.has_perm("keys_app.add_virtualkey"),
+        )
+
+    @cached_property
+    def keys(self) -> list[VirtualKey]:
+        """Keys the viewer may use: their own and those of their services."""
+        keys: QuerySet[VirtualKey] = VirtualKey.objects.filter(blocked_at__isnull=True)
+        if not self.sight.everything:
+            keys = keys.filter(Q(user=self.viewer) | Q(service_id__in=list(self.sight.service_ids)))
+        return list(keys.select_related("service").order_by("-created_at")[:50])
+
+    @cached_property
+    def key(self) -> VirtualKey | None:
+        wanted = self.request.GET.get("key", "")
+        return next((key for key in self.keys if str(key.pk) == wanted), self.keys[0] if self.keys else None)
+
+    @cached_property
+    def models(self) -> list[str]:
+        """Models the chosen key may call; names only, patterns cannot be called."""
+        names = apps.get_model("proxy_app", "Model").objects.filter(is_enabled=True).values_list("name", flat=True)
+        return [name for name in names if "*" not in name and self.may_call(name)]
+
+    def may_call(self, name: str) -> bool:
+        if self.key is None:
+            return True
+        if self.key.no_models:
+            return False
+        of_service = self.key.service.models_allowed if self.key.service else []
+        return all(
+            not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+            for patterns in (self.key.models_allowed, of_service)
+        )
+
+    @property
+    def model(self) -> str:
+        """The model asked for, else the first that is not the sandbox's, else the sandbox."""
+        wanted = self.request.GET.get("model", "")
+        if wanted in self.models:
+            return wanted
+        real = [name for name in self.models if not name.startswith("sandbox")]
+        return real[0] if real else self.models[0] if self.models else "sandbox"
+
+    def newest_call(self) -> Request | None:
+        rows = visible_requests(self.sight)
+        if self.key is not None:
+            rows = rows.filter(key_id=str(self.key.pk))
+        return rows.exclude(status=Request.Status.REFUSED).order_by("-id").first()
+
+    def providers(self) -> list[Any]:
+        providers = apps.get_model("proxy_app", "Provider").objects.filter(is_enabled=True)
+        return list(providers.only("id", "name", "kind", "credential_hint"))

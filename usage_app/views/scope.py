@@ -1,0 +1,29 @@
+"""Raw rows of the ledger as a viewer may see them: always within their sight and a range of ids."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from gateway_project import clock
+from usage_app.models import Request
+from usage_app.sight import Sight
+
+
+def visible_requests(sight: Sight) -> "QuerySet[Request]":
+    """Every request the viewer may see: all, or those of their services and their own."""
+    if sight.everything:
+        return Request.objects.all()
+    mine = Q(user_id=sight.user_id) if sight.user_id else Q(pk__in=[])
+    if sight.service_ids:
+        mine |= Q(service_id__in=list(sight.service_ids))
+    return Request.objects.filter(mine)
+
+
+def between(rows: "QuerySet[Request]", since: datetime, until: datetime) -> "QuerySet[Request]":
+    """Rows of a range of time. Ids are time-ordered, so the primary key bounds the scan."""
+    return rows.filter(id__gte=lowest_id(since), id__lt=lowest_id(until))
+
+
+def lowest_id(moment: datetime) -> UUID:
+    return clock.uuid7_at(int(moment.timestamp() * 1000))
