@@ -21,7 +21,7 @@ from keys_app.limits.contract import (
     RateState,
 )
 from keys_app.limits.refusals import budget_refusal, parallel_refusal, requests_refusal, tokens_refusal
-from keys_app.limits.states import level_states
+from keys_app.limits.states import level_states, tightest
 
 _MERGE_MS = 100  # requests this close together share an entry of the window
 _SWEEP_EVERY = 20_000
@@ -149,8 +149,8 @@ class MemoryStore:
         for rate in demand.rates:
             window = self._hold_rate(hold, rate, tokens, now_ms)
             reset_ms = window.reset_ms(now_ms)
-            requests_state = _tightest(requests_state, rate.requests_per_minute, window.requests, reset_ms)
-            tokens_state = _tightest(tokens_state, rate.tokens_per_minute, window.tokens, reset_ms)
+            requests_state = tightest(requests_state, rate.requests_per_minute, window.requests, reset_ms)
+            tokens_state = tightest(tokens_state, rate.tokens_per_minute, window.tokens, reset_ms)
         self._until_sweep -= 1
         if not self._until_sweep:
             self._sweep(now_ms)
@@ -316,12 +316,3 @@ class MemoryStore:
             for key, counter in self._counters.items()
             if counter.calls or counter.ends_at_ms is None or counter.ends_at_ms > day_ago
         }
-
-
-def _tightest(known: RateState | None, limit: int | None, used: int, reset_ms: int) -> RateState | None:
-    if limit is None:
-        return known
-    remaining = limit - used if limit > used else 0
-    if known is not None and known.remaining <= remaining:
-        return known
-    return RateState(limit, remaining, reset_ms)

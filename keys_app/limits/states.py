@@ -5,7 +5,7 @@ from itertools import groupby
 
 import msgspec
 
-from keys_app.limits.contract import Demand, LevelState
+from keys_app.limits.contract import Demand, LevelState, RateState
 
 
 def level_states(
@@ -59,3 +59,13 @@ def mark_tightest(states: list[LevelState]) -> tuple[LevelState, ...]:
         msgspec.structs.replace(state, binds_first=True) if id(state) in tightest else state
         for state in states
     )
+
+
+def tightest(known: RateState | None, limit: int | None, used: int, reset_ms: int) -> RateState | None:
+    """Of what is known and one more limit, the one with less left."""
+    if limit is None:
+        return known
+    remaining = limit - used if limit > used else 0
+    if known is not None and known.remaining <= remaining:
+        return known
+    return RateState(limit, remaining, reset_ms)

@@ -1,0 +1,96 @@
+-- Admits a call at all levels or at none.
+-- ARGV: prefix, call, now, amount, tokens, number of budgets, number of rates,
+--       then (name, hard limit or '', end of period or '') and (name, requests, tokens, parallel or '').
+-- Answers reload | budget i spent held calls asked | requests i left reset wait |
+--         tokens i left reset wait | parallel i | ok (requests tokens reset)*
+local keep = base()
+if not keep then return {'reload'} end
+local call, now = ARGV[2], tonumber(ARGV[3])
+local amount, tokens = tonumber(ARGV[4]), tonumber(ARGV[5])
+local hold = keep .. ':c:' .. call
+local budgets, rates, at = {}, {}, 8
+
+for i = 1, tonumber(ARGV[6]) do
+  local name, limit = ARGV[at], ARGV[at + 1]
+  local budget = {name = name, limit = limit, ends = ARGV[at + 2], key = keep .. ':b:' .. name}
+  local known = redis.call('HGET', hold, 'b:' .. name)
+  budget.known = known and tonumber(string.match(known, '^(%d+)|'))
+  budget.asked = amount - (budget.known or 0)
+  if limit ~= '' and amount > 0 and budget.asked > 0 then
+    local counter = redis.call('HMGET', budget.key, 's', 'h', 'n')
+    local spent, held = counter[1] or '0', counter[2] or '0'
+    if tonumber(spent) + tonumber(held) + budget.asked > tonumber(limit) then
+      return {'budget', i, spent, held, counter[3] or '0', whole(budget.asked)}
+    end
+  end
+  budgets[i] = budget
+  at = at + 3
+end
+
+for i = 1, tonumber(ARGV[7]) do
+  local rate = {name = ARGV[at], parallel = tonumber(ARGV[at + 3])}
+  rate.key, rate.calls = keep .. ':w:' .. rate.name, keep .. ':p:' .. rate.name
+  rate.held = redis.call('HEXISTS', hold, 'r:' .. rate.name) == 1
+  local head, tail, requests, used = slide(rate.key, now)
+  rate.head, rate.tail, rate.requests, rate.tokens = head, tail, requests, used
+  if not rate.held then
+    local limit = tonumber(ARGV[at + 1])
+    if limit and requests >= limit then
+      local pause = wait(rate.key, head, tail, requests - limit + 1, 0, now)
+      return {'requests', i, 0, reset(rate.key, head, tail, now), pause}
+    end
+    limit = tonumber(ARGV[at + 2])
+    -- A call larger than the whole limit may pass alone: it could never pass otherwise.
+    if limit and used > 0 and used + tokens > limit then
+      local pause = wait(rate.key, head, tail, 0, math.min(used, used + tokens - limit), now)
+      return {'tokens', i, math.max(0, limit - used), reset(rate.key, head, tail, now), pause}
+    end
+    if rate.parallel and redis.call('SCARD', rate.calls) >= rate.parallel then
+      return {'parallel', i}
+    end
+  end
+  rates[i] = rate
+  at = at + 4
+end
+
+-- Admitted: from here on nothing is refused.
+redis.call('HSETNX', hold, 'at', now)
+redis.call('ZADD', keep .. ':open', 'NX', now, call)
+for _, budget in ipairs(budgets) do
+  if not budget.known then redis.call('HINCRBY', budget.key, 'n', 1) end
+  if not budget.known or budget.asked > 0 then
+    redis.call('HINCRBY', budget.key, 'h', whole(budget.asked))
+    redis.call('HSET', hold, 'b:' .. budget.name, ARGV[4] .. '|' .. budget.limit)
+  end
+  if budget.ends == '' then
+    redis.call('PERSIST', budget.key)
+  else
+    redis.call('PEXPIREAT', budget.key, whole(tonumber(budget.ends) + 8 * 86400000))
+  end
+end
+
+local answer = {'ok'}
+for _, rate in ipairs(rates) do
+  if not rate.held then
+    local entry = rate.tail - 1
+    if rate.head == rate.tail or now - number(rate.key, 'f' .. entry) >= MERGE then
+      entry = rate.tail
+      rate.tail = rate.tail + 1
+      redis.call('HSET', rate.key, 'hd', rate.head, 'tl', rate.tail, 'f' .. entry, now, 'l' .. entry, now)
+    elseif number(rate.key, 'l' .. entry) < now then
+      redis.call('HSET', rate.key, 'l' .. entry, now)
+    end
+    redis.call('HINCRBY', rate.key, 'r' .. entry, 1)
+    redis.call('HINCRBY', rate.key, 'k' .. entry, ARGV[5])
+    redis.call('HINCRBY', rate.key, 'rq', 1)
+    redis.call('HINCRBY', rate.key, 'tk', ARGV[5])
+    redis.call('PEXPIRE', rate.key, 2 * WINDOW)
+    redis.call('SADD', rate.calls, call)
+    redis.call('HSET', hold, 'r:' .. rate.name, entry .. '|' .. ARGV[5])
+    rate.requests, rate.tokens = rate.requests + 1, rate.tokens + tokens
+  end
+  answer[#answer + 1] = rate.requests
+  answer[#answer + 1] = rate.tokens
+  answer[#answer + 1] = reset(rate.key, rate.head, rate.tail, now)
+end
+return answer
