@@ -1,0 +1,274 @@
+"""`make bench`: Gatehouse beside a bare relay over the same mock provider, in one run.
+
+Rounds alternate between the two, so that what else the machine does hurts both alike; each figure is
+the median of its rounds. Prints a table and writes JSON (`--out`).
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.targets import ROOT, Target, start_gatehouse, start_mock, start_relay
+
+PATH = "/v1/chat/completions"
+IDLE_S = 3.0
+
+Round = dict[str, Any]
+
+
+def body_for(model: str, stream: bool) -> dict[str, Any]:
+    body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "Say something. " * 10}]}
+    return {**body, "stream": True} if stream else body
+
+
+def load(mode: str, target: Target, body: dict[str, Any], path: str = PATH, **options: Any) -> dict[str, Any]:
+    """One run of the client in a process of its own."""
+    spec = {"port": target.port, "path": path, "key": target.key, "body": body}
+    if stagger := options.pop("stagger_s", 0.0):
+        spec["stagger_s"] = stagger
+    command = (sys.executable, "-m", "benchmarks.load", mode, json.dumps({"target": spec, **options}))
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode:
+        raise SystemExit(f"The client failed on {target.name}:\n{done.stderr[-2000:]}")
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def measured(target: Target, mode: str, body: dict[str, Any], **options: Any) -> Round:
+    """The client's figures, and the CPU seconds each part of the server used meanwhile."""
+    before = target.cpu_s()
+    result = load(mode, target, body, **options)
+    after = target.cpu_s()
+    result["cpu_s"] = {part: after[part] - before.get(part, 0.0) for part in after}
+    return result
+
+
+class Bench:
+    """One run's targets and settings, and what was measured so far."""
+
+    def __init__(self, options: argparse.Namespace, mock: Target, relay: Target, gatehouse: Target) -> None:
+        self.options = options
+        self.mock = mock
+        self.relay = relay
+        self.gatehouse = gatehouse
+        self.report: dict[str, Any] = {}
+
+    def run(self) -> None:
+        self.warm_up()
+        self.calls()
+        self.latency()
+        self.chunks()
+        self.crowd()
+
+    def warm_up(self) -> None:
+        self.report["idle_memory_mb"] = self.idle_memory()
+        for target in (self.relay, self.gatehouse):
+            for stream in (False, True):
+                load("closed", target, body_for("bench", stream), seconds=2, concurrency=8)
+
+    def idle_memory(self) -> dict[str, float]:
+        time.sleep(IDLE_S)
+        return {part: kb / 1024 for part, kb in self.gatehouse.memory_kb().items()}
+
+    def calls(self) -> None:
+        """CPU per call that is not streamed, both servers saturated."""
+        rounds: dict[str, list[Round]] = {"relay": [], "gatehouse": []}
+        for _ in range(self.options.rounds):
+            for target in (self.relay, self.gatehouse):
+                options = {"seconds": self.options.seconds, "concurrency": 32}
+                rounds[target.name].append(measured(target, "closed", body_for("bench", False), **options))
+        self.report["calls"] = {name: summed(each) for name, each in rounds.items()}
+
+    def latency(self) -> None:
+        """Latency at half of Gatehouse's own capacity, each against the mock asked directly."""
+        rate = self.report["calls"]["gatehouse"]["per_second"] / 2
+        rounds: dict[str, list[Round]] = {"mock": [], "relay": [], "gatehouse": []}
+        for _ in range(self.options.rounds):
+            for target in (self.mock, self.relay, self.gatehouse):
+                options = {"seconds": self.options.seconds, "rate": rate}
+                rounds[target.name].append(load("rate", target, body_for("bench", False), **options))
+        self.report["latency"] = {
+            name: {
+                "rate": rate,
+                "failed": sum(one["failed"] for one in each),
+                "p50_ms": statistics.median(one["p50_ms"] for one in each),
+                "p99_ms": statistics.median(one["p99_ms"] for one in each),
+            }
+            for name, each in rounds.items()
+        }
+
+    def chunks(self) -> None:
+        """CPU per streamed chunk, same format and translated."""
+        chunks, count = self.options.chunks, self.options.streams // 4
+        plans = (
+            ("relay", self.relay, "bench"),
+            ("gatehouse", self.gatehouse, "bench"),
+            ("translated", self.gatehouse, "bench-translated"),
+        )
+        rounds: dict[str, list[Round]] = {name: [] for name, _, _ in plans}
+        for _ in range(self.options.rounds):
+            for name, target, model in plans:
+                options = {"count": count, "rounds": 2}
+                rounds[name].append(measured(target, "streams", body_for(model, True), **options))
+        self.report["chunks"] = {}
+        for name, each in rounds.items():
+            per_chunk = [one["cpu_s"]["server"] / (one["streams"] * chunks) * 1e6 for one in each]
+            ledger = [one["cpu_s"].get("ledger", 0.0) / (one["streams"] * chunks) * 1e6 for one in each]
+            self.report["chunks"][name] = {
+                "cpu_us": statistics.median(per_chunk),
+                "ledger_us": statistics.median(ledger),
+                "unclean": sum(one["streams"] - one["clean"] for one in each),
+            }
+
+    def crowd(self) -> None:
+        """Many streams at once: whole, prompt, and with no longer gaps than the mock's own."""
+        count = self.options.streams
+        self.report["crowd"] = {}
+        for target in (self.mock, self.relay, self.gatehouse):
+            before = target.memory_kb().get("server", 0)
+            # The client runs beside us, so that memory can be read while its streams are open.
+            command = ("streams", target, body_for("bench", True))
+            result, peak = self.watched(*command, count=count)
+            result["kb_per_stream"] = max(0, peak - before) / count
+            self.report["crowd"][target.name] = result
+
+    def watched(self, mode: str, target: Target, body: dict[str, Any], **options: Any) -> tuple[Round, int]:
+        """Run the client and read the server's memory meanwhile; its result and the highest reading."""
+        spec = {"port": target.port, "path": PATH, "key": target.key, "body": body}
+        command = (sys.executable, "-m", "benchmarks.load", mode, json.dumps({"target": spec, **options}))
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, target.memory_kb().get("server", 0))
+            time.sleep(0.25)
+        assert process.stdout is not None
+        with process.stdout as output:
+            result: Round = json.loads(output.read())
+        return result, peak
+
+
+def summed(rounds: list[Round]) -> dict[str, float]:
+    """Medians over rounds: CPU per call by part, calls a second, latencies."""
+    return {
+        "cpu_us": statistics.median(one["cpu_s"]["server"] / one["calls"] * 1e6 for one in rounds),
+        "ledger_us": statistics.median(
+            one["cpu_s"].get("ledger", 0.0) / one["calls"] * 1e6 for one in rounds
+        ),
+        "per_second": statistics.median(one["per_second"] for one in rounds),
+        "p50_ms": statistics.median(one["p50_ms"] for one in rounds),
+        "p99_ms": statistics.median(one["p99_ms"] for one in rounds),
+        "failed": sum(one["failed"] for one in rounds),
+    }
+
+
+def ratios(report: dict[str, Any]) -> dict[str, float]:
+    """The figures design decisions are made by: Gatehouse over the relay, in this run."""
+    calls, chunks, latency = report["calls"], report["chunks"], report["latency"]
+    crowd, memory = report["crowd"], report["idle_memory_mb"]
+    return {
+        "cpu_per_call": calls["gatehouse"]["cpu_us"] / calls["relay"]["cpu_us"],
+        "cpu_per_chunk_same_format": chunks["gatehouse"]["cpu_us"] / chunks["relay"]["cpu_us"],
+        "cpu_per_chunk_translated": chunks["translated"]["cpu_us"] / chunks["relay"]["cpu_us"],
+        "added_latency_p50_ms": latency["gatehouse"]["p50_ms"] - latency["mock"]["p50_ms"],
+        "added_latency_p99_ms": latency["gatehouse"]["p99_ms"] - latency["mock"]["p99_ms"],
+        "first_token_p50_ms": crowd["gatehouse"]["first_p50_ms"],
+        "gap_over_mock_ms": crowd["gatehouse"]["gap_max_ms"] - crowd["mock"]["gap_max_ms"],
+        "kb_per_stream": crowd["gatehouse"]["kb_per_stream"],
+        "idle_memory_mb": memory["server"] + memory.get("ledger", 0.0),
+        "start_s": report["start_s"],
+    }
+
+
+#: figure -> (what it is called, target as designed)
+TARGETS: dict[str, tuple[str, float]] = {
+    "cpu_per_call": ("CPU per call, x the relay", 2.0),
+    "cpu_per_chunk_same_format": ("CPU per streamed chunk, same format, x the relay", 1.5),
+    "cpu_per_chunk_translated": ("CPU per streamed chunk, translated, x the relay", 4.0),
+    "added_latency_p50_ms": ("latency added at half load, p50, ms", 1.5),
+    "added_latency_p99_ms": ("latency added at half load, p99, ms", 6.0),
+    "first_token_p50_ms": ("first token of many streams at once, p50, ms", 100.0),
+    "gap_over_mock_ms": ("longest gap over the mock's own, ms", 50.0),
+    "kb_per_stream": ("memory per open stream, KB", 120.0),
+    "idle_memory_mb": ("idle memory, server and ledger, MB", 250.0),
+    "start_s": ("first start to first answer, s", 60.0),
+}
+
+
+def print_report(report: dict[str, Any]) -> None:
+    calls, chunks = report["calls"], report["chunks"]
+    print(f"\n{'':32}{'relay':>12}{'gatehouse':>12}{'+ ledger':>12}")
+    row = "{:32}{:>12.1f}{:>12.1f}{:>12.1f}"
+    plain, streamed = calls["gatehouse"], chunks["gatehouse"]
+    print(row.format("CPU per call, us", calls["relay"]["cpu_us"], plain["cpu_us"], plain["ledger_us"]))
+    print(
+        row.format("CPU per chunk, us", chunks["relay"]["cpu_us"], streamed["cpu_us"], streamed["ledger_us"])
+    )
+    rates = [calls[name]["per_second"] for name in ("relay", "gatehouse")]
+    print(f"{'calls a second, one worker':32}{rates[0]:>12.0f}{rates[1]:>12.0f}")
+    for name, each in report["crowd"].items():
+        print(
+            f"{each['streams']} streams, {name}: {each['clean']} clean, "
+            f"first p50 {each['first_p50_ms']:.0f} ms, "
+            f"gap p99 {each['gap_p99_ms']:.1f} ms, longest {each['gap_max_ms']:.1f} ms"
+        )
+    print(f"\n{'figure':52}{'measured':>10}{'target':>10}")
+    for name, (title, target) in TARGETS.items():
+        value = report["ratios"][name]
+        print(f"{title:52}{value:>10.2f}{target:>10.2f}  {'' if value <= target else 'over'}")
+    failed = sum(each["failed"] for each in calls.values())
+    unclean = sum(each["unclean"] for each in chunks.values())
+    print(f"\ncalls that failed: {failed}; streams that were not whole: {unclean}")
+
+
+def parse_options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of every figure (the median counts)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of one round")
+    parser.add_argument("--streams", type=int, default=512, help="streams at once")
+    parser.add_argument("--chunks", type=int, default=64, help="chunks of a stream")
+    parser.add_argument("--interval-ms", type=float, default=20.0, help="time between chunks")
+    parser.add_argument("--out", type=Path, default=ROOT / "data" / "bench.json", help="where the JSON goes")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    options = parse_options(arguments)
+    started = time.monotonic()
+    running: list[Target] = []
+    with tempfile.TemporaryDirectory(prefix="gatehouse-bench-") as name:
+        folder = Path(name)
+        for each in ("relay", "gatehouse"):
+            (folder / each).mkdir(mode=0o700)
+        try:
+            running.append(start_mock(folder, options.chunks, options.interval_ms))
+            running.append(start_relay(folder / "relay", running[0]))
+            gatehouse, took = start_gatehouse(folder / "gatehouse", running[0])
+            running.append(gatehouse)
+            bench = Bench(options, *running)
+            bench.report["start_s"] = took
+            bench.run()
+        finally:
+            for target in reversed(running):
+                target.stop()
+    report = bench.report
+    report["ratios"] = ratios(report)
+    report["machine"] = (
+        f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}"
+    )
+    report["took_s"] = time.monotonic() - started
+    print_report(report)
+    options.out.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    print(f"{options.out} written after {report['took_s']:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
