@@ -1,0 +1,219 @@
+"""The only reader of roll-ups: totals, breakdowns and series for pages, the API and exports.
+
+Every function takes a viewer's Sight and runs a constant number of queries. A range [since, until)
+is snapped outwards to quarters of an hour; ids group, names are today's.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from gateway_project.clock import now
+from usage_app.ledger_series import ledger_settings, reporting_zone, series_since
+from usage_app.models import LedgerStatus
+from usage_app.reports_names import names_of
+from usage_app.reports_reading import DIMENSION_COLUMNS, Filters, read_sums, read_sums_over_time
+from usage_app.reports_spans import ONE_DAY, QUARTER, Spans, snap, split
+from usage_app.reports_sums import Sums, Totals
+from usage_app.sight import EVERYTHING, Sight
+
+__all__ = [
+    "Balance",
+    "Filters",
+    "Line",
+    "Percentiles",
+    "Series",
+    "SeriesLine",
+    "Totals",
+    "balance",
+    "breakdown",
+    "recent_percentiles",
+    "reporting_zone",
+    "series",
+    "totals",
+]
+
+Interval = Literal["quarter", "hour", "day"]
+
+STALE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a breakdown: an id and a name per dimension."""
+
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    totals: Totals
+
+
+@dataclass(frozen=True)
+class SeriesLine:
+    id: str
+    name: str
+    totals: list[Totals]  # one a bucket
+
+
+@dataclass(frozen=True)
+class Series:
+    """Lines over time. From `unfinished_from` on a bucket's time is not over yet."""
+
+    buckets: list[datetime]
+    lines: list[SeriesLine]
+    unfinished_from: datetime | None
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    ttft_p50_ms: float | None
+    ttft_p95_ms: float | None
+    requests: int
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Sums minus rows as the ledger last found them; None while nobody looked yet."""
+
+    difference_requests: int
+    difference_nanodollars: int
+    checked_at: datetime | None
+    lag_s: float
+
+
+# ---------------------------------------------------------------- questions
+
+
+def totals(since: datetime, until: datetime, filters: Filters, sight: Sight) -> Totals:
+    """Everything in the range, added up."""
+    sums = Sums()
+    for row in read_sums((), _spans(since, until), filters, sight):
+        sums.add(row[0], row[1:])
+    return sums.totals()
+
+
+def breakdown(
+    dimensions: tuple[str, ...],
+    since: datetime,
+    until: datetime,
+    filters: Filters,
+    sight: Sight,
+    *,
+    order: str = "-cost_nanodollars",
+    limit: int | None = None,
+) -> list[Line]:
+    """The range by one or more dimensions, ordered by a field of Totals ('-' for descending)."""
+    columns = tuple(DIMENSION_COLUMNS[name] for name in dimensions)
+    width = len(columns)
+    groups: dict[tuple[str, ...], Sums] = {}
+    for row in read_sums(columns, _spans(since, until), filters, sight):
+        groups.setdefault(tuple(row[:width]), Sums()).add(row[width], row[width + 1 :])
+    field, descending = order.removeprefix("-"), order.startswith("-")
+    found = sorted(((ids, sums.totals()) for ids, sums in groups.items()), key=lambda pair: pair[0])
+    found.sort(key=lambda pair: getattr(pair[1], field) or 0, reverse=descending)
+    found = found[:limit]
+    names = [names_of(name, {ids[place] for ids, _ in found}) for place, name in enumerate(dimensions)]
+    return [
+        Line(ids, tuple(names[place].get(ref, ref) for place, ref in enumerate(ids)), line)
+        for ids, line in found
+    ]
+
+
+def series(
+    since: datetime,
+    until: datetime,
+    interval: Interval,
+    stack_by: str | None,
+    filters: Filters,
+    sight: Sight,
+    *,
+    zone: ZoneInfo,
+) -> Series:
+    """The range over time; hours and days are those of `zone`. Lines by cost, largest first."""
+    since, until = snap(since, until)
+    starts = _buckets(since, until, interval, zone)
+    spans = _spans(since, until, zone.key) if interval == "day" else Spans(((since, until),))
+    columns = (DIMENSION_COLUMNS[stack_by],) if stack_by else ()
+    cells: dict[str, dict[datetime, Sums]] = {} if stack_by else {"": {}}
+    for at, row in read_sums_over_time(columns, spans, filters, sight):
+        ref = row[0] if columns else ""
+        bucket = _bucket_of(at, interval, zone).astimezone(UTC)
+        sums = cells.setdefault(ref, {}).setdefault(bucket, Sums())
+        sums.add(row[len(columns)], row[len(columns) + 1 :])
+    names = names_of(stack_by, cells) if stack_by else {}
+    empty = Totals()
+    # By instant: two local hours of the same name are two buckets.
+    instants = [at.astimezone(UTC) for at in starts]
+    lines = [
+        SeriesLine(ref, names.get(ref, ref), [line[at].totals() if at in line else empty for at in instants])
+        for ref, line in cells.items()
+    ]
+    lines.sort(key=lambda line: (-sum(t.cost_nanodollars for t in line.totals), line.name))
+    unfinished = [at for at in starts if _end_of(at, interval, zone) > now()]
+    return Series(starts, lines, unfinished[0] if unfinished else None)
+
+
+def recent_percentiles(model: str, deployment_id: str = "", days: int = 7) -> Percentiles:
+    """How this model's successful calls were lately: by whole days of the reporting zone, and today."""
+    zone = reporting_zone()
+    spans = Spans((), zone.key, now().astimezone(zone).date() - timedelta(days=days), date.max)
+    filters = Filters(model=model, deployment_id=deployment_id, status="ok")
+    sums = Sums()
+    for row in read_sums((), spans, filters, EVERYTHING):
+        sums.add(row[0], row[1:])
+    found = sums.totals()
+    return Percentiles(
+        found.latency_p50_ms, found.latency_p95_ms, found.ttft_p50_ms, found.ttft_p95_ms, found.requests
+    )
+
+
+def balance() -> Balance:
+    """The last self-audit of every host's ledger, and how far the slowest of them is behind."""
+    rows = list(LedgerStatus.objects.all())
+    at = now()
+    checked = [row.checked_at for row in rows if row.checked_at]
+    silent = [(at - row.seen_at).total_seconds() for row in rows]
+    return Balance(
+        difference_requests=sum(row.difference_requests for row in rows),
+        difference_nanodollars=sum(row.difference_nanodollars for row in rows),
+        checked_at=max(checked) if checked else None,
+        lag_s=max([row.lag_s for row in rows] + [age for age in silent if age > STALE_S], default=0.0),
+    )
+
+
+def _spans(since: datetime, until: datetime, zone: str = "") -> Spans:
+    since, until = snap(since, until)
+    kept_from = now() - timedelta(days=ledger_settings().keep_quarters_days - 1)
+    return split(since, until, series_since(), kept_from, zone)
+
+
+# ---------------------------------------------------------------- buckets
+
+
+def _buckets(since: datetime, until: datetime, interval: Interval, zone: ZoneInfo) -> list[datetime]:
+    """Starts of the buckets that touch [since, until), in `zone`; empty ones too."""
+    starts = []
+    at = _bucket_of(since, interval, zone)
+    while at < until:
+        starts.append(at)
+        at = _end_of(at, interval, zone)
+    return starts
+
+
+def _bucket_of(at: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
+    local = at.astimezone(zone)
+    if interval == "day":
+        return datetime.combine(local.date(), time(), zone)
+    if interval == "hour":
+        # Through UTC: a local hour that occurs twice is two buckets.
+        return (at - timedelta(minutes=local.minute)).astimezone(zone).replace(second=0, microsecond=0)
+    return local
+
+
+def _end_of(start: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
+    if interval == "day":
+        return datetime.combine(start.date() + ONE_DAY, time(), zone)
+    step = QUARTER if interval == "quarter" else timedelta(hours=1)
+    return (start.astimezone(UTC) + step).astimezone(zone)

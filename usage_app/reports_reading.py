@@ -1,0 +1,131 @@
+"""Roll-ups read within filters and a viewer's sight: rows of (groups…, status, sums…)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from usage_app.dialects import dialect_of
+from usage_app.models import DayRollup, Rollup
+from usage_app.reports_spans import Spans, start_of
+from usage_app.rollups import SUM_COLUMNS
+from usage_app.sight import Sight
+
+#: Dimension -> column of the roll-ups.
+DIMENSION_COLUMNS = {
+    "model": "model",
+    "deployment": "deployment_id",
+    "provider": "provider_id",
+    "key": "key_id",
+    "user": "user_id",
+    "service": "service_id",
+    "environment": "environment",
+    "status": "status",
+}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """'' means any."""
+
+    environment: str = ""
+    service_id: str = ""
+    user_id: str = ""
+    key_id: str = ""
+    model: str = ""
+    deployment_id: str = ""
+    provider: str = ""  # the provider's id
+    status: str = ""
+
+
+def read_sums(
+    columns: tuple[str, ...], spans: Spans, filters: Filters, sight: Sight
+) -> Iterable[tuple[Any, ...]]:
+    """(columns…, status, sums…) of the quarters and of the days: at most two queries."""
+    groups = (*columns, "status")
+    if spans.quarters:
+        yield from _query(Rollup._meta.db_table, groups, *_within_quarters(spans), filters, sight)
+    if spans.has_days:
+        yield from _query(DayRollup._meta.db_table, groups, *_within_days(spans), filters, sight)
+
+
+def read_sums_over_time(
+    columns: tuple[str, ...], spans: Spans, filters: Filters, sight: Sight
+) -> Iterable[tuple[datetime, tuple[Any, ...]]]:
+    """The same by the instant that a quarter or a day begins."""
+    groups = (*columns, "status")
+    if spans.quarters:
+        where = _within_quarters(spans)
+        for row in _query(Rollup._meta.db_table, ("bucket_at", *groups), *where, filters, sight):
+            yield _instant(row[0]), row[1:]
+    if spans.has_days:
+        zone = ZoneInfo(spans.zone)
+        for row in _query(DayRollup._meta.db_table, ("day", *groups), *_within_days(spans), filters, sight):
+            day = row[0] if isinstance(row[0], date) else date.fromisoformat(row[0])
+            yield start_of(day, zone), row[1:]
+
+
+def _query(
+    table: str, groups: tuple[str, ...], where: str, arguments: list[Any], filters: Filters, sight: Sight
+) -> list[tuple[Any, ...]]:
+    conditions, more = _conditions(filters, sight)
+    selected = ", ".join([*groups, *(f"SUM({column})" for column in SUM_COLUMNS)])
+    sql = (
+        f"SELECT {selected} FROM {table} WHERE ({where}){conditions} "  # noqa: S608
+        f"GROUP BY {', '.join(groups)}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*arguments, *more])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def _within_quarters(spans: Spans) -> tuple[str, list[Any]]:
+    instant = dialect_of(connection).instant
+    arguments = [instant(round(at.timestamp() * 1000)) for span in spans.quarters for at in span]
+    return " OR ".join(["(bucket_at >= %s AND bucket_at < %s)"] * len(spans.quarters)), arguments
+
+
+def _within_days(spans: Spans) -> tuple[str, list[Any]]:
+    return "zone = %s AND day >= %s AND day < %s", [
+        spans.zone,
+        spans.first_day.isoformat(),
+        spans.last_day.isoformat(),
+    ]
+
+
+def _conditions(filters: Filters, sight: Sight) -> tuple[str, list[Any]]:
+    """What narrows a query: the filters, and always the viewer's sight."""
+    wanted = {
+        "environment": filters.environment,
+        "service_id": filters.service_id,
+        "user_id": filters.user_id,
+        "key_id": filters.key_id,
+        "model": filters.model,
+        "deployment_id": filters.deployment_id,
+        "provider_id": filters.provider,
+        "status": filters.status,
+    }
+    chosen = {column: value for column, value in wanted.items() if value}
+    sql = "".join(f" AND {column} = %s" for column in chosen)
+    arguments: list[Any] = list(chosen.values())
+    if sight.everything:
+        return sql, arguments
+    allowed = []
+    for column, value in (("user_id", sight.user_id), ("key_id", sight.key_id)):
+        if value:
+            allowed.append(f"{column} = %s")
+            arguments.append(value)
+    if sight.service_ids:
+        allowed.append(f"service_id IN ({', '.join(['%s'] * len(sight.service_ids))})")
+        arguments.extend(sorted(sight.service_ids))
+    return f"{sql} AND ({' OR '.join(allowed) or '1 = 0'})", arguments
+
+
+def _instant(value: Any) -> datetime:
+    """SQLite answers text, PostgreSQL a datetime."""
+    at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
