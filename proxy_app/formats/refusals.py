@@ -26,7 +26,8 @@ def told_code(error: GatehouseError) -> str:
 
 
 def sentence(error: GatehouseError, request_id: str) -> str:
-    return f"{error.detail} (request id: {request_id})"
+    """The detail, and the request id where there is one."""
+    return f"{error.detail} (request id: {request_id})" if request_id else error.detail
 
 
 def refusal_headers(error: GatehouseError) -> dict[str, str]:
