@@ -34,7 +34,7 @@ class ControlPlaneHandler(ASGIHandler):
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
-        await self.handle(scope, receive, send)
+        await self.handle(scope, receive, send)  # type: ignore[arg-type]
 
 
 class Entrance:

@@ -55,7 +55,7 @@ class BadRequest(GatehouseError):
     code = "invalid_request"
     default_detail = "The request is not valid."
     remedy = "Correct the request as the message says."
-    fault = "caller"
+    fault: ClassVar[Fault] = "caller"
 
 
 class InvalidBody(BadRequest):
@@ -86,7 +86,7 @@ class InvalidKey(GatehouseError):
     code = "invalid_api_key"
     default_detail = "The API key is not known here."
     remedy = "Use a virtual key issued by this gateway."
-    fault = "caller"
+    fault: ClassVar[Fault] = "caller"
 
 
 class MissingKey(InvalidKey):
@@ -112,7 +112,7 @@ class NotAllowed(GatehouseError):
     code = "not_allowed"
     default_detail = "This key may not do that."
     remedy = "Ask an administrator to widen the key's permissions."
-    fault = "caller"
+    fault: ClassVar[Fault] = "caller"
 
 
 class ModelNotAllowed(NotAllowed):
@@ -135,7 +135,7 @@ class NotFound(GatehouseError):
     code = "not_found"
     default_detail = "There is nothing here."
     remedy = "Check the address."
-    fault = "caller"
+    fault: ClassVar[Fault] = "caller"
 
 
 class UnknownModel(NotFound):
@@ -155,7 +155,7 @@ class MethodNotAllowed(GatehouseError):
     code = "method_not_allowed"
     default_detail = "This endpoint does not take that method."
     remedy = "Use the method named in the Allow header."
-    fault = "caller"
+    fault: ClassVar[Fault] = "caller"
 
 
 class SlowBody(GatehouseError):
@@ -163,7 +163,7 @@ class SlowBody(GatehouseError):
     code = "request_timeout"
     default_detail = "The request body did not arrive in time."
     remedy = "Send the whole body without pausing."
-    fault = "caller"
+    fault: ClassVar[Fault] = "caller"
 
 
 class BodyTooLarge(GatehouseError):
@@ -171,7 +171,7 @@ class BodyTooLarge(GatehouseError):
     code = "body_too_large"
     default_detail = "The request body is larger than this endpoint takes."
     remedy = "Send less in one request."
-    fault = "caller"
+    fault: ClassVar[Fault] = "caller"
 
 
 class LimitReached(GatehouseError):
@@ -179,7 +179,7 @@ class LimitReached(GatehouseError):
     code = "limit_reached"
     default_detail = "A limit is reached."
     remedy = "Wait as the message says, or ask an administrator for more."
-    fault = "caller"
+    fault: ClassVar[Fault] = "caller"
 
 
 class RateLimited(LimitReached):
@@ -198,7 +198,7 @@ class UnpricedModel(LimitReached):
     code = "unpriced_model"
     default_detail = "This model has no price, so a key with a budget may not use it."
     remedy = "Ask an administrator to set a price or to allow unpriced models for the key."
-    fault = "admin"
+    fault: ClassVar[Fault] = "admin"
 
 
 class Unavailable(GatehouseError):
@@ -233,7 +233,7 @@ class NoDeployment(Unavailable):
     code = "no_deployment"
     default_detail = "No provider that serves this model can be used now."
     remedy = "An administrator must connect a provider for this model, or wait until one recovers."
-    fault = "admin"
+    fault: ClassVar[Fault] = "admin"
 
 
 class UpstreamFailed(GatehouseError):
@@ -241,7 +241,7 @@ class UpstreamFailed(GatehouseError):
     code = "upstream_failed"
     default_detail = "The provider failed."
     remedy = "Try again later."
-    fault = "provider"
+    fault: ClassVar[Fault] = "provider"
     retryable = True
 
     def __init__(
@@ -292,7 +292,7 @@ class CredentialRefused(UpstreamFailed):
     code = "credential_refused"
     default_detail = "The provider refused the gateway's credential."
     remedy = "An administrator must renew the provider's credential."
-    fault = "admin"
+    fault: ClassVar[Fault] = "admin"
 
 
 class UpstreamUnreachable(UpstreamFailed):
@@ -304,7 +304,7 @@ class UpstreamAddressRefused(UpstreamFailed):
     code = "upstream_address_refused"
     default_detail = "The provider's address is one the gateway must not call."
     remedy = "An administrator must allow private addresses for this provider."
-    fault = "admin"
+    fault: ClassVar[Fault] = "admin"
 
 
 class UpstreamCut(UpstreamFailed):
@@ -341,13 +341,13 @@ class CallEnded(GatehouseError):
 class ClientGone(CallEnded):
     code = "client_gone"
     default_detail = "The client closed the connection."
-    fault = "caller"
+    fault: ClassVar[Fault] = "caller"
 
 
 class CallStopped(CallEnded):
     code = "call_stopped"
     default_detail = "The call was stopped from the dashboard."
-    fault = "admin"
+    fault: ClassVar[Fault] = "admin"
 
 
 class Draining(CallEnded):

@@ -4,9 +4,7 @@ It is an `ASGIHandler` by name and place, so that tools that look for one find i
 request cycle runs on a model call's way.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
+import orjson
 from django.core.handlers.asgi import ASGIHandler
 
 from gateway_project.errors import NotReady
@@ -47,13 +45,11 @@ def find_view(path: str) -> tuple[type[APIView], dict[str, str]]:
     return NoSuchPath, _NOTHING
 
 
-_NOTHING: Mapping[str, str] | dict[str, Any] = {}
+_NOTHING: dict[str, str] = {}
 
 
 async def _not_ready(send: Send) -> None:
     """This worker is alive and still opening its services."""
-    import orjson
-
     rendered = exchange.render_error("openai_chat", NotReady(retry_after_s=2), "")
     body = orjson.dumps(rendered.body)
     headers = [(name.encode(), value.encode()) for name, value in rendered.headers.items()]

@@ -117,7 +117,9 @@ async def settle(call: Call) -> None:
     call.settled = True
     status = status_of(call)
     attempt = call.attempt
-    tokens, source, cost = Tokens(), "none", 0
+    tokens = Tokens()
+    source: UsageSource = "none"
+    cost: int | None = 0
     if attempt is not None:
         tokens, source, cost = measure(call, attempt, status)
         close_attempt(call, call.error)

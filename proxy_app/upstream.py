@@ -36,8 +36,11 @@ class UpstreamRequest:
 class UpstreamAnswer(Protocol):
     """A provider's answer from its headers on."""
 
-    status: int
-    headers: Mapping[str, str]
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
     async def next_chunk(self) -> bytes:
         """Some bytes as they come; b'' at the end. Raises UpstreamFailed."""
