@@ -5,6 +5,7 @@ The event loop only swaps a reference; reading happens in one thread with its ow
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -61,6 +62,7 @@ class SnapshotKeeper:
         self._reading = False
         self._complained_s = self._confirmed_s = self._saved_s = float("-inf")
         self._keeping = False
+        self._disk = threading.Lock()
         self._restores = True  # from disk, once
         self._running = False
         self.repairs = 0  # times that a full comparison found a difference
@@ -245,15 +247,19 @@ class SnapshotKeeper:
         self._tasks.start(asyncio.to_thread(self._keep_on_disk, saves), "policy snapshot on disk")
 
     def _keep_on_disk(self, saves: bool) -> None:
-        version, data = self._reader.state
-        at_ms = self._confirmed_ms
         try:
-            if self._saved.saved_version() == version:
-                self._saved.confirm(version, at_ms)
-            elif saves:
-                self._saved.save(version, at_ms, data)
-                self._saved_s = time.monotonic()
+            with self._disk:  # the last save, at stop, may meet one that is under way
+                self._write(saves)
         except Exception:
             logger.exception("The policy snapshot could not be saved on disk.")
         finally:
             self._keeping = False
+
+    def _write(self, saves: bool) -> None:
+        version, data = self._reader.state
+        at_ms = self._confirmed_ms
+        if self._saved.saved_version() == version:
+            self._saved.confirm(version, at_ms)
+        elif saves:
+            self._saved.save(version, at_ms, data)
+            self._saved_s = time.monotonic()

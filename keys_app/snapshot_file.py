@@ -69,7 +69,7 @@ class SavedSnapshot:
 
     def _replace(self, path: Path, lines: list[str]) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}.draft")
+        draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             for line in lines:
