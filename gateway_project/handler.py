@@ -8,10 +8,10 @@ import orjson
 from django.core.handlers.asgi import ASGIHandler
 
 from gateway_project.errors import NotReady
-from proxy_app.views.base import APIView, Receive, Request, Scope, Send
 from proxy_app.call import Services
 from proxy_app.formats import exchange
 from proxy_app.urls import PATHS, PATTERNS
+from proxy_app.views.base import APIView, Receive, Request, Scope, Send
 from proxy_app.views.edge import NoSuchPath
 
 
