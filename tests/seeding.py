@@ -4,13 +4,20 @@ For tests and for looking at pages; `seed_people` gives the cast, `seed_requests
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
+
 from gateway_project import clock
 from keys_app.models import Membership, Service, User, VirtualKey
+from usage_app.dialects import dialect_of
+from usage_app.ledger_series import start_series
 from usage_app.models import Attempt, Request
+from usage_app.models.rollup import DIMENSIONS
+from usage_app.rollups import FIGURES, ClaimValues, Countable, Sums, is_unpriced
 
 #: model -> (provider, provider's model, first token ms, tokens a second, $ per million in, out)
 MODELS = {
@@ -151,9 +158,30 @@ def seed_requests(people: People, count: int, hours: float, seed: int = 7) -> li
         rows.append(row)
         if row.status != "refused":
             attempts += _attempts(dice, row)
-    Request.objects.bulk_create(rows, batch_size=500)
+    save(rows)
     Attempt.objects.bulk_create(attempts, batch_size=500)
     return rows
+
+
+def save(rows: Sequence[Request]) -> None:
+    """Write rows and count them in the sums, as the ledger process does."""
+    Request.objects.bulk_create(rows, batch_size=500)
+    sums = Sums(start_series(), ClaimValues(connection))
+    for row in rows:
+        figures = {name: getattr(row, name, None) or 0 for name in FIGURES} | {"requests": 1}
+        figures["unpriced_requests"] = int(
+            is_unpriced(row.status, row.cost_nanodollars, row.deployment_id, row.usage_source)
+        )
+        sums.add(
+            Countable(
+                started_ms=int(row.started_at.timestamp() * 1000),
+                dimensions=tuple(getattr(row, name) for name in DIMENSIONS),
+                figures=tuple(figures[name] for name in FIGURES),
+                latency_ms=None if row.status == "refused" else row.latency_ms,
+                ttft_ms=row.ttft_ms,
+            )
+        )
+    sums.write(connection, dialect_of(connection))
 
 
 def _one(dice: random.Random, key: VirtualKey, at: datetime) -> Request:
@@ -202,6 +230,7 @@ def _one(dice: random.Random, key: VirtualKey, at: datetime) -> Request:
             "latency_ms": 0.7,
             "provider": "",
             "deployment": "",
+            "deployment_id": "",
             "usage_source": "none",
             "finish_reason": "",
         }

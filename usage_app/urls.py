@@ -13,5 +13,6 @@ urlpatterns = [
     path("get-started/", getting_started.GettingStartedView.as_view(), name="get-started"),
     path("sign-in/", accounts.SignInView.as_view(), name="sign-in"),
     path("sign-out/", accounts.SignOutView.as_view(), name="sign-out"),
+    path("theme.css", accounts.theme, name="theme"),
     path("language/", accounts.LanguageView.as_view(), name="language"),
 ]

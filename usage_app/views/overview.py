@@ -1,5 +1,6 @@
 """Overview: where is the money going, is anything wrong?"""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -9,7 +10,6 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gateway_project import clock
 from gateway_project.conf import config
 from usage_app import figures
 from usage_app.charts import (
@@ -124,7 +124,7 @@ class OverviewView(PageView):
             "total_tokens": now.input_tokens + now.output_tokens,
             "is_empty": not now.requests and not before.requests,
             "headline": headline(chosen, now, before, lines, self.by),
-            "figures": self.figures(now, before, drawn),
+            "figures": self.figures(now, before, self.series(None)),
             "chart": data,
             "rows": self.rows(lines, earlier, drawn),
             "more_rows": len(lines) > TABLE_LIMIT,
@@ -141,7 +141,7 @@ class OverviewView(PageView):
     def lines(self, since: Any, until: Any) -> list[Line]:
         return breakdown((self.by,), since, until, self.filters, self.sight, limit=TABLE_LIMIT + 1)
 
-    def series(self, by: str) -> Series:
+    def series(self, by: str | None) -> Series:
         chosen = self.selection
         return series(
             chosen.since,
@@ -154,10 +154,10 @@ class OverviewView(PageView):
         )
 
     def figures(self, now: Totals, before: Totals, drawn: Series) -> list[Figure]:
-        columns = [list(column) for column in zip(*(line.totals for line in drawn.lines), strict=True)]
+        columns = drawn.lines[0].totals if drawn.lines else []
 
-        def line_of(value: Any) -> str:
-            return spark([sum(value(each) for each in column) for column in columns])
+        def line_of(value: Callable[[Totals], float | None]) -> str:
+            return spark([value(each) or 0 for each in columns])
 
         failed = now.errors
         rate, rate_before = _rate(now), _rate(before)
@@ -203,20 +203,33 @@ class OverviewView(PageView):
                 _("%(count)s failed") % {"count": figures.short_count(failed)} if failed else "",
                 self.requests_link(status="error"),
             ),
-            self.speed(_("Latency p95"), now.latency_p95_ms, before.latency_p95_ms, now.latency_p50_ms),
-            self.speed(_("First token p95"), now.ttft_p95_ms, before.ttft_p95_ms, now.ttft_p50_ms),
+            self.speed(
+                _("Latency p95"),
+                (now.latency_p50_ms, now.latency_p95_ms),
+                before.latency_p95_ms,
+                line_of(lambda each: each.latency_p95_ms),
+            ),
+            self.speed(
+                _("First token p95"),
+                (now.ttft_p50_ms, now.ttft_p95_ms),
+                before.ttft_p95_ms,
+                line_of(lambda each: each.ttft_p95_ms),
+            ),
         ]
 
-    def speed(self, label: Any, now: float | None, before: float | None, median: float | None) -> Figure:
-        known = now is not None
+    def speed(
+        self, label: Any, now: tuple[float | None, float | None], before: float | None, line: str
+    ) -> Figure:
+        """A tile of (p50, p95) milliseconds; slower is worse."""
+        median, p95 = now
         return Figure(
             label,
-            figures.duration(now) if now is not None else _("no calls"),
-            f"{now:.0f} ms" if now is not None else "",
-            figures.change(now, before),
+            figures.duration(p95) if p95 is not None else _("no calls"),
+            f"{p95:.0f} ms" if p95 is not None else "",
+            figures.change(p95, before),
             "down",
-            "",
-            _("p50 %(time)s") % {"time": figures.duration(median)} if known and median is not None else "",
+            line,
+            _("p50 %(time)s") % {"time": figures.duration(median)} if median is not None else "",
         )
 
     def spend_note(self, now: Totals) -> str:
@@ -249,8 +262,3 @@ class OverviewView(PageView):
 
 def _rate(each: Totals) -> float | None:
     return each.errors / each.requests if each.requests else None
-
-
-def checked_ago(moment: Any) -> float:
-    """Seconds since an instant."""
-    return max(0.0, (clock.now() - moment).total_seconds())

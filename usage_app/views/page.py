@@ -14,8 +14,8 @@ from django.utils.translation import get_language
 from django.views.generic import View
 
 from gateway_project import clock
-from gateway_project.conf import config
 from keys_app.models import Environment, Service, User
+from usage_app.reports import reporting_zone
 from usage_app.selection import RANGE_LABELS, Selection, select
 from usage_app.sight import Sight, sight_of
 
@@ -34,6 +34,8 @@ def skeleton(request: HttpRequest) -> dict[str, Any]:
     context: dict[str, Any] = site.each_context(request)
     context["has_permission"] = True
     context["sidebar_navigation"] = site.get_sidebar_list(request)
+    # The command palette searches the admin, which is not everybody's.
+    context["sidebar_show_search"] = context["sidebar_show_search"] and request.user.is_staff
     return context
 
 
@@ -67,12 +69,12 @@ class PageView(View):
     @cached_property
     def zone(self) -> ZoneInfo:
         """The viewer's zone, for instants."""
-        return zone_named(self.viewer.time_zone or config().time_zone)
+        return zone_named(self.viewer.time_zone) if self.viewer.time_zone else self.reporting_zone
 
     @cached_property
     def reporting_zone(self) -> ZoneInfo:
         """The organisation's zone, for days, months and totals."""
-        return zone_named(config().time_zone)
+        return reporting_zone()
 
     @cached_property
     def sight(self) -> Sight:

@@ -107,6 +107,52 @@ document.addEventListener("keydown", (event) => {
   going = event.key === "g" ? event.timeStamp : 0;
 });
 
+// The navigation: beside the page where there is room, over it where there is not.
+const root = document.documentElement;
+const wide = window.matchMedia("(min-width: 1280px)");
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-sidebar-toggle]")) {
+    if (wide.matches) {
+      const closed = root.classList.toggle("gh-sidebar-closed");
+      localStorage.setItem("sidebarDesktopOpen", closed ? "0" : "1");
+    } else {
+      root.classList.toggle("gh-sidebar-over");
+    }
+  } else if (event.target.closest("[data-sidebar-close]")) {
+    root.classList.remove("gh-sidebar-over");
+  } else if (event.target.closest("[data-theme-toggle]")) {
+    window.gatehouseTheme(root.classList.contains("dark") ? "light" : "dark");
+  } else if (event.target.closest("[data-keys-help]")) {
+    document.getElementById("gh-keys").showModal();
+  }
+  for (const menu of document.querySelectorAll(".gh-me[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+const palette = document.getElementById("gh-palette");
+if (palette) {
+  const open = () => {
+    palette.showModal();
+    palette.querySelector("input").select();
+  };
+  document.querySelector("[data-palette-open]")?.addEventListener("click", open);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "k" && (event.metaKey || event.ctrlKey)) {
+      event.preventDefault();
+      open();
+    } else if (palette.open && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      const stops = [palette.querySelector("input"), ...palette.querySelectorAll("a")];
+      const at = stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+      event.preventDefault();
+      stops[(at + stops.length) % stops.length].focus();
+    } else if (palette.open && event.key === "Enter" && document.activeElement.tagName === "INPUT") {
+      palette.querySelector("a")?.click();
+    }
+  });
+  palette.addEventListener("click", (event) => event.target === palette && palette.close());
+}
+
 // Fragments refresh on these, never while nobody looks at the page.
 function pulse(name, everyMs) {
   setInterval(() => {
