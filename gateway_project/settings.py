@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gateway_project.conf import BASE_DIR, config
 from gateway_project.env import env_str
+from gateway_project.look import UNFOLD  # noqa: F401  a setting by its name
 
 GATEHOUSE = config()
 
@@ -52,6 +53,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "gateway_project.csp.ContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -1,0 +1,89 @@
+"""Unfold's settings: name, colours, and the one navigation that /ui and /admin share."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def is_admin(request: HttpRequest) -> bool:
+    """Whether the admin's pages stand in this person's navigation."""
+    user = request.user
+    return bool(user.is_active and user.is_staff and user.is_superuser)
+
+
+def is_overview(request: HttpRequest) -> bool:
+    """The Overview's address begins every other page's; Unfold would mark it on all of them."""
+    return request.path == str(reverse_lazy("ui:overview"))
+
+
+def _page(title: Any, icon: str, name: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(name)}
+
+
+def _control(title: Any, icon: str, model: str) -> dict[str, Any]:
+    return {**_page(title, icon, f"admin:{model}_changelist"), "permission": is_admin}
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Gatehouse",
+    "SITE_HEADER": "Gatehouse",
+    "SITE_SYMBOL": "door_open",
+    "SITE_URL": reverse_lazy("ui:overview"),
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .214 259.815)",
+            "600": "oklch(54.6% .245 262.881)",
+            "700": "oklch(48.8% .243 264.376)",
+            "800": "oklch(42.4% .199 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        },
+    },
+    "COMMAND": {"search_models": True, "show_history": True},
+    "SIDEBAR": {
+        "show_search": False,
+        "command_search": True,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": _("Observe"),
+                "items": [
+                    _page(_("Overview"), "monitoring", "ui:overview") | {"active": is_overview},
+                    _page(_("Live"), "sensors", "ui:live"),
+                    _page(_("Requests"), "receipt_long", "ui:requests"),
+                ],
+            },
+            {
+                "title": _("Use"),
+                "items": [_page(_("Get started"), "rocket_launch", "ui:get-started")],
+            },
+            {
+                "title": _("Control"),
+                "separator": True,
+                "items": [
+                    _control(_("Keys"), "key", "keys_app_virtualkey"),
+                    _control(_("Users"), "person", "keys_app_user"),
+                    _control(_("Services"), "apps", "keys_app_service"),
+                    _control(_("Budgets"), "account_balance_wallet", "keys_app_budget"),
+                    _control(_("Rate limits"), "speed", "keys_app_ratelimit"),
+                    _control(_("Models"), "neurology", "proxy_app_model"),
+                    _control(_("Deployments"), "alt_route", "proxy_app_deployment"),
+                    _control(_("Providers"), "dns", "proxy_app_provider"),
+                    _control(_("Prices"), "sell", "usage_app_price"),
+                    _control(_("Audit"), "history", "admin_logentry"),
+                ],
+            },
+        ],
+    },
+}

@@ -1,0 +1,204 @@
+"""Budgets and rate limits: inline where they belong, and lists of all of them."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from gateway_project.clock import now
+from gateway_project.money import usd_string
+from keys_app.admin.base import ControlAdmin, ControlInline
+from keys_app.admin.fields import DollarColumnsMixin, DollarsField, LinesField
+from keys_app.admin.marks import column
+from keys_app.models import Budget, RateLimit, Scope
+
+#: the column that holds the reference of a scope; the others are named in `target`
+REFERENCES = {Scope.KEY: "key", Scope.USER: "user", Scope.SERVICE: "service"}
+
+
+class BudgetForm(DollarColumnsMixin, forms.ModelForm):  # type: ignore[type-arg]
+    """The amount in dollars."""
+
+    amount_usd = DollarsField(label=_("Amount in $"))
+    dollar_columns = (("amount_usd", "amount_nanodollars"),)
+
+    class Meta:
+        model = Budget
+        fields = ("amount_usd", "period", "every", "hard", "is_enabled")
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        counts = values.get("period") in (Budget.Period.EVERY_HOURS, Budget.Period.EVERY_DAYS)
+        if values.get("every", 1) < 1 or (not counts and values.get("every", 1) != 1):
+            self.add_error("every", _("1, except for every N hours or days."))
+        if counts and self.instance.anchor_at is None and not values.get("anchor_at"):
+            self.instance.anchor_at = now()
+        return values
+
+
+class ScopedForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A budget or a limit with its level: one reference or one name, as the level asks for."""
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        scope = values.get("scope")
+        wanted = REFERENCES.get(scope) if scope else None
+        for name in REFERENCES.values():
+            if name == wanted and not values.get(name):
+                self.add_error(name, _("This level needs one."))
+            elif name != wanted and values.get(name):
+                self.add_error(name, _("Not at this level."))
+        named = scope in (Scope.ENVIRONMENT, Scope.MODEL, Scope.PROVIDER)
+        if named and not values.get("target"):
+            self.add_error("target", _("This level needs a name."))
+        if scope is not None and not named and scope != Scope.END_USER and values.get("target"):
+            self.add_error("target", _("Not at this level."))
+        return values
+
+
+class WholeBudgetForm(BudgetForm, ScopedForm):
+    alert_percents = LinesField(label=_("tell at percent"), help_text=_("For example 80 and 95."))
+
+    class Meta:
+        model = Budget
+        exclude = ("amount_nanodollars",)  # noqa: DJ006  edited in dollars
+
+    def clean_alert_percents(self) -> list[int]:
+        try:
+            percents = sorted({int(text) for text in self.cleaned_data["alert_percents"]})
+        except ValueError:
+            raise forms.ValidationError(_("Whole numbers only.")) from None
+        if any(not 0 < percent <= 1000 for percent in percents):
+            raise forms.ValidationError(_("From 1 to 1000."))
+        return percents
+
+
+class RateLimitForm(forms.ModelForm):  # type: ignore[type-arg]
+    """At least one of the three."""
+
+    class Meta:
+        model = RateLimit
+        fields = ("requests_per_minute", "tokens_per_minute", "parallel", "is_enabled")
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        names = ("requests_per_minute", "tokens_per_minute", "parallel")
+        if not self.errors and all(values.get(name) is None for name in names):
+            raise forms.ValidationError(_("Set at least one of the limits."))
+        return values
+
+
+class WholeRateLimitForm(RateLimitForm, ScopedForm):
+    class Meta:
+        model = RateLimit
+        fields = "__all__"  # noqa: DJ007  the admin's own form
+
+
+class AllowanceInline(ControlInline):
+    """An inline whose rows belong to the object they stand in; the level follows from it."""
+
+    scope: str = ""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(scope=self.scope)  # type: ignore[no-any-return]
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **options: Any) -> Any:
+        scope = self.scope
+
+        class Scoped(self.form):  # type: ignore[name-defined,misc]
+            def __init__(self, *args: Any, **more: Any) -> None:
+                super().__init__(*args, **more)
+                self.instance.scope = scope
+
+        return super().get_formset(request, obj, form=Scoped, **options)
+
+
+class BudgetInline(AllowanceInline):
+    model = Budget
+    form = BudgetForm
+    verbose_name_plural = _("Budgets")
+
+
+class RateLimitInline(AllowanceInline):
+    model = RateLimit
+    form = RateLimitForm
+    max_num = 1
+    verbose_name_plural = _("Limits")
+
+
+def inlines_for(scope: Scope) -> list[type[AllowanceInline]]:
+    """Budgets and limits of one kind of object."""
+    shared = {"scope": scope.value, "fk_name": REFERENCES[scope]}
+    return [
+        type(f"{scope.name.title()}BudgetInline", (BudgetInline,), shared),
+        type(f"{scope.name.title()}RateLimitInline", (RateLimitInline,), shared),
+    ]
+
+
+class ScopedAdmin(ControlAdmin):
+    """What budgets and limits have in common."""
+
+    list_filter: tuple[str, ...] = ("scope", "is_enabled")
+    search_fields = ("target", "key__name", "key__last_four", "user__username", "service__name")
+    autocomplete_fields = ("key", "user", "service")
+    list_select_related = ("key", "user", "service")
+
+    @column(description=_("applies to"), header=True)
+    def applies_to(self, row: Any) -> list[str]:
+        subject = row.key or row.user or row.service or row.target or _("All together")
+        return [str(subject), row.get_scope_display()]
+
+    @column(description=_("state"), label={"on": "success", "off": "warning"})
+    def state(self, row: Any) -> tuple[str, Any]:
+        return ("on", _("on")) if row.is_enabled else ("off", _("off"))
+
+
+@admin.register(Budget)
+class BudgetAdmin(ScopedAdmin):
+    """Every budget, at every level."""
+
+    form = WholeBudgetForm
+    list_display = ("applies_to", "amount", "per", "kind", "state", "managed")
+    list_filter = ("scope", "period", "hard", "is_enabled")
+    fieldsets = (
+        (_("Applies to"), {"fields": ("scope", "key", "user", "service", "target")}),
+        (_("Amount"), {"fields": ("amount_usd", "period", "every", "anchor_at", "time_zone")}),
+        (_("When it is reached"), {"fields": ("hard", "alert_percents", "is_enabled")}),
+    )
+
+    @column(description=_("amount"), ordering="amount_nanodollars")
+    def amount(self, row: Budget) -> str:
+        return f"${usd_string(row.amount_nanodollars)}"
+
+    @column(description=_("period"), ordering="period")
+    def per(self, row: Budget) -> str:
+        if row.every == 1:
+            return row.get_period_display()
+        unit = _("hours") if row.period == Budget.Period.EVERY_HOURS else _("days")
+        return f"{row.every} {unit}"
+
+    @column(description=_("kind"), label={"hard": "danger", "soft": "info"}, ordering="hard")
+    def kind(self, row: Budget) -> tuple[str, Any]:
+        return ("hard", _("refuses")) if row.hard else ("soft", _("tells"))
+
+
+@admin.register(RateLimit)
+class RateLimitAdmin(ScopedAdmin):
+    """Every rate limit, at every level."""
+
+    form = WholeRateLimitForm
+    list_display = (
+        "applies_to",
+        "requests_per_minute",
+        "tokens_per_minute",
+        "parallel",
+        "state",
+        "managed",
+    )
+    fieldsets = (
+        (_("Applies to"), {"fields": ("scope", "key", "user", "service", "target")}),
+        (_("Limits"), {"fields": ("requests_per_minute", "tokens_per_minute", "parallel", "is_enabled")}),
+    )

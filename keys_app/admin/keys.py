@@ -1,0 +1,305 @@
+"""Virtual keys: issue (the secret is shown once), change, block, rotate."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+
+from gateway_project.clock import now
+from keys_app import issuing
+from keys_app.admin.acting import ActionPage, change_url, serve, show_secret
+from keys_app.admin.allowances import inlines_for
+from keys_app.admin.base import ControlAdmin, is_managed
+from keys_app.admin.fields import LinesField, NetworksField, OriginsField
+from keys_app.admin.key_filters import StateFilter
+from keys_app.admin.marks import column, doing
+from keys_app.audit import record_change
+from keys_app.models import KeyUse, Scope, VirtualKey
+
+#: the attribute by which save_model hands the new secret to response_add
+_SHOWN_ONCE = "_shown_once"
+
+
+class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    models_allowed = LinesField(
+        label=_("models"),
+        help_text=_(
+            "One name or pattern such as gpt-* a line; empty: what the service and the owner may use."
+        ),
+    )
+    endpoints_allowed = LinesField(
+        label=_("endpoints"), help_text=_("For example chat.completions; empty: all.")
+    )
+    networks = NetworksField(label=_("networks"), help_text=_("For example 10.0.0.0/8; empty: any address."))
+    origins = OriginsField(
+        label=_("browser origins"), help_text=_("Origins that may call from a browser; empty: none.")
+    )
+
+    class Meta:
+        model = VirtualKey
+        fields = (
+            "name",
+            "service",
+            "user",
+            "environment",
+            "models_allowed",
+            "no_models",
+            "endpoints_allowed",
+            "networks",
+            "origins",
+            "expires_at",
+            "trusts_identity_headers",
+            "reports_cost",
+            "allows_unpriced",
+        )
+
+
+class RotateForm(forms.Form):
+    """How long the old secret goes on."""
+
+    grace_hours = forms.IntegerField(
+        label=_("The old secret works for this many hours more"),
+        min_value=0,
+        max_value=90 * 24,
+        initial=24,
+        help_text=_("0: it stops at once."),
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+
+
+class BlockForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"), max_length=200, required=False, widget=UnfoldAdminTextInputWidget
+    )
+
+
+@admin.register(VirtualKey)
+class VirtualKeyAdmin(ControlAdmin):
+    """What applications call the gateway with."""
+
+    form = KeyForm
+    list_display = (
+        "titled",
+        "service",
+        "user",
+        "environment_label",
+        "models_shown",
+        "last_used",
+        "state",
+        "managed",
+    )
+    list_filter = (
+        StateFilter,
+        "environment",
+        ("service", AutocompleteSelectFilter),
+        ("user", AutocompleteSelectFilter),
+    )
+    search_fields = ("name", "last_four", "service__name", "user__username")
+    search_help_text = _("Name, owner, service or the last four characters. Never paste a whole key here.")
+    autocomplete_fields = ("service", "user")
+    list_select_related = ("service", "user")
+    inlines = inlines_for(Scope.KEY)
+    actions = ("block_selected", "unblock_selected")
+    actions_detail = ("rotate", "block", "unblock")
+    readonly_fields = ("hint", "state", "blocked_reason", "last_used", "created_at", "created_by")
+    fieldsets = (
+        (None, {"fields": ("name", "service", "user", "environment", "expires_at")}),
+        (_("May use"), {"fields": ("models_allowed", "no_models", "endpoints_allowed")}),
+        (_("May be used from"), {"fields": ("networks", "origins")}),
+        (_("Behaviour"), {"fields": ("reports_cost", "allows_unpriced", "trusts_identity_headers")}),
+    )
+    _history = (
+        _("As it stands"),
+        {"fields": ("hint", "state", "blocked_reason", "last_used", "created_at", "created_by")},
+    )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fieldsets if obj is None else (self.fieldsets[0], self._history, *self.fieldsets[1:])
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[VirtualKey]:
+        used = KeyUse.objects.filter(key_id=OuterRef("pk")).values("last_used_at")[:1]
+        return super().get_queryset(request).annotate(used_at=Subquery(used))  # type: ignore[no-any-return]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """What follows an ellipsis is the last four characters, as lists show them."""
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(
+            request, queryset, search_term.rpartition("…")[2].strip()
+        )
+        return found
+
+    # ------------------------------------------------------------ columns
+
+    @column(description=_("key"), header=True, ordering="name")
+    def titled(self, row: VirtualKey) -> list[str]:
+        return [row.name, row.hint]
+
+    @column(
+        description=_("environment"),
+        ordering="environment",
+        label={"production": "danger", "test": "info", "experiment": "warning"},
+    )
+    def environment_label(self, row: VirtualKey) -> tuple[str, Any]:
+        return row.environment, row.get_environment_display()
+
+    @column(description=_("models"))
+    def models_shown(self, row: VirtualKey) -> str:
+        if row.no_models:
+            return _now("none")
+        shown = ", ".join(row.models_allowed[:3])
+        more = len(row.models_allowed) - 3
+        return f"{shown} +{more}" if more > 0 else shown or _now("all allowed")
+
+    @column(description=_("last used"), ordering="used_at", empty_value=_("never"))
+    def last_used(self, row: Any) -> Any:
+        return row.used_at
+
+    @column(
+        description=_("state"),
+        label={"active": "success", "blocked": "danger", "expired": "warning", "owner": "warning"},
+    )
+    def state(self, row: VirtualKey) -> tuple[str, Any]:
+        state = issuing.key_state(row, now())
+        words = {
+            "active": _("active"),
+            "blocked": _("blocked"),
+            "expired": _("expired"),
+            "owner_inactive": _("owner deactivated"),
+            "service_inactive": _("service inactive"),
+        }
+        return state.partition("_")[0].replace("service", "owner"), words[state]
+
+    @column(description=_("shown as"))
+    def hint(self, row: VirtualKey) -> str:
+        return row.hint
+
+    # ------------------------------------------------------------ issue
+
+    def save_model(self, request: HttpRequest, obj: VirtualKey, form: Any, change: bool) -> None:
+        if not change:
+            obj.created_by = request.user  # type: ignore[assignment]
+            setattr(obj, _SHOWN_ONCE, issuing.give_secret(obj))
+        super().save_model(request, obj, form, change)
+
+    def response_add(
+        self, request: HttpRequest, obj: VirtualKey, post_url_continue: Any = None
+    ) -> HttpResponse:
+        return show_secret(self, request, obj, getattr(obj, _SHOWN_ONCE), _now("The key is ready"))
+
+    # ------------------------------------------------------------ actions on many
+
+    @doing(description=_("Block selected keys"), permissions=["change"], icon="block")
+    def block_selected(self, request: HttpRequest, queryset: QuerySet[VirtualKey]) -> None:
+        keys = list(queryset.filter(blocked_at__isnull=True))
+        for key in keys:
+            issuing.block_key(key)
+            record_change(request.user, key, "blocked")
+        text = ngettext("%(count)d key is blocked.", "%(count)d keys are blocked.", len(keys))
+        self.message_user(request, text % {"count": len(keys)}, messages.SUCCESS)
+
+    @doing(description=_("Unblock selected keys"), permissions=["change"], icon="lock_open")
+    def unblock_selected(self, request: HttpRequest, queryset: QuerySet[VirtualKey]) -> None:
+        keys = list(queryset.filter(blocked_at__isnull=False))
+        for key in keys:
+            issuing.unblock_key(key)
+            record_change(request.user, key, "unblocked")
+        text = ngettext("%(count)d key works again.", "%(count)d keys work again.", len(keys))
+        self.message_user(request, text % {"count": len(keys)}, messages.SUCCESS)
+
+    # ------------------------------------------------------------ actions on one
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Only what makes sense for the key as it stands."""
+        key = self.get_object(request, str(object_id))
+        hidden = {"block" if key and key.blocked_at else "unblock"}
+        if is_managed(key):
+            hidden.add("rotate")
+        found = super().get_actions_detail(request, object_id)
+        return [one for one in found if one.method.original_function_name not in hidden]
+
+    @doing(description=_("Rotate"), url_path="rotate", permissions=["act"], icon="autorenew")
+    def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        key = self._key(request, object_id)
+        if is_managed(key):
+            raise PermissionDenied
+
+        def act(form: RotateForm) -> HttpResponse:
+            secret = issuing.rotate_key(key, timedelta(hours=form.cleaned_data["grace_hours"]))
+            record_change(request.user, key, "rotated")
+            return show_secret(self, request, key, secret, _now("The new secret"))
+
+        page = ActionPage(
+            title=_now("Rotate %(key)s") % {"key": key},
+            sentence=_now("The key gets a new secret; its id, history, budgets and limits stay."),
+            button=_now("Make a new secret"),
+            act=act,
+            form=RotateForm(request.POST or None),
+        )
+        return serve(self, request, key, page)
+
+    @doing(
+        description=_("Block"),
+        url_path="block",
+        permissions=["act"],
+        icon="block",
+        variant=ActionVariant.DANGER,
+    )
+    def block(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        key = self._key(request, object_id)
+
+        def act(form: BlockForm) -> HttpResponse:
+            issuing.block_key(key, form.cleaned_data["reason"])
+            record_change(request.user, key, "blocked")
+            self.message_user(request, _now("%(key)s is blocked.") % {"key": key}, messages.SUCCESS)
+            return redirect(change_url(key))
+
+        page = ActionPage(
+            title=_now("Block %(key)s") % {"key": key},
+            sentence=_now("Every call with this key is refused within two seconds, until it is unblocked."),
+            button=_now("Block the key"),
+            act=act,
+            form=BlockForm(request.POST if request.method == "POST" else None),
+            dangerous=True,
+        )
+        return serve(self, request, key, page)
+
+    @doing(description=_("Unblock"), url_path="unblock", permissions=["act"], icon="lock_open")
+    def unblock(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        key = self._key(request, object_id)
+
+        def act(_form: None) -> HttpResponse:
+            issuing.unblock_key(key)
+            record_change(request.user, key, "unblocked")
+            self.message_user(request, _now("%(key)s works again.") % {"key": key}, messages.SUCCESS)
+            return redirect(change_url(key))
+
+        page = ActionPage(
+            title=_now("Unblock %(key)s") % {"key": key},
+            sentence=_now("Calls with this key are served again."),
+            button=_now("Unblock the key"),
+            act=act,
+        )
+        return serve(self, request, key, page)
+
+    def has_act_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Blocking is allowed for keys of a file, too: it is how a leak is stopped."""
+        return bool(request.user.has_perm("keys_app.change_virtualkey"))
+
+    def _key(self, request: HttpRequest, object_id: str) -> VirtualKey:
+        key = self.get_object(request, object_id)
+        if key is None:
+            raise Http404
+        found: VirtualKey = key
+        return found

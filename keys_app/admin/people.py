@@ -1,0 +1,161 @@
+"""Users and services, with their members, budgets and limits."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from keys_app.admin.allowances import inlines_for
+from keys_app.admin.base import ControlAdmin, ControlInline
+from keys_app.admin.fields import LinesField
+from keys_app.admin.marks import column
+from keys_app.models import Membership, Scope, Service, User
+from keys_app.roles import apply_role
+
+admin.site.unregister(Group)  # roles say what people may do
+
+
+class ServicesInline(ControlInline):
+    model = Membership
+    autocomplete_fields = ("service",)
+    verbose_name_plural = _("Services")
+
+
+class PeopleInline(ControlInline):
+    model = Membership
+    autocomplete_fields = ("user",)
+    verbose_name_plural = _("People")
+
+
+class PersonForm(UserChangeForm):  # type: ignore[misc]
+    def clean(self) -> Any:
+        values = super().clean()
+        user: User = self.instance
+        stays = values.get("role", user.role) == User.Role.ADMIN and values.get("is_active", user.is_active)
+        if user.is_superuser and user.is_active and not stays and not _other_admins(user).exists():
+            raise forms.ValidationError(_("This is the last admin: make somebody else one first."))
+        return values
+
+
+def _other_admins(user: User) -> QuerySet[User]:
+    return User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ControlAdmin):  # type: ignore[type-arg]
+    """People who sign in. The role decides; nobody sets Django's flags by hand."""
+
+    form = PersonForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("person", "role_label", "service_names", "key_count", "last_login", "state")
+    list_filter = ("role", "is_active", "services")
+    search_fields = ("username", "first_name", "last_name", "email")
+    ordering = ("username",)
+    filter_horizontal = ()
+    readonly_fields = ("last_login", "date_joined")
+    inlines = [ServicesInline, *inlines_for(Scope.USER)]
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Person"), {"fields": ("first_name", "last_name", "email", "language", "time_zone")}),
+        (_("Access"), {"fields": ("role", "is_active")}),
+        (_("History"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (None, {"classes": ("wide",), "fields": ("username", "email", "role", "password1", "password2")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        people = super().get_queryset(request).prefetch_related("services")
+        found: QuerySet[User] = people.annotate(keys_held=Count("keys"))
+        return found
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
+        return list(self.inlines) if obj is not None else []
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        apply_role(obj)
+        super().save_model(request, obj, form, change)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The last admin stays, and so does who is looking."""
+        if obj is not None and (obj.pk == request.user.pk or obj.username == "master"):
+            return False
+        return super().has_delete_permission(request, obj)
+
+    @column(description=_("person"), header=True, ordering="username")
+    def person(self, row: User) -> list[str]:
+        return [row.username, row.get_full_name() or row.email]
+
+    @column(
+        description=_("role"),
+        ordering="role",
+        label={"admin": "danger", "manager": "info", "member": "success", "viewer": "warning"},
+    )
+    def role_label(self, row: User) -> tuple[str, Any]:
+        return row.role, row.get_role_display()
+
+    @column(description=_("services"))
+    def service_names(self, row: User) -> str:
+        return ", ".join(service.name for service in row.services.all())
+
+    @column(description=_("keys"), ordering="keys_held")
+    def key_count(self, row: Any) -> int:
+        return int(row.keys_held)
+
+    @column(description=_("state"), label={"on": "success", "off": "warning"}, ordering="is_active")
+    def state(self, row: User) -> tuple[str, Any]:
+        return ("on", _("active")) if row.is_active else ("off", _("deactivated"))
+
+
+class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
+    models_allowed = LinesField(
+        label=_("models"), help_text=_("One name or pattern such as gpt-* a line; empty: every model.")
+    )
+
+    class Meta:
+        model = Service
+        fields = ("name", "description", "cost_centre", "parent", "is_active", "models_allowed")
+
+    def clean_parent(self) -> Service | None:
+        parent: Service | None = self.cleaned_data["parent"]
+        above = parent
+        while above is not None:
+            if above.pk == self.instance.pk:
+                raise forms.ValidationError(_("A service cannot stand above itself."))
+            above = above.parent
+        return parent
+
+
+@admin.register(Service)
+class ServiceAdmin(ControlAdmin):
+    """Applications and teams."""
+
+    form = ServiceForm
+    list_display = ("name", "description", "cost_centre", "parent", "key_count", "state", "managed")
+    list_filter = ("is_active", "cost_centre")
+    search_fields = ("name", "description", "cost_centre")
+    autocomplete_fields = ("parent",)
+    list_select_related = ("parent",)
+    inlines = [PeopleInline, *inlines_for(Scope.SERVICE)]
+    fieldsets = (
+        (None, {"fields": ("name", "description", "cost_centre", "parent")}),
+        (_("Access"), {"fields": ("is_active", "models_allowed")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:
+        return super().get_queryset(request).annotate(keys_held=Count("keys"))  # type: ignore[no-any-return]
+
+    @column(description=_("keys"), ordering="keys_held")
+    def key_count(self, row: Any) -> int:
+        return int(row.keys_held)
+
+    @column(description=_("state"), label={"on": "success", "off": "warning"}, ordering="is_active")
+    def state(self, row: Service) -> tuple[str, Any]:
+        return ("on", _("active")) if row.is_active else ("off", _("inactive"))

@@ -1,0 +1,181 @@
+"""Providers: where calls go, with a credential that can be written and never read."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
+
+from keys_app.admin.acting import ActionPage, serve
+from keys_app.admin.base import ControlAdmin
+from keys_app.admin.marks import column, doing
+from keys_app.crypto import Unreadable
+from proxy_app.admin.outcomes import show
+from proxy_app.credentials import read_credential, set_credential
+from proxy_app.models import Provider
+from proxy_app.providers.presets import PRESETS
+
+
+class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An empty credential keeps the stored one; a new address asks for it again."""
+
+    kind = forms.ChoiceField(
+        label=_("kind"),
+        choices=[(preset.kind, preset.label) for preset in PRESETS.values()],
+        widget=UnfoldAdminSelectWidget,
+    )
+    credential = forms.CharField(
+        label=_("credential"),
+        required=False,
+        max_length=4000,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),
+        help_text=_("Written encrypted and never shown again. Empty: what is stored stays."),
+    )
+    remove_credential = forms.BooleanField(label=_("remove the stored credential"), required=False)
+
+    class Meta:
+        model = Provider
+        fields = (
+            "name",
+            "kind",
+            "base_url",
+            "may_be_private",
+            "is_enabled",
+            "connect_timeout_s",
+            "first_content_timeout_s",
+            "idle_timeout_s",
+            "total_timeout_s",
+        )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        kind, base_url = values.get("kind"), values.get("base_url") or ""
+        if kind in PRESETS and not base_url and not PRESETS[kind].base_url and kind != "sandbox":
+            self.add_error("base_url", _("This kind needs an address."))
+        if values.get("credential") and values.get("remove_credential"):
+            self.add_error("remove_credential", _("Either a new credential or none."))
+        if (
+            self._goes_elsewhere(values)
+            and not values.get("credential")
+            and not values.get("remove_credential")
+        ):
+            self.add_error(
+                "credential", _("The stored credential belongs to the former address: enter the new one's.")
+            )
+        return values
+
+    def _goes_elsewhere(self, values: dict[str, Any]) -> bool:
+        """A stored credential must not follow the address to another host."""
+        if not self.instance.credential_encrypted or "kind" not in values:
+            return False
+        before = Provider.objects.only("kind", "base_url").get(pk=self.instance.pk)
+        return _host(before.kind, before.base_url) != _host(values["kind"], values.get("base_url") or "")
+
+    def save(self, commit: bool = True) -> Any:
+        if self.cleaned_data.get("credential") or self.cleaned_data.get("remove_credential"):
+            set_credential(self.instance, self.cleaned_data.get("credential") or "")
+        return super().save(commit)
+
+
+def _host(kind: str, base_url: str) -> tuple[str, str]:
+    preset = PRESETS.get(kind)
+    parts = urlsplit(base_url or (preset.base_url if preset else ""))
+    return parts.scheme, parts.netloc
+
+
+@admin.register(Provider)
+class ProviderAdmin(ControlAdmin):
+    """OpenAI, Anthropic, Gemini and their kin."""
+
+    form = ProviderForm
+    list_display = (
+        "name",
+        "kind_label",
+        "address",
+        "credential_state",
+        "deployment_count",
+        "state",
+        "managed",
+    )
+    list_filter = ("kind", "is_enabled")
+    search_fields = ("name", "kind", "base_url")
+    actions_detail = ("test_connection",)
+    readonly_fields = ("credential_state",)
+    fieldsets = (
+        (None, {"fields": ("name", "kind", "base_url", "may_be_private", "is_enabled")}),
+        (_("Credential"), {"fields": ("credential_state", "credential", "remove_credential")}),
+        (
+            _("Timeouts in seconds, where not the default"),
+            {
+                "fields": (
+                    "connect_timeout_s",
+                    "first_content_timeout_s",
+                    "idle_timeout_s",
+                    "total_timeout_s",
+                )
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
+        found: QuerySet[Provider] = super().get_queryset(request).annotate(used=Count("deployments"))
+        return found
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Fields of the form that are no columns cannot be shown read-only."""
+        if obj is None or self.has_change_permission(request, obj):
+            return self.fieldsets
+        return (self.fieldsets[0], (_("Credential"), {"fields": ("credential_state",)}), self.fieldsets[2])
+
+    @column(description=_("kind"), ordering="kind")
+    def kind_label(self, row: Provider) -> str:
+        preset = PRESETS.get(row.kind)
+        return preset.label if preset else row.kind
+
+    @column(description=_("address"))
+    def address(self, row: Provider) -> str:
+        preset = PRESETS.get(row.kind)
+        return row.base_url or (preset.base_url if preset else "")
+
+    @column(description=_("stored credential"))
+    def credential_state(self, row: Provider) -> str:
+        if not row.credential_encrypted:
+            return _now("none")
+        try:
+            read_credential(row)
+        except Unreadable as error:
+            return _now("unreadable: %(why)s") % {"why": error}
+        return row.credential_hint
+
+    @column(description=_("deployments"), ordering="used")
+    def deployment_count(self, row: Any) -> int:
+        return int(row.used)
+
+    @column(description=_("state"), label={"on": "success", "off": "warning"}, ordering="is_enabled")
+    def state(self, row: Provider) -> tuple[str, Any]:
+        return ("on", _("enabled")) if row.is_enabled else ("off", _("off"))
+
+    @doing(description=_("Test connection"), url_path="test", permissions=["try_out"], icon="network_check")
+    def test_connection(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        from proxy_app.probing import try_provider  # brings the HTTP client: only where it is needed
+
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        page = ActionPage(
+            title=_now("Test %(provider)s") % {"provider": row.name},
+            sentence=_now(
+                "Asks the provider for its models, which proves address and credential and costs nothing."
+            ),
+            button=_now("Ask the provider"),
+            act=lambda _form: show(try_provider(row.pk)),
+        )
+        return serve(self, request, row, page)
+
+    def has_try_out_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(request.user.has_perm("proxy_app.change_provider"))

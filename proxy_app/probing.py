@@ -1,0 +1,177 @@
+"""Tries a provider or a deployment out, from the control plane: its models, or one short real call.
+
+Goes the data plane's own way out (formats, presets, guarded addresses) on an event loop of its own.
+A real call is written to the ledger like any other: it costs money and reached a provider.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+import orjson
+
+from gateway_project.errors import GatehouseError, UpstreamInvalid
+from proxy_app.catalogue import DeploymentEntry, ProviderEntry, Timeouts
+from proxy_app.catalogue_loading import deployment_entry, provider_entry
+from proxy_app.formats import exchange
+from proxy_app.formats.contract import RenderOptions
+from proxy_app.models import Deployment, Provider
+from proxy_app.planning import fill
+from proxy_app.probe_recording import ProbeRecord
+from proxy_app.probe_result import ProbeResult, failed
+from proxy_app.providers.listing import ListedModel, UnreadableListing, next_page, parse_listing
+from proxy_app.providers.presets import PRESETS
+from proxy_app.upstream import Upstream
+from proxy_app.upstream_inprocess import SandboxSender
+from proxy_app.upstream_network import AiohttpSender
+from proxy_app.wire import Target
+
+PROBE_FORMAT = "openai_chat"
+PROMPT = "Reply with the single word: ready"
+OUTPUT_LIMIT = 256  # tokens; enough for a model that thinks before it says one word
+MOST_PAGES = 10
+_PATIENCE = Timeouts(connect_s=5.0, first_content_s=15.0, idle_s=15.0, total_s=30.0)
+
+T = TypeVar("T")
+
+
+def probe(deployment_id: UUID, asked: str = "", actor: str = "") -> ProbeResult:
+    """Send one short question to a deployment. `asked` fills a wildcard's place."""
+    row = Deployment.objects.select_related("provider", "model").get(pk=deployment_id)
+    provider = provider_entry(row.provider)
+    if provider is None:
+        return ProbeResult(False, f"The kind {row.provider.kind} is not known here.", code="unknown_kind")
+    public = asked or row.model.name
+    upstream_model = fill(row.model.name, row.upstream_model, public)
+    if "*" in upstream_model:
+        return ProbeResult(
+            False, "A deployment with a * needs a model's name to ask for.", code="needs_model"
+        )
+    deployment = deployment_entry(row, provider)
+    if problem := _credential_problem(provider):
+        return problem
+    record = ProbeRecord(deployment, public, upstream_model, actor)
+    return _run(_ask(deployment, upstream_model, public, record))
+
+
+def try_provider(provider_id: UUID) -> ProbeResult:
+    """Ask a provider for its models: proves address, network and credential at no cost."""
+    row = Provider.objects.get(pk=provider_id)
+    provider = provider_entry(row)
+    if provider is None:
+        return ProbeResult(False, f"The kind {row.kind} is not known here.", code="unknown_kind")
+    if problem := _credential_problem(provider):
+        return problem
+    return _run(_list_models(provider))
+
+
+def _credential_problem(provider: ProviderEntry) -> ProbeResult | None:
+    if provider.credential_state == "ok":
+        return None
+    wanted = "has no credential" if provider.credential_state == "missing" else "has an unreadable credential"
+    return ProbeResult(False, f"The provider {provider.name} {wanted}: enter it again.", code="credential")
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """On a loop of its own: an HTTP client belongs to one, and this is a thread of the control plane."""
+    return asyncio.run(work)
+
+
+async def _list_models(provider: ProviderEntry) -> ProbeResult:
+    preset = PRESETS[provider.kind]
+    asking = replace(provider, headers={**provider.headers, **preset.listing_headers})
+    upstream = Upstream(AiohttpSender(), SandboxSender())
+    began = time.monotonic()
+    found: dict[str, ListedModel] = {}
+    try:
+        path = preset.models_path
+        for _page in range(MOST_PAGES):
+            body = await _get_json(upstream, asking, path)
+            found.update((model.id, model) for model in parse_listing(preset.format, body))
+            more = next_page(preset.format, body)
+            if not more:
+                break
+            path = f"{preset.models_path}{'&' if '?' in preset.models_path else '?'}{urlencode(more)}"
+    except GatehouseError as error:
+        return failed(error, _since(began))
+    except UnreadableListing as error:
+        return failed(UpstreamInvalid(str(error)), _since(began))
+    finally:
+        await upstream.aclose()
+    count = len(found)
+    detail = f"{provider.name} answered with {count} model{'' if count == 1 else 's'} to chat with."
+    return ProbeResult(True, detail, duration_ms=_since(began), models=tuple(found.values()))
+
+
+async def _get_json(upstream: Upstream, provider: ProviderEntry, path: str) -> Any:
+    answer = await upstream.get(provider, path, _PATIENCE)
+    try:
+        async with asyncio.timeout(_PATIENCE.total_s):
+            raw = await answer.read()
+    except TimeoutError:
+        raise UpstreamInvalid("The provider's list of models did not end.") from None
+    finally:
+        answer.release()
+    if answer.status != 200:
+        target = Target(provider.format, "", provider.quirks)
+        raise exchange.read_failure(target, answer.status, answer.headers, raw)
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise UpstreamInvalid from None
+
+
+async def _ask(
+    deployment: DeploymentEntry, upstream_model: str, public: str, record: ProbeRecord
+) -> ProbeResult:
+    provider = deployment.provider
+    target = Target(provider.format, upstream_model, provider.quirks)
+    body = {
+        "model": public,
+        "messages": [{"role": "user", "content": PROMPT}],
+        "max_completion_tokens": OUTPUT_LIMIT,
+    }
+    raw = orjson.dumps(body)
+    facts = exchange.read_call(PROBE_FORMAT, body, None)
+    upstream = Upstream(AiohttpSender(), SandboxSender())
+    began = time.monotonic()
+    record.begin()
+    try:
+        outgoing = exchange.build_outgoing(PROBE_FORMAT, target, raw, body, facts)
+        outgoing.headers["x-gatehouse-request-id"] = record.id
+        outgoing.headers["x-gatehouse-attempt"] = "1"
+        patience = replace(_PATIENCE, connect_s=deployment.timeouts.connect_s)
+        answer = await upstream.open(provider, outgoing, patience, stream=False)
+        try:
+            async with asyncio.timeout(_PATIENCE.total_s):
+                content = await answer.read()
+        finally:
+            answer.release()
+        if answer.status != 200:
+            raise exchange.read_failure(target, answer.status, answer.headers, content)
+        options = RenderOptions(model=public, answer_id=record.id, created=int(time.time()))
+        shown, observed = exchange.convert_answer(PROBE_FORMAT, target, content, facts, options)
+        return record.succeed(observed, _text(shown), _since(began))
+    except TimeoutError:
+        error: GatehouseError = UpstreamInvalid("The answer did not end in time.")
+        return record.fail(error, _since(began))
+    except GatehouseError as failure:
+        return record.fail(failure, _since(began))
+    finally:
+        record.close()
+        await upstream.aclose()
+
+
+def _text(shown: bytes) -> str:
+    """What the model said, shortened."""
+    choices = orjson.loads(shown).get("choices") or [{}]
+    content = (choices[0].get("message") or {}).get("content")
+    return content[:200] if isinstance(content, str) else ""
+
+
+def _since(began: float) -> float:
+    return round((time.monotonic() - began) * 1000, 1)
