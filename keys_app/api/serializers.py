@@ -9,6 +9,8 @@ from uuid import UUID
 
 from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from gateway_project.clock import now
@@ -32,6 +34,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class OwnerField(serializers.Field[Any, str, str, Any]):
     """A user or a service, by id or by name."""
 

@@ -1,0 +1,176 @@
+"""Bodies and answers of the management API of providers, models and deployments."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from keys_app.api.serializers import OwnerField, StrictSerializer, names_field
+from proxy_app.models import Deployment, Model, Provider
+from proxy_app.providers.presets import PRESETS
+
+
+class ProviderBody(StrictSerializer):
+    """A provider. `credential` is written and never answered."""
+
+    kind = serializers.ChoiceField([(preset.kind, preset.label) for preset in PRESETS.values()])
+    name = serializers.SlugField(max_length=64, required=False)
+    credential = serializers.CharField(max_length=4000, required=False, allow_blank=True, write_only=True)
+    base_url = serializers.URLField(max_length=400, required=False, allow_blank=True)
+    may_be_private = serializers.BooleanField(required=False)
+    is_enabled = serializers.BooleanField(required=False)
+
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        kind = values.get("kind")
+        needs = kind is not None and not PRESETS[kind].base_url and kind != "sandbox"
+        if needs and not values.get("base_url"):
+            raise serializers.ValidationError({"base_url": [_("This kind needs an address.")]})
+        return values
+
+
+class ServingBody(StrictSerializer):
+    """One deployment of the model it stands in."""
+
+    provider = OwnerField(Provider, ("name",))
+    upstream_model = serializers.CharField(max_length=200)
+    weight = serializers.IntegerField(min_value=0, max_value=1_000_000, required=False)
+    order = serializers.IntegerField(min_value=0, max_value=1000, required=False)
+
+
+class ModelBody(StrictSerializer):
+    """A public name and what serves it: one `provider`, or a list of `deployments`."""
+
+    name = serializers.CharField(max_length=200)
+    provider = OwnerField(Provider, ("name",), required=False)
+    upstream_model = serializers.CharField(max_length=200, required=False)
+    deployments = ServingBody(many=True, required=False)
+    aliases = names_field()
+    description = serializers.CharField(max_length=400, required=False, allow_blank=True)
+    strategy = serializers.ChoiceField(Model.Strategy.choices, required=False)
+    is_enabled = serializers.BooleanField(required=False)
+
+    def validate_name(self, name: str) -> str:
+        if "*" in name[:-1]:
+            raise serializers.ValidationError(_("A * may stand at the end only."))
+        return name
+
+
+class DeploymentBody(StrictSerializer):
+    model = OwnerField(Model, ("name",))
+    provider = OwnerField(Provider, ("name",))
+    upstream_model = serializers.CharField(max_length=200)
+    weight = serializers.IntegerField(min_value=0, max_value=1_000_000, required=False)
+    order = serializers.IntegerField(min_value=0, max_value=1000, required=False)
+    is_enabled = serializers.BooleanField(required=False)
+
+
+class TestBody(StrictSerializer):
+    """`model` names what a deployment with a * is asked for."""
+
+    model = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+
+
+class ProviderAnswer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    kind = serializers.CharField()
+    base_url = serializers.CharField()
+    credential_hint = serializers.CharField()
+    may_be_private = serializers.BooleanField()
+    is_enabled = serializers.BooleanField()
+    managed_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class DeploymentAnswer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    model = serializers.UUIDField()
+    model_name = serializers.CharField()
+    provider = serializers.UUIDField()
+    provider_name = serializers.CharField()
+    upstream_model = serializers.CharField()
+    weight = serializers.IntegerField()
+    order = serializers.IntegerField()
+    is_enabled = serializers.BooleanField()
+    managed_by = serializers.CharField()
+
+
+class ModelAnswer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    aliases = serializers.ListField(child=serializers.CharField())
+    description = serializers.CharField()
+    strategy = serializers.CharField()
+    is_enabled = serializers.BooleanField()
+    managed_by = serializers.CharField()
+    deployments = DeploymentAnswer(many=True)
+
+
+class ListedModelAnswer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+
+
+class ListedModelsAnswer(serializers.Serializer[Any]):
+    results = ListedModelAnswer(many=True)
+
+
+class TestAnswer(serializers.Serializer[Any]):
+    """`ok` false is a trial that failed; `detail` says why."""
+
+    ok = serializers.BooleanField()
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    duration_ms = serializers.FloatField(allow_null=True)
+    text = serializers.CharField()
+    input_tokens = serializers.IntegerField(allow_null=True)
+    output_tokens = serializers.IntegerField(allow_null=True)
+    cost_usd = serializers.CharField(allow_null=True)
+    request_id = serializers.CharField()
+    models = ListedModelAnswer(many=True)
+
+
+def render_provider(row: Provider) -> dict[str, Any]:
+    """One provider as `ProviderAnswer`."""
+    preset = PRESETS.get(row.kind)
+    return {
+        "id": str(row.pk),
+        "name": row.name,
+        "kind": row.kind,
+        "base_url": row.base_url or (preset.base_url if preset else ""),
+        "credential_hint": row.credential_hint,
+        "may_be_private": row.may_be_private,
+        "is_enabled": row.is_enabled,
+        "managed_by": row.managed_by,
+        "created_at": row.created_at,
+    }
+
+
+def render_deployment(row: Deployment) -> dict[str, Any]:
+    """One deployment as `DeploymentAnswer`; model and provider should be selected with it."""
+    return {
+        "id": str(row.pk),
+        "model": str(row.model_id),
+        "model_name": row.model.name,
+        "provider": str(row.provider_id),
+        "provider_name": row.provider.name,
+        "upstream_model": row.upstream_model,
+        "weight": row.weight,
+        "order": row.order,
+        "is_enabled": row.is_enabled,
+        "managed_by": row.managed_by,
+    }
+
+
+def render_model(row: Model) -> dict[str, Any]:
+    """One model as `ModelAnswer`; its deployments should be prefetched."""
+    return {
+        "id": str(row.pk),
+        "name": row.name,
+        "aliases": row.aliases,
+        "description": row.description,
+        "strategy": row.strategy,
+        "is_enabled": row.is_enabled,
+        "managed_by": row.managed_by,
+        "deployments": [render_deployment(deployment) for deployment in row.deployments.all()],
+    }
