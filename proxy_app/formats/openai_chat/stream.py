@@ -192,8 +192,9 @@ class Renderer:
 
     def _signature(self, event: SignatureDelta) -> bytes:
         if event.call_index is not None:
-            extra = signature_field(event.signature)
-            return self._delta({"tool_calls": [{"index": event.call_index, "extra_content": extra}]})
+            # The official SDK's accumulator asserts a function in every delta of a call.
+            call = {"index": event.call_index, "function": {"arguments": ""}}
+            return self._delta({"tool_calls": [call | {"extra_content": signature_field(event.signature)}]})
         thought = Thinking("".join(self._thought), event.signature)
         if event.redacted:
             thought = Thinking("", redacted=event.signature)
