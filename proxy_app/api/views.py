@@ -132,7 +132,7 @@ class ModelViewSet(ManagementViewSet):
         body = ModelBody(data=request.data)
         body.is_valid(raise_exception=True)
         values = columns(dict(body.validated_data), {})
-        serving = self._serving(values)
+        serving = serving_of(values)
         if Model.objects.filter(name=values["name"]).exists():
             raise Conflict(_("There is a model %(name)s already.") % {"name": values["name"]})
         with transaction.atomic():
@@ -141,17 +141,6 @@ class ModelViewSet(ManagementViewSet):
                 Deployment.objects.create(model=row, **deployment)
             record_change(request.user, row, "added")
         return Response(render_model(self.get_queryset().get(pk=row.pk)), status=status.HTTP_201_CREATED)
-
-    @staticmethod
-    def _serving(values: dict[str, Any]) -> list[dict[str, Any]]:
-        """The deployments a new model starts with; its fields are taken out of `values`."""
-        provider, upstream = values.pop("provider", None), values.pop("upstream_model", "")
-        serving: list[dict[str, Any]] = values.pop("deployments", [])
-        if provider is None and upstream:
-            raise ValidationError({"provider": [_("An upstream model needs its provider.")]})
-        if provider is not None:
-            serving.append({"provider": provider, "upstream_model": upstream or values["name"]})
-        return serving
 
     @extend_schema(request=ModelBody(partial=True), responses=ModelAnswer)
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -218,6 +207,17 @@ class DeploymentViewSet(ManagementViewSet):
         body.is_valid(raise_exception=True)
         result = probe(self.row().pk, body.validated_data["model"], str(request.user))
         return Response(render_trial(result))
+
+
+def serving_of(values: dict[str, Any]) -> list[dict[str, Any]]:
+    """The deployments a new model starts with; their fields are taken out of `values`."""
+    provider, upstream = values.pop("provider", None), values.pop("upstream_model", "")
+    serving: list[dict[str, Any]] = values.pop("deployments", [])
+    if provider is None and upstream:
+        raise ValidationError({"provider": [_("An upstream model needs its provider.")]})
+    if provider is not None:
+        serving.append({"provider": provider, "upstream_model": upstream or values["name"]})
+    return serving
 
 
 def render_trial(result: ProbeResult) -> dict[str, Any]:
