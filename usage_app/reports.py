@@ -28,9 +28,11 @@ __all__ = [
     "Totals",
     "balance",
     "breakdown",
+    "breakdown_over_time",
     "recent_percentiles",
     "reporting_zone",
     "series",
+    "snap",
     "totals",
 ]
 
@@ -115,10 +117,7 @@ def breakdown(
     found.sort(key=lambda pair: getattr(pair[1], field) or 0, reverse=descending)
     found = found[:limit]
     names = [names_of(name, {ids[place] for ids, _ in found}) for place, name in enumerate(dimensions)]
-    return [
-        Line(ids, tuple(names[place].get(ref, ref) for place, ref in enumerate(ids)), line)
-        for ids, line in found
-    ]
+    return [Line(ids, _named(ids, names), line) for ids, line in found]
 
 
 def series(
@@ -134,25 +133,43 @@ def series(
     """The range over time; hours and days are those of `zone`. Lines by cost, largest first."""
     since, until = snap(since, until)
     starts = _buckets(since, until, interval, zone)
-    spans = _spans(since, until, zone.key) if interval == "day" else Spans(((since, until),))
-    columns = (DIMENSION_COLUMNS[stack_by],) if stack_by else ()
-    cells: dict[str, dict[datetime, Sums]] = {} if stack_by else {"": {}}
-    for at, row in read_sums_over_time(columns, spans, filters, sight):
-        ref = row[0] if columns else ""
-        bucket = _bucket_of(at, interval, zone).astimezone(UTC)
-        sums = cells.setdefault(ref, {}).setdefault(bucket, Sums())
-        sums.add(row[len(columns)], row[len(columns) + 1 :])
-    names = names_of(stack_by, cells) if stack_by else {}
+    cells = _cells((stack_by,) if stack_by else (), since, until, interval, filters, sight, zone)
+    if not stack_by:
+        cells.setdefault((), {})
+    names = names_of(stack_by, {ids[0] for ids in cells}) if stack_by else {}
     empty = Totals()
     # By instant: two local hours of the same name are two buckets.
     instants = [at.astimezone(UTC) for at in starts]
-    lines = [
-        SeriesLine(ref, names.get(ref, ref), [line[at].totals() if at in line else empty for at in instants])
-        for ref, line in cells.items()
-    ]
+    lines = []
+    for ids, line in cells.items():
+        ref = ids[0] if ids else ""
+        figures = [line[at].totals() if at in line else empty for at in instants]
+        lines.append(SeriesLine(ref, names.get(ref, ref), figures))
     lines.sort(key=lambda line: (-sum(t.cost_nanodollars for t in line.totals), line.name))
     unfinished = [at for at in starts if _end_of(at, interval, zone) > now()]
     return Series(starts, lines, unfinished[0] if unfinished else None)
+
+
+def breakdown_over_time(
+    dimensions: tuple[str, ...],
+    since: datetime,
+    until: datetime,
+    interval: Interval,
+    filters: Filters,
+    sight: Sight,
+    *,
+    zone: ZoneInfo,
+) -> list[tuple[datetime, Line]]:
+    """A breakdown per bucket, in the order of time; what has no calls is left out."""
+    since, until = snap(since, until)
+    cells = _cells(dimensions, since, until, interval, filters, sight, zone)
+    names = [names_of(name, {ids[place] for ids in cells}) for place, name in enumerate(dimensions)]
+    found = [
+        (at.astimezone(zone), Line(ids, _named(ids, names), sums.totals()))
+        for ids, line in cells.items()
+        for at, sums in line.items()
+    ]
+    return sorted(found, key=lambda pair: (pair[0].astimezone(UTC), pair[1].ids))
 
 
 def recent_percentiles(model: str, deployment_id: str = "", days: int = 7) -> Percentiles:
@@ -187,6 +204,31 @@ def _spans(since: datetime, until: datetime, zone: str = "") -> Spans:
     since, until = snap(since, until)
     kept_from = now() - timedelta(days=ledger_settings().keep_quarters_days - 1)
     return split(since, until, series_since(), kept_from, zone)
+
+
+def _cells(
+    dimensions: tuple[str, ...],
+    since: datetime,
+    until: datetime,
+    interval: Interval,
+    filters: Filters,
+    sight: Sight,
+    zone: ZoneInfo,
+) -> dict[tuple[str, ...], dict[datetime, Sums]]:
+    """Sums by ids and by the instant (UTC) their bucket begins."""
+    columns = tuple(DIMENSION_COLUMNS[name] for name in dimensions)
+    width = len(columns)
+    spans = _spans(since, until, zone.key) if interval == "day" else Spans(((since, until),))
+    cells: dict[tuple[str, ...], dict[datetime, Sums]] = {}
+    for at, row in read_sums_over_time(columns, spans, filters, sight):
+        bucket = _bucket_of(at, interval, zone).astimezone(UTC)
+        line = cells.setdefault(tuple(row[:width]), {})
+        line.setdefault(bucket, Sums()).add(row[width], row[width + 1 :])
+    return cells
+
+
+def _named(ids: tuple[str, ...], names: list[dict[str, str]]) -> tuple[str, ...]:
+    return tuple(names[place].get(ref, ref) for place, ref in enumerate(ids))
 
 
 # ---------------------------------------------------------------- buckets

@@ -1,6 +1,6 @@
 """Roll-ups read within filters and a viewer's sight: rows of (groups…, status, sums…)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -29,16 +29,16 @@ DIMENSION_COLUMNS = {
 
 @dataclass(frozen=True)
 class Filters:
-    """'' means any."""
+    """'' means any; several values mean any of them."""
 
-    environment: str = ""
-    service_id: str = ""
-    user_id: str = ""
-    key_id: str = ""
-    model: str = ""
-    deployment_id: str = ""
-    provider: str = ""  # the provider's id
-    status: str = ""
+    environment: str | tuple[str, ...] = ""
+    service_id: str | tuple[str, ...] = ""
+    user_id: str | tuple[str, ...] = ""
+    key_id: str | tuple[str, ...] = ""
+    model: str | tuple[str, ...] = ""
+    deployment_id: str | tuple[str, ...] = ""
+    provider: str | tuple[str, ...] = ""  # the provider's id
+    status: str | tuple[str, ...] = ""
 
 
 def read_sums(
@@ -109,9 +109,12 @@ def _conditions(filters: Filters, sight: Sight) -> tuple[str, list[Any]]:
         "provider_id": filters.provider,
         "status": filters.status,
     }
-    chosen = {column: value for column, value in wanted.items() if value}
-    sql = "".join(f" AND {column} = %s" for column in chosen)
-    arguments: list[Any] = list(chosen.values())
+    sql, arguments = "", list[Any]()
+    for column, value in wanted.items():
+        values = (value,) if isinstance(value, str) else value
+        if value:
+            sql += f" AND {column} IN ({_marks(values)})"
+            arguments.extend(values)
     if sight.everything:
         return sql, arguments
     allowed = []
@@ -120,7 +123,7 @@ def _conditions(filters: Filters, sight: Sight) -> tuple[str, list[Any]]:
             allowed.append(f"{column} = %s")
             arguments.append(value)
     if sight.service_ids:
-        allowed.append(f"service_id IN ({', '.join(['%s'] * len(sight.service_ids))})")
+        allowed.append(f"service_id IN ({_marks(sight.service_ids)})")
         arguments.extend(sorted(sight.service_ids))
     return f"{sql} AND ({' OR '.join(allowed) or '1 = 0'})", arguments
 
@@ -129,3 +132,7 @@ def _instant(value: Any) -> datetime:
     """SQLite answers text, PostgreSQL a datetime."""
     at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _marks(values: Collection[str]) -> str:
+    return ", ".join(["%s"] * len(values))

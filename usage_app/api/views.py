@@ -1,0 +1,150 @@
+"""GET /api/v1/requests/, /requests/{id}/ and /usage/: the ledger and its sums, within the caller's sight."""
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request as ApiRequest
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from gateway_project.clock import uuid7_at
+from keys_app.api.authentication import WindowSession
+from usage_app import reports
+from usage_app.api import parameters
+from usage_app.api.authentication import MasterOrVirtualKey, MayReadUsage, sight_of_principal
+from usage_app.api.rendering import render_line, render_request, render_requests, render_totals
+from usage_app.models import Request
+from usage_app.reports_reading import DIMENSION_COLUMNS
+from usage_app.sight import Sight, visible
+
+PAGE, LARGEST_PAGE = 50, 500
+ID_SLACK_MS = 60_000  # an id may be made a moment before or after the instant that is written down
+
+_RANGE = [
+    OpenApiParameter("since", OpenApiTypes.DATETIME, description="Default: 24 hours before `until`."),
+    OpenApiParameter("until", OpenApiTypes.DATETIME, description="Default: now; itself not included."),
+]
+_FILTERS = [OpenApiParameter(name, str, description="An id, or a name.") for name in parameters.FILTERS]
+
+
+class UsageView(APIView):
+    """What the three endpoints share: who may call, and what they may see."""
+
+    authentication_classes = [MasterOrVirtualKey, WindowSession]
+    permission_classes = [MayReadUsage]
+
+    @property
+    def sight(self) -> Sight:
+        return sight_of_principal(self.request.user)
+
+
+class RequestList(UsageView):
+    """Calls, newest first, of a range of time."""
+
+    @extend_schema(
+        parameters=[
+            *_RANGE,
+            *_FILTERS,
+            OpenApiParameter("limit", int, description=f"1 to {LARGEST_PAGE}; default {PAGE}."),
+            OpenApiParameter("cursor", str, description="From `next`."),
+        ],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: ApiRequest) -> Response:
+        query = request.query_params
+        asked = parameters.read_parameters(query, "limit", "cursor")
+        limit = parameters.read_limit(query, PAGE, LARGEST_PAGE)
+        rows = _narrowed(visible(Request.objects.all(), self.sight), asked)
+        if cursor := parameters.read_cursor(query):
+            rows = rows.filter(pk__lt=cursor)
+        found = list(rows.order_by("-pk")[: limit + 1])
+        page = found[:limit]
+        more = len(found) > limit
+        return Response(
+            {
+                "results": render_requests(page),
+                "next": self._next(request, asked, page[-1].pk) if more else None,
+            }
+        )
+
+    @staticmethod
+    def _next(request: ApiRequest, asked: parameters.Asked, last: UUID) -> str:
+        """The address of the older calls; the range is fixed by it, so no page moves under the reader."""
+        query = request.query_params.copy()
+        query["since"], query["until"] = asked.since.isoformat(), asked.until.isoformat()
+        query["cursor"] = str(last)
+        return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+
+
+class RequestDetail(UsageView):
+    """One call, with its timeline, attempts and the decision behind it."""
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT, 404: OpenApiTypes.OBJECT})
+    def get(self, request: ApiRequest, pk: str) -> Response:
+        try:
+            wanted = UUID(pk)
+        except ValueError:
+            raise NotFound(_("There is no such request.")) from None
+        # What may not be seen is not there: a stranger learns nothing from the answer.
+        row = visible(Request.objects.all(), self.sight).filter(pk=wanted).first()
+        if row is None:
+            raise NotFound(_("There is no such request."))
+        return Response(render_request(row))
+
+
+class Usage(UsageView):
+    """Sums of calls, by up to all dimensions, and over time."""
+
+    @extend_schema(
+        parameters=[
+            *_RANGE,
+            *_FILTERS,
+            OpenApiParameter("group_by", str, description="Of " + ", ".join(DIMENSION_COLUMNS) + "."),
+            OpenApiParameter("interval", str, enum=parameters.INTERVALS),
+        ],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: ApiRequest) -> Response:
+        query = request.query_params
+        asked = parameters.read_parameters(query, "group_by", "interval")
+        dimensions = parameters.read_grouping(query)
+        interval = parameters.read_interval(query, asked)
+        zone = reports.reporting_zone()
+        scope = (asked.since, asked.until)
+        filters, sight = asked.filters, self.sight
+        if interval:
+            cells = reports.breakdown_over_time(dimensions, *scope, interval, filters, sight, zone=zone)
+            results = [render_line(dimensions, line, start) for start, line in cells]
+        else:
+            results = [
+                render_line(dimensions, line)
+                for line in reports.breakdown(dimensions, *scope, filters, sight)
+            ]
+        since, until = reports.snap(*scope)
+        return Response(
+            {
+                "since": since.isoformat(),
+                "until": until.isoformat(),
+                "time_zone": zone.key,
+                "results": results,
+                "total": render_totals(reports.totals(*scope, filters, sight)),
+            }
+        )
+
+
+def _narrowed(rows: QuerySet[Request], asked: parameters.Asked) -> QuerySet[Request]:
+    """Within the range (by id, which is by time, so that no other part of the ledger is read) and filters."""
+    low, high = (round(at.timestamp() * 1000) for at in (asked.since, asked.until))
+    rows = rows.filter(
+        pk__gte=uuid7_at(max(low - ID_SLACK_MS, 0)),
+        pk__lt=uuid7_at(high + ID_SLACK_MS),
+        started_at__gte=asked.since,
+        started_at__lt=asked.until,
+    )
+    for name, values in asked.ids.items():
+        rows = rows.filter(Q(**{f"{DIMENSION_COLUMNS[name]}__in": values}))
+    return rows
