@@ -5,6 +5,7 @@ Claims are recorded, never sent upstream, and prove nothing unless the key trust
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qs, unquote
 
 from proxy_app.wire import CallFacts
@@ -80,19 +81,21 @@ def read_claims(headers: Mapping[bytes, bytes], facts: CallFacts | None) -> Clai
     return Claims(
         end_user=end_user[:MAX_CLAIM],
         session=session[:MAX_CLAIM],
-        client=client_name(headers.get(b"user-agent", b"").decode("latin-1")),
+        client=client_name(headers.get(b"user-agent", b"")),
         tags=tuple(tag[:MAX_CLAIM] for tag in tags[:MAX_TAGS]),
     )
 
 
-def client_name(user_agent: str) -> str:
+@lru_cache(maxsize=1024)
+def client_name(user_agent: bytes) -> str:
     """'OpenAI/Python 3.54.0' -> 'OpenAI SDK 3.54.0'; an unknown agent keeps its first product."""
     if not user_agent:
         return ""
-    product, _, rest = user_agent.partition("/")
+    text = user_agent.decode("latin-1")
+    product, _, rest = text.partition("/")
     known = _CLIENTS.get(product.strip().lower())
     if known is None:
-        return user_agent.split(" ", 1)[0][:60]
+        return text.split(" ", 1)[0][:60]
     words = rest.replace("/", " ").split()
     version = next((word for word in words if word[:1].isdigit()), "")
     return f"{known} {version}".strip()[:60]

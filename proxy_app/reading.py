@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from gateway_project.errors import ForbiddenParameter, InvalidBody
+from gateway_project.errors import BadRequest, ForbiddenParameter, InvalidBody
 from proxy_app.call import Call, caller_of
 from proxy_app.formats import exchange
 from proxy_app.identity import read_claims
@@ -19,25 +19,26 @@ async def read(call: Call) -> None:
     """Parse the body; from here on the caller, its claims and the model asked for are known."""
     try:
         body = orjson.loads(call.raw)
+        if not isinstance(body, dict):
+            raise InvalidBody("The body is not a JSON object.")
+        call.body = body
+        name = body.get("model")
+        if isinstance(name, str):
+            call.facts.model = name[:200]
+        if any(mark in call.raw for mark in _MARKS):
+            refuse_forbidden(body)
+        call.facts = exchange.read_call(call.format, body, call.path_model)
+        call.claims = read_claims(call.headers, call.facts)
+        call.input_estimate = estimate_input_tokens(len(call.raw))
+        call.mark("parsed")
     except orjson.JSONDecodeError as error:
-        call.caller = caller_of(call.principal, read_claims(call.headers, None))
+        call.claims = read_claims(call.headers, None)
         raise InvalidBody(f"The body is not valid JSON: {error.msg} at position {error.pos}.") from None
-    if not isinstance(body, dict):
-        call.caller = caller_of(call.principal, read_claims(call.headers, None))
-        raise InvalidBody("The body is not a JSON object.")
-    call.body = body
-    call.claims = read_claims(call.headers, None)
-    call.caller = caller_of(call.principal, call.claims)
-    name = body.get("model")
-    if isinstance(name, str):
-        call.facts.model = name[:200]
-    if any(mark in call.raw for mark in _MARKS):
-        refuse_forbidden(body)
-    call.facts = exchange.read_call(call.format, body, call.path_model)
-    call.claims = read_claims(call.headers, call.facts)
-    call.caller = caller_of(call.principal, call.claims)
-    call.input_estimate = estimate_input_tokens(len(call.raw))
-    call.mark("parsed")
+    except BadRequest:
+        call.claims = read_claims(call.headers, None)
+        raise
+    finally:
+        call.caller = caller_of(call.principal, call.claims)
 
 
 def refuse_forbidden(value: Any, path: str = "", *, names_are_data: bool = False) -> None:

@@ -74,8 +74,10 @@ def measure(call: Call, attempt: Attempt, status: Status) -> tuple[Tokens, Usage
     return tokens, "estimate", _cost(attempt, tokens)
 
 
-def close_attempt(call: Call, error: GatehouseError | None) -> None:
-    """File the attempt that is going on among the ended ones."""
+def close_attempt(
+    call: Call, error: GatehouseError | None, measured: tuple[Tokens, int | None] | None = None
+) -> None:
+    """File the attempt that is going on among the ended ones; by default it cost what it reported."""
     attempt = call.attempt
     if attempt is None:
         return
@@ -85,7 +87,7 @@ def close_attempt(call: Call, error: GatehouseError | None) -> None:
         cut = isinstance(error, UpstreamCut) and call.committed
         status = "truncated" if cut else "cancelled" if isinstance(error, CallEnded) else "error"
     deployment = attempt.step.deployment
-    failed_tokens = tokens_of(attempt.observed.usage) if attempt.observed.usage else Tokens()
+    tokens, cost = measured or _reported(attempt)
     call.attempts.append(
         AttemptEnded(
             number=attempt.number,
@@ -103,8 +105,8 @@ def close_attempt(call: Call, error: GatehouseError | None) -> None:
             headers_ms=_since(attempt.headers_ms, attempt.begun_ms),
             first_content_ms=_since(attempt.first_content_ms, attempt.begun_ms),
             duration_ms=round(call.offset_ms() - attempt.begun_ms, 3),
-            tokens=failed_tokens,
-            cost_nanodollars=_cost(attempt, failed_tokens) if attempt.observed.usage else 0,
+            tokens=tokens,
+            cost_nanodollars=cost,
             upstream_id=attempt.observed.upstream_id or "",
         )
     )
@@ -122,9 +124,7 @@ async def settle(call: Call) -> None:
     cost: int | None = 0
     if attempt is not None:
         tokens, source, cost = measure(call, attempt, status)
-        close_attempt(call, call.error)
-        last = call.attempts[-1]
-        last.tokens, last.cost_nanodollars = tokens, cost
+        close_attempt(call, call.error, (tokens, cost))
     # A failed attempt that reported usage is owed too; an unpriced one makes the sum unknown.
     for earlier in call.attempts[:-1] if attempt is not None else call.attempts:
         cost = None if cost is None or earlier.cost_nanodollars is None else cost + earlier.cost_nanodollars
@@ -247,6 +247,14 @@ def _http_status(call: Call) -> int:
     if call.committed and not isinstance(call.error, ClientGone):
         return 200  # the caller had its 200 before the failure
     return getattr(call.error, "status", None) or call.error.status_code
+
+
+def _reported(attempt: Attempt) -> tuple[Tokens, int | None]:
+    """What the provider itself counted, and its cost: nothing, where it said nothing."""
+    if attempt.observed.usage is None:
+        return Tokens(), 0
+    tokens = tokens_of(attempt.observed.usage)
+    return tokens, _cost(attempt, tokens)
 
 
 def _since(at_ms: float | None, begun_ms: float) -> float | None:

@@ -125,7 +125,9 @@ class Request:
             raise BodyTooLarge(f"The request body may have {limit} bytes; this one has {int(told)}.")
         if self.headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
             raise InvalidBody("Compressed request bodies are not read here: send the JSON as it is.")
-        message = await self._receive_piece()
+        message = await self.receive()  # the front door bounds the wait for a body's first byte
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
         body = message.get("body", b"")
         if not message.get("more_body", False):
             return bytes(body)
