@@ -57,7 +57,9 @@ class Layer:
 
 def layers_of(series: Series, measure: Measure) -> list[Layer]:
     """The largest lines, largest first, and the rest as 'other'."""
-    lines = [(line.id, line.name, tuple(measure.of(totals) for totals in line.totals)) for line in series.lines]
+    lines = [
+        (line.id, line.name, tuple(measure.of(totals) for totals in line.totals)) for line in series.lines
+    ]
     lines = [line for line in lines if any(line[2])]
     lines.sort(key=lambda line: (-sum(line[2]), line[1]))
     shown, rest = lines[:MAX_SERIES], lines[MAX_SERIES:]

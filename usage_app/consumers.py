@@ -40,7 +40,7 @@ def groups_for(sight: Sight) -> frozenset[str]:
     return frozenset(groups)
 
 
-class LiveConsumer(AsyncJsonWebsocketConsumer):
+class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     """One viewer. Closing codes: 4401 sign in again, 4408 too slow."""
 
     groups_joined: frozenset[str] = frozenset()

@@ -12,7 +12,7 @@ from usage_app.models import Request
 STREAM_CHOICES = [("1", _("Streamed")), ("0", _("Not streamed"))]
 
 
-class RequestFilter(django_filters.FilterSet):
+class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Names of parameters are those of the management API."""
 
     q = django_filters.CharFilter(method="search", label=_("Search"))

@@ -31,18 +31,19 @@ def keyset_page(
     rows: "QuerySet[Row]", field: str, descending: bool, *, after: str = "", before: str = "", size: int = 50
 ) -> "KeysetPage[Row]":
     """The page after (or before) a cursor, in the order of a field; 'id' is the order of arrival."""
+    ordered: Any = rows
     if field != "id":
-        rows = rows.annotate(
+        ordered = rows.annotate(
             sort_value=Coalesce(Cast(F(field), FloatField()), Value(_UNKNOWN), output_field=FloatField())
         )
     backwards = bool(before)
     cursor = _parse(before or after)
     downwards = descending != backwards
     if cursor is not None:
-        rows = rows.filter(_beyond(cursor, field, downwards))
+        ordered = ordered.filter(_beyond(cursor, field, downwards))
     sign = "-" if downwards else ""
     order = [f"{sign}id"] if field == "id" else [f"{sign}sort_value", f"{sign}id"]
-    found = list(rows.order_by(*order)[: size + 1])
+    found = list(ordered.order_by(*order)[: size + 1])
     more = len(found) > size
     found = found[:size]
     if backwards:

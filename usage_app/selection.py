@@ -7,17 +7,19 @@ page to page and a copied address still says all of it.
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_lazy as _
+
+Interval = Literal["quarter", "hour", "day"]
 
 DEFAULT_RANGE = "24h"
 _SESSION_KEY = "window"
 _PARAMETERS = ("range", "since", "until", "environment", "service")
 
 #: name -> (label, length, buckets of the chart)
-ROLLING = {
+ROLLING: dict[str, tuple[Any, timedelta, Interval]] = {
     "1h": (_("Last hour"), timedelta(hours=1), "quarter"),
     "6h": (_("Last 6 hours"), timedelta(hours=6), "quarter"),
     "24h": (_("Last 24 hours"), timedelta(hours=24), "hour"),
@@ -39,7 +41,7 @@ class Selection:
     environment: str
     service_id: str
     live: bool
-    interval: str
+    interval: Interval
 
     @property
     def before(self) -> tuple[datetime, datetime]:
@@ -108,7 +110,7 @@ def span(name: str, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return (midnight.replace(day=1) if name == "month" else midnight), now
 
 
-def interval_for(length: timedelta) -> str:
+def interval_for(length: timedelta) -> Interval:
     """Buckets that leave between four and about a hundred bars."""
     if length <= timedelta(hours=12):
         return "quarter"

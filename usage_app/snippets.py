@@ -33,7 +33,7 @@ _CURL = """\
 curl {base_url}/v1/chat/completions \\
   -H "Authorization: Bearer $GATEHOUSE_API_KEY" \\
   -H "Content-Type: application/json" \\
-  -d '{"model": "{model}", "stream": true, "messages": [{"role": "user", "content": "Say hello in five words."}]}'
+  -d '{"model": "{model}", "stream": true, "messages": [{"role": "user", "content": "Say hello."}]}'
 """
 
 _OPENAI_PYTHON = """\

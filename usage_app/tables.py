@@ -61,7 +61,7 @@ def _column(label: Any) -> tables.Column:
     return tables.Column(verbose_name=label, empty_values=(), accessor="pk")
 
 
-class RequestTable(tables.Table):
+class RequestTable(tables.Table):  # type: ignore[misc]
     """One row a call. A row is one link: the first cell's, stretched over all of it."""
 
     started = _column(_("Time"))
@@ -91,7 +91,7 @@ class RequestTable(tables.Table):
             address,
             record.started_at.isoformat(timespec="milliseconds"),
             local.isoformat(timespec="milliseconds"),
-            date_format(local, "j M"),
+            "" if local.date() == timezone.localdate() else date_format(local, "j M"),
             date_format(local, "H:i:s"),
         )
 
@@ -105,10 +105,7 @@ class RequestTable(tables.Table):
         if not record.key_name:
             return _nobody()
         return format_html(
-            '<span class="gh-cut" title="{}">{}</span> <code class="gh-hint">{}</code>',
-            record.key_name,
-            record.key_name,
-            record.key_hint[-5:],
+            '<span class="gh-cut" title="{} {}">{}</span>', record.key_name, record.key_hint, record.key_name
         )
 
     def render_user(self, record: Request) -> str:
@@ -131,10 +128,10 @@ class RequestTable(tables.Table):
         )
 
     def render_input_tokens(self, record: Request) -> str:
-        return _or_unknown(record.input_tokens, figures.grouped)
+        return _or_unknown(record.input_tokens, figures.grouped, record)
 
     def render_output_tokens(self, record: Request) -> str:
-        return _or_unknown(record.output_tokens, figures.grouped)
+        return _or_unknown(record.output_tokens, figures.grouped, record)
 
     def render_cost(self, record: Request) -> str:
         if record.cost_nanodollars is None:
@@ -150,10 +147,10 @@ class RequestTable(tables.Table):
         )
 
     def render_ttft(self, record: Request) -> str:
-        return _or_unknown(record.ttft_ms, figures.duration)
+        return _or_unknown(record.ttft_ms, figures.duration, record)
 
     def render_latency(self, record: Request) -> str:
-        return _or_unknown(record.latency_ms, figures.duration)
+        return _or_unknown(record.latency_ms, figures.duration, record)
 
     def heads(self, sort: Sort) -> list[dict[str, Any]]:
         """What the template needs of each column's head."""
@@ -170,9 +167,11 @@ class RequestTable(tables.Table):
         ]
 
 
-def _or_unknown(value: Any, shown: Callable[[Any], str]) -> str:
+def _or_unknown(value: Any, shown: Callable[[Any], str], record: Request) -> str:
+    """A figure; what never reached a provider has none, everything else that is missing is unknown."""
     if value is None:
-        return format_html('<span class="gh-muted">{}</span>', _("unknown"))
+        word = _("none") if record.status == Request.Status.REFUSED else _("unknown")
+        return format_html('<span class="gh-muted">{}</span>', word)
     return shown(value)
 
 

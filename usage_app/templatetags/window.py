@@ -175,6 +175,7 @@ def live_words() -> dict[str, Any]:
         "resume": _("Resume"),
         "hidden": _("and %(count)s more"),
         "said": _("%(count)s calls in flight"),
+        "environments": {str(name): str(word) for name, word in marks.ENVIRONMENT_SHORT.items()},
         "sandbox": _("sandbox"),
         "unpriced": _("unpriced"),
         "none": _("none"),

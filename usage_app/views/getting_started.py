@@ -68,7 +68,11 @@ class GettingStartedView(PageView):
     @cached_property
     def models(self) -> list[str]:
         """Models the chosen key may call; names only, patterns cannot be called."""
-        names = apps.get_model("proxy_app", "Model").objects.filter(is_enabled=True).values_list("name", flat=True)
+        names = (
+            apps.get_model("proxy_app", "Model")
+            .objects.filter(is_enabled=True)
+            .values_list("name", flat=True)
+        )
         return [name for name in names if "*" not in name and self.may_call(name)]
 
     def may_call(self, name: str) -> bool:

@@ -55,7 +55,7 @@ class PageView(View):
 
     def sign_in_first(self, request: HttpRequest) -> HttpResponse:
         """A fragment cannot show the sign-in page inside a page: htmx is told to go there."""
-        response = redirect_to_login(request.get_full_path())
+        response: HttpResponse = redirect_to_login(request.get_full_path())
         if request.headers.get("HX-Request"):
             response = HttpResponse(status=204, headers={"HX-Redirect": response["Location"]})
         return response

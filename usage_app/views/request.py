@@ -35,7 +35,7 @@ class RequestView(PageView):
         if row is None:
             return self.not_yet(request_id)
         attempts = list(Attempt.objects.filter(request_id=row.pk).order_by("number"))
-        shown = {
+        shown: dict[str, Any] = {
             "row": row,
             "attempts": attempts,
             "verdict": judge(row, attempts, self.usual(row)),

@@ -17,7 +17,7 @@ if (form) {
   };
 
   async function ask(method, path, body) {
-    const answer = await fetch(`/api/v1/${path}`, {
+    const answer = await fetch(new URL(`../api/v1/${path}`, new URL(document.body.dataset.root, location.href)), {
       method,
       headers: { "Content-Type": "application/json", "X-CSRFToken": token },
       body: body && JSON.stringify(body),

@@ -11,6 +11,7 @@ const rowHeight = () => (narrow.matches ? 76 : 40);
 const KINDS = { admitted: "gateway", routed: "gateway", connecting: "connect", waiting: "wait", streaming: "stream" };
 const SVG = "http://www.w3.org/2000/svg";
 
+const since = Date.now();
 let wanted = "";
 let frozenAt = 0;
 let frozen = null;
@@ -72,7 +73,8 @@ class Row {
       this.mark.hidden = !call.sandbox;
       this.environment.hidden = !call.environment;
       this.environment.className = `gh-mark is-${call.environment}`;
-      put(this.texts.environment, call.environment);
+      put(this.texts.environment, WORDS.environments[call.environment] ?? call.environment);
+      this.environment.title = call.environment;
       put(this.texts.model, call.model);
       put(this.texts.service, call.service || call.user || WORDS.none);
       put(this.texts.key, call.key || call.hint);
@@ -191,9 +193,11 @@ function draw() {
   lists.ended.show(ended.filter(matches).reverse(), now);
   put(nodes.flying, grouped(flying.length));
   if (!frozen) {
-    put(nodes.started, shortCount(over("started", 60000)));
+    // Until a minute was watched, what was seen is scaled up to one.
+    const watched = Math.min(60000, Math.max(5000, Date.now() - since));
+    put(nodes.started, shortCount((over("started", 60000) * 60000) / watched));
     put(nodes.speed, shortCount(over("tokens", 3000) / 3));
-    put(nodes.spend, money(over("cost", 60000)));
+    put(nodes.spend, money(Math.round((over("cost", 60000) * 60000) / watched)));
   }
 }
 // Elapsed times move although nothing is told: ten times a second, and at once when something is.

@@ -88,12 +88,12 @@ for (const tabs of document.querySelectorAll("[data-tabs]")) {
 }
 
 // Keys: g and a letter to go, / to search, ? for the list.
-const PLACES = { o: "/ui/", l: "/ui/live/", r: "/ui/requests/", s: "/ui/get-started/" };
+const PLACES = { o: "", l: "live/", r: "requests/", s: "get-started/" };
 let going = 0;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable]")) return;
-  if (going && event.timeStamp - going < 1200 && PLACES[event.key]) {
-    location.assign(PLACES[event.key]);
+  if (going && event.timeStamp - going < 1200 && event.key in PLACES) {
+    location.assign(document.body.dataset.root + PLACES[event.key]);
   } else if (event.key === "/") {
     const search = document.querySelector("[data-search]");
     if (search) {

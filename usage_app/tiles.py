@@ -1,0 +1,147 @@
+"""The Overview's tiles: six figures, each with its change, its line over time, and a note. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from usage_app import figures
+from usage_app.charts import spark
+from usage_app.reports import Series, Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A tile. `better` says which direction is good news: up, down, or neither."""
+
+    label: Any
+    value: str
+    exact: str
+    change: float | None
+    better: str
+    spark: str
+    note: str = ""
+    link: str = ""
+
+    @property
+    def change_text(self) -> str:
+        if self.change is None:
+            return ""
+        if abs(self.change) < 0.5:
+            return "±0" + figures.THIN_SPACE + "%"
+        if abs(self.change) > 999:
+            return ("+" if self.change > 0 else "−") + "999" + figures.THIN_SPACE + "%"
+        return f"{self.change:+.0f}{figures.THIN_SPACE}%".replace("-", "−")
+
+    @property
+    def tone(self) -> str:
+        if self.change is None or abs(self.change) < 0.5 or not self.better:
+            return ""
+        return "good" if (self.change > 0) == (self.better == "up") else "bad"
+
+
+Value = Callable[[Totals], float | None]
+
+
+def tiles(now: Totals, before: Totals, over_time: Series, errors_link: str) -> list[Tile]:
+    """All six. `over_time` has one line: everything."""
+    columns = over_time.lines[0].totals if over_time.lines else []
+
+    def line_of(value: Value) -> str:
+        return spark([value(each) or 0 for each in columns])
+
+    return [
+        _spend(now, before, line_of(lambda each: each.cost_nanodollars)),
+        _requests(now, before, line_of(lambda each: each.requests)),
+        _tokens(now, before, line_of(_all_tokens)),
+        _errors(now, before, line_of(_error_rate), errors_link),
+        _speed(
+            _("Latency p95"),
+            (now.latency_p50_ms, now.latency_p95_ms),
+            before.latency_p95_ms,
+            line_of(lambda each: each.latency_p95_ms),
+        ),
+        _speed(
+            _("First token p95"),
+            (now.ttft_p50_ms, now.ttft_p95_ms),
+            before.ttft_p95_ms,
+            line_of(lambda each: each.ttft_p95_ms),
+        ),
+    ]
+
+
+def _all_tokens(each: Totals) -> int:
+    return each.input_tokens + each.output_tokens
+
+
+def _error_rate(each: Totals) -> float | None:
+    return each.errors / each.requests if each.requests else None
+
+
+def _spend(now: Totals, before: Totals, line: str) -> Tile:
+    estimated = now.estimated_cost_nanodollars
+    return Tile(
+        _("Spend"),
+        figures.money(now.cost_nanodollars),
+        figures.exact_money(now.cost_nanodollars),
+        figures.change(now.cost_nanodollars, before.cost_nanodollars),
+        "",
+        line,
+        _("of it estimated %(amount)s") % {"amount": figures.money(estimated)} if estimated else "",
+    )
+
+
+def _requests(now: Totals, before: Totals, line: str) -> Tile:
+    return Tile(
+        _("Requests"),
+        figures.short_count(now.requests),
+        figures.grouped(now.requests),
+        figures.change(now.requests, before.requests),
+        "",
+        line,
+        _("%(count)s refused") % {"count": figures.short_count(now.refused)} if now.refused else "",
+    )
+
+
+def _tokens(now: Totals, before: Totals, line: str) -> Tile:
+    parts = {
+        "input": figures.short_count(now.input_tokens),
+        "output": figures.short_count(now.output_tokens),
+    }
+    return Tile(
+        _("Tokens"),
+        figures.short_count(_all_tokens(now)),
+        figures.grouped(_all_tokens(now)),
+        figures.change(_all_tokens(now), _all_tokens(before)),
+        "",
+        line,
+        _("%(input)s in, %(output)s out") % parts,
+    )
+
+
+def _errors(now: Totals, before: Totals, line: str, link: str) -> Tile:
+    return Tile(
+        _("Error rate"),
+        figures.share(now.errors, now.requests) or _("no calls"),
+        f"{now.errors} / {now.requests}",
+        figures.change(_error_rate(now), _error_rate(before)),
+        "down",
+        line,
+        _("%(count)s failed") % {"count": figures.short_count(now.errors)} if now.errors else "",
+        link if now.errors else "",
+    )
+
+
+def _speed(label: Any, now: tuple[float | None, float | None], before: float | None, line: str) -> Tile:
+    """A tile of (p50, p95) milliseconds; slower is worse."""
+    median, p95 = now
+    return Tile(
+        label,
+        figures.duration(p95) if p95 is not None else _("no calls"),
+        f"{p95:.0f} ms" if p95 is not None else "",
+        figures.change(p95, before),
+        "down",
+        line,
+        _("p50 %(time)s") % {"time": figures.duration(median)} if median is not None else "",
+    )
