@@ -145,7 +145,8 @@ class Renderer:
             case SignatureDelta():
                 return self._signature(event)
             case UsageReported(usage):
-                self._usage = merge_usage(self._usage, usage)
+                if self._options.include_usage:
+                    self._usage = merge_usage(self._usage, usage)
                 return b""
             case Started():
                 return self._start(event)

@@ -1,0 +1,18 @@
+"""Usage told in instalments."""
+
+from dataclasses import fields
+
+from proxy_app.formats.usage_merge import merge_usage
+from proxy_app.wire import Usage
+
+
+def test_each_figure_is_overwritten_only_by_one_that_was_told() -> None:
+    names = [field.name for field in fields(Usage)]
+    known = Usage(**{name: number for number, name in enumerate(names)})
+    assert merge_usage(None, known) == known
+    assert merge_usage(known, Usage()) == known
+    for name in names:
+        merged = merge_usage(known, Usage(**{name: 99}))
+        assert {n: getattr(merged, n) for n in names} == {
+            n: 99 if n == name else getattr(known, n) for n in names
+        }
