@@ -15,6 +15,7 @@ from channels.security.websocket import OriginValidator  # noqa: E402
 from django.core.handlers.asgi import ASGIHandler  # noqa: E402
 
 from gateway_project.conf import config  # noqa: E402
+from gateway_project.frontdoor import client_address, client_scheme  # noqa: E402
 from gateway_project.handler import DataPlaneHandler  # noqa: E402
 from gateway_project.lifespan import Lifespan  # noqa: E402
 from proxy_app.views.base import Receive, Scope, Send  # noqa: E402
@@ -43,6 +44,7 @@ class Entrance:
     def __init__(self) -> None:
         self._config = config()
         self._prefix = urlsplit(self._config.public_url).path.rstrip("/")
+        self._trusted = self._config.trusted_networks
         self._lifespan = Lifespan(self._config)
         self._data_plane = DataPlaneHandler()
         self._control_plane = ControlPlaneHandler()
@@ -54,6 +56,8 @@ class Entrance:
         kind = scope["type"]
         if self._prefix and kind != "lifespan":
             scope = self._without_prefix(scope)
+        if self._trusted and kind != "lifespan":
+            scope = self._as_the_caller_saw_it(scope)
         if kind == "http":
             if self._is_control(scope):
                 await self._control_plane(scope, receive, send)
@@ -63,6 +67,15 @@ class Entrance:
             await self._socket(scope, receive, send)
         elif kind == "lifespan":
             await self._lifespan(scope, receive, send)
+
+    def _as_the_caller_saw_it(self, scope: Scope) -> Scope:
+        """Behind trusted proxies the caller's address and scheme are what they report."""
+        client = scope.get("client")
+        return {
+            **scope,
+            "client": (client_address(scope, self._trusted), client[1] if client else 0),
+            "scheme": client_scheme(scope, self._trusted),
+        }
 
     def _without_prefix(self, scope: Scope) -> Scope:
         """A proxy may keep the public address's path or take it off; here it is off."""

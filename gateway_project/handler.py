@@ -4,6 +4,8 @@ It is an `ASGIHandler` by name and place, so that tools that look for one find i
 request cycle runs on a model call's way.
 """
 
+from typing import Any
+
 import orjson
 from django.core.handlers.asgi import ASGIHandler
 
@@ -11,7 +13,7 @@ from gateway_project.errors import NotReady
 from proxy_app.call import Services
 from proxy_app.formats import exchange
 from proxy_app.urls import PATHS, PATTERNS
-from proxy_app.views.base import APIView, Receive, Request, Scope, Send
+from proxy_app.views.base import APIView, ASGIReply, Receive, Request, Scope, Send
 from proxy_app.views.edge import NoSuchPath
 
 
@@ -23,8 +25,8 @@ class DataPlaneHandler(ASGIHandler):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         services: Services | None = scope["state"].get("services")
-        if services is None or services.keeper.current is None:
-            await _not_ready(send)
+        if services is None:
+            await _without_services(scope, send)
             return
         view, kwargs = find_view(scope["path"])
         await view(Request(scope, receive, send, services), **kwargs).dispatch()
@@ -48,11 +50,14 @@ def find_view(path: str) -> tuple[type[APIView], dict[str, str]]:
 _NOTHING: dict[str, str] = {}
 
 
-async def _not_ready(send: Send) -> None:
-    """This worker is alive and still opening its services."""
-    rendered = exchange.render_error("openai_chat", NotReady(retry_after_s=2), "")
-    body = orjson.dumps(rendered.body)
-    headers = [(name.encode(), value.encode()) for name, value in rendered.headers.items()]
-    headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": rendered.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _without_services(scope: Scope, send: Send) -> None:
+    """This process serves pages only: it is alive, and takes no calls."""
+    if scope["path"] in ("/health/live", "/health/ready"):
+        await ASGIReply(_never, send).whole(200, {}, b'{"status":"live"}')
+        return
+    rendered = exchange.render_error("openai_chat", NotReady("This process serves the dashboard only."), "")
+    await ASGIReply(_never, send).whole(rendered.status, rendered.headers, orjson.dumps(rendered.body))
+
+
+async def _never() -> dict[str, Any]:
+    return {"type": "http.disconnect"}

@@ -14,6 +14,7 @@ from gateway_project import lifeline
 from gateway_project.clock import uuid7
 from gateway_project.conf import Config
 from gateway_project.errors import Draining
+from keys_app.heartbeat import Heartbeat
 from keys_app.limits import open_store
 from keys_app.secrets import hash_secret
 from keys_app.snapshot import SnapshotKeeper
@@ -42,6 +43,7 @@ class Lifespan:
         self._config = config
         self._tasks = Tasks()
         self._services: Services | None = None
+        self._heartbeat: Heartbeat | None = None
 
     async def __call__(
         self,
@@ -83,6 +85,8 @@ class Lifespan:
         self._tasks.start(limits, "limits")
         self._tasks.start(services.journal.run_sync_loop(), "journal sync")
         self._tasks.start(publisher.run(), "live publisher")
+        self._heartbeat = Heartbeat(config, worker_id)
+        self._heartbeat.start()
         lifeline.on_drain(self._begin_drain)
         return services
 
@@ -100,6 +104,8 @@ class Lifespan:
         await self._tasks.stop()
         if services is None:
             return
+        if self._heartbeat is not None:
+            await asyncio.to_thread(self._heartbeat.stop)
         refusals.flush(services)
         await services.keeper.stop()
         await services.upstream.aclose()

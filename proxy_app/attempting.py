@@ -15,10 +15,12 @@ from gateway_project.errors import (
 from gateway_project.money import usd_string
 from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import Timeouts
+from proxy_app.costing import add_cost, add_cost_to_events
 from proxy_app.formats import exchange
 from proxy_app.formats.contract import RenderOptions, StreamPipe
 from proxy_app.guard import Guard
 from proxy_app.planning import Step
+from proxy_app.settling import attempt_cost, tokens_of
 from proxy_app.upstream import UpstreamAnswer, on_connected
 from proxy_app.wire import Outgoing, Target
 from usage_app import pricing
@@ -68,7 +70,8 @@ class Relay:
             await call.reply.finish()
             return
         headers = {**self.headers, **_figures(call)}
-        await call.reply.whole(200, headers, self.body)
+        body = add_cost(self.body, call.cost_nanodollars) if call.wants_cost else self.body
+        await call.reply.whole(200, headers, body)
 
     def _client_left(self) -> None:
         """The caller closed the connection: learn the true usage if that is cheap, else stop."""
@@ -237,6 +240,8 @@ async def _relay_stream(
             break
         relay.guard.last_s = came / 1e9
         out = pipe.feed(chunk)
+        if call.wants_cost and out:
+            out = _with_cost(call, attempt, out)
         if call.committed:
             if out:
                 await _send(call, out)
@@ -250,8 +255,17 @@ async def _relay_stream(
     tail = pipe.finish()
     if not call.committed:
         await _commit(call, relay, attempt, held)
-    relay.tail = tail
+    relay.tail = _with_cost(call, attempt, tail) if call.wants_cost else tail
     call.answered = True
+
+
+def _with_cost(call: Call, attempt: Attempt, out: bytes) -> bytes:
+    usage = attempt.observed.usage
+    if usage is None:
+        return out
+    earlier = sum(ended.cost_nanodollars or 0 for ended in call.attempts)
+    cost = attempt_cost(attempt, tokens_of(usage))
+    return add_cost_to_events(out, None if cost is None else cost + earlier)
 
 
 async def _commit(call: Call, relay: Relay, attempt: Attempt, held: bytes) -> None:

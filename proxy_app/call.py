@@ -134,6 +134,11 @@ class Call:
     guard: Guard | None = None
     error_event: Callable[[GatehouseError], bytes] = lambda _error: b""
 
+    @property
+    def wants_cost(self) -> bool:
+        """Whether the answer's usage object is to carry the cost."""
+        return self.principal.key.reports_cost or self.headers.get(b"x-gatehouse-usage") == b"cost"
+
     def offset_ms(self) -> float:
         """Milliseconds since the call arrived."""
         return (time.monotonic_ns() - self.started_ns) / 1e6

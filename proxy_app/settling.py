@@ -57,21 +57,21 @@ def measure(call: Call, attempt: Attempt, status: Status) -> tuple[Tokens, Usage
     observed = attempt.observed
     if observed.usage is not None and _complete(observed, status):
         tokens = tokens_of(observed.usage)
-        return tokens, "provider", _cost(attempt, tokens)
+        return tokens, "provider", attempt_cost(attempt, tokens)
     if status in ("error", "refused"):
         if observed.usage is None:
             return Tokens(), "none", 0
         tokens = tokens_of(observed.usage)
-        return tokens, "provider", _cost(attempt, tokens) or 0
+        return tokens, "provider", attempt_cost(attempt, tokens) or 0
     delivered = max(estimate_output_tokens(observed.output_chars), observed.output_events)
     if status == "truncated":
         reported = tokens_of(observed.usage) if observed.usage else None
         tokens = _estimated(call, observed, delivered)
-        return tokens, "estimate", (_cost(attempt, reported) or 0) if reported else 0
+        return tokens, "estimate", (attempt_cost(attempt, reported) or 0) if reported else 0
     if status == "cancelled":
         delivered = max(delivered, _could_have_been_produced(call, attempt))
     tokens = _estimated(call, observed, delivered)
-    return tokens, "estimate", _cost(attempt, tokens)
+    return tokens, "estimate", attempt_cost(attempt, tokens)
 
 
 def close_attempt(
@@ -237,7 +237,8 @@ def _could_have_been_produced(call: Call, attempt: Attempt) -> int:
     return min(produced, named) if named else produced
 
 
-def _cost(attempt: Attempt, tokens: Tokens) -> int | None:
+def attempt_cost(attempt: Attempt, tokens: Tokens) -> int | None:
+    """Nanodollars of an attempt's tokens at its price; None while either is unknown."""
     return pricing.cost(attempt.price, tokens) if attempt.price is not None else None
 
 
@@ -254,7 +255,7 @@ def _reported(attempt: Attempt) -> tuple[Tokens, int | None]:
     if attempt.observed.usage is None:
         return Tokens(), 0
     tokens = tokens_of(attempt.observed.usage)
-    return tokens, _cost(attempt, tokens)
+    return tokens, attempt_cost(attempt, tokens)
 
 
 def _since(at_ms: float | None, begun_ms: float) -> float | None:

@@ -3,6 +3,7 @@
 import django.core.validators
 import django.db.models.deletion
 import gateway_project.clock
+import proxy_app.models.provider
 from django.db import migrations, models
 from keys_app.triggers import PolicyTriggers
 
@@ -41,7 +42,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=gateway_project.clock.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.SlugField(max_length=64, unique=True, verbose_name='name')),
                 ('kind', models.CharField(max_length=32, verbose_name='kind')),
-                ('base_url', models.URLField(blank=True, help_text="Empty: the kind's own address.", max_length=400, verbose_name='base address')),
+                ('base_url', models.CharField(blank=True, help_text="Empty: the kind's own address.", max_length=400, validators=[proxy_app.models.provider.validate_base_url], verbose_name='base address')),
                 ('credential_encrypted', models.TextField(blank=True, editable=False)),
                 ('credential_hint', models.CharField(blank=True, editable=False, max_length=24, verbose_name='credential')),
                 ('may_be_private', models.BooleanField(default=False, help_text='Loopback and private networks; cloud metadata addresses never.', verbose_name='may be a private address')),

@@ -310,3 +310,13 @@ async def test_more_calls_than_allowed_in_flight_are_503(make_gateway):
     gate.services.metrics.in_flight = gate.services.config.max_in_flight
     answer = await gate.ask(asked())
     assert answer.status == 503 and answer.headers["retry-after"] == "1"
+
+
+async def test_the_usage_carries_the_cost_for_callers_that_ask(make_gateway):
+    gate = make_gateway(answering(completion()))
+    answer = await gate.ask(asked(), headers={"x-gatehouse-usage": "cost"})
+    assert answer.json()["usage"]["cost"] == 0.000032
+    gate = make_gateway(streaming, reports_cost=True)
+    streamed_answer = await gate.ask(asked(stream=True, stream_options={"include_usage": True}))
+    assert streamed_answer.events[-2]["usage"]["cost"] == 0.000032
+    assert streamed_answer.events[-1] == "[DONE]"

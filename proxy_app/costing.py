@@ -1,0 +1,48 @@
+"""Adds a call's cost to the usage object of its answer, for callers that ask for it. Pure."""
+
+import orjson
+
+from gateway_project.money import usd_string
+from proxy_app.wire import JSON
+
+#: Where the formats keep their usage object: at the top, or inside what an event carries.
+_PLACES = (("usage",), ("response", "usage"), ("usageMetadata",))
+_MARKS = (b'"usage"', b'"usageMetadata"')
+
+
+def add_cost(body: bytes, cost_nanodollars: int | None) -> bytes:
+    """A whole answer with `cost` (US dollars; null when unknown) beside its token counts."""
+    answer = orjson.loads(body)
+    return orjson.dumps(answer) if _put(answer, cost_nanodollars) else body
+
+
+def add_cost_to_events(out: bytes, cost_nanodollars: int | None) -> bytes:
+    """Server-sent events with `cost` in each usage object; bytes without one come back as they are."""
+    if not any(mark in out for mark in _MARKS):
+        return out
+    return b"\n\n".join(_event(block, cost_nanodollars) for block in out.split(b"\n\n"))
+
+
+def _event(block: bytes, cost_nanodollars: int | None) -> bytes:
+    lines = block.split(b"\n")
+    for place, line in enumerate(lines):
+        if not line.startswith(b"data: {"):
+            continue
+        try:
+            data = orjson.loads(line[6:])
+        except orjson.JSONDecodeError:
+            continue
+        if _put(data, cost_nanodollars):
+            lines[place] = b"data: " + orjson.dumps(data)
+    return b"\n".join(lines)
+
+
+def _put(data: JSON, cost_nanodollars: int | None) -> bool:
+    for place in _PLACES:
+        usage = data
+        for name in place:
+            usage = usage.get(name) if isinstance(usage, dict) else None  # type: ignore[assignment]
+        if isinstance(usage, dict):
+            usage["cost"] = None if cost_nanodollars is None else float(usd_string(cost_nanodollars))
+            return True
+    return False
