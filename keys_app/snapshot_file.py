@@ -7,15 +7,19 @@ Only what this installation encrypted is ever unpickled.
 import json
 import os
 import pickle
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from keys_app.crypto import Unreadable, decrypt_bytes, encrypt_bytes
+from keys_app.snapshot_rows import PolicyRows
 
 _CONTEXT = "snapshot"
 _FRAME = 1 << 18
+_PIECE = 2_000
+_Shapes = dict[str, list[str]]
 
 
 class SavedSnapshot:
@@ -28,10 +32,11 @@ class SavedSnapshot:
 
     def save(self, version: int, at_ms: int, sections: dict[str, Any]) -> None:
         """Write the sections, then the note. Other workers of this host may do the same at the same time."""
-        frames = _Frames()
-        pickler = _ShapePickler(frames, protocol=5)
-        pickler.dump(sections)
-        trailer = {"version": version, "at_ms": at_ms, "frames": frames.count(), "shapes": pickler.shapes}
+        frames, shapes = _Frames(), _Shapes()
+        for piece in _pieces(sections):
+            # A pickler for each: forgetting 100,000 rows at once would hold up the event loop.
+            _ShapePickler(frames, shapes).dump(piece)
+        trailer = {"version": version, "at_ms": at_ms, "frames": frames.count(), "shapes": shapes}
         self._replace(self._file, [*frames.lines, encrypt_bytes(json.dumps(trailer).encode(), _CONTEXT)])
         self.confirm(version, at_ms)
 
@@ -55,8 +60,8 @@ class SavedSnapshot:
                 at_ms = max(at_ms, note["at_ms"])
             if at_ms < oldest_ms or trailer["frames"] != len(lines):
                 return None
-            plain = b"".join(_unframe(line, index) for index, line in enumerate(lines))
-            return version, at_ms, _ShapeUnpickler(BytesIO(plain), trailer["shapes"]).load()
+            plain = BytesIO(b"".join(_unframe(line, index) for index, line in enumerate(lines)))
+            return version, at_ms, _whole(plain, trailer["shapes"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, pickle.PickleError):
             return None
 
@@ -75,6 +80,28 @@ class SavedSnapshot:
             for line in lines:
                 file.write(line + "\n")
         draft.replace(path)
+
+
+def _pieces(sections: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    for name, data in sections.items():
+        if isinstance(data, PolicyRows):
+            for table, rows in data.pieces(_PIECE):
+                yield name, table, rows
+        else:
+            yield name, "", data
+
+
+def _whole(plain: BytesIO, shapes: _Shapes) -> dict[str, Any]:
+    sections: dict[str, Any] = {}
+    rows: list[tuple[str, dict[Any, Any]]] = []
+    while plain.tell() < len(plain.getbuffer()):
+        name, table, data = _ShapeUnpickler(plain, shapes).load()
+        if table:
+            rows.append((table, data))
+        else:
+            sections[name] = data
+    sections["policy"] = PolicyRows.assemble(rows)
+    return sections
 
 
 class _Frames:
@@ -117,20 +144,20 @@ def _shape(kind: type) -> list[str]:
 class _ShapePickler(pickle.Pickler):
     """Notes the fields of each class, because a pickle of slots fits them by position only."""
 
-    def __init__(self, file: Any, protocol: int) -> None:
-        super().__init__(file, protocol)
-        self.shapes: dict[str, list[str]] = {}
+    def __init__(self, file: Any, shapes: _Shapes) -> None:
+        super().__init__(file, protocol=5)
+        self._shapes = shapes
 
     def reducer_override(self, obj: Any) -> Any:
         kind = obj if isinstance(obj, type) else type(obj)
         name = f"{kind.__module__}.{kind.__qualname__}"
-        if name not in self.shapes:
-            self.shapes[name] = _shape(kind)
+        if name not in self._shapes:
+            self._shapes[name] = _shape(kind)
         return NotImplemented
 
 
 class _ShapeUnpickler(pickle.Unpickler):
-    def __init__(self, file: BytesIO, shapes: dict[str, list[str]]) -> None:
+    def __init__(self, file: BytesIO, shapes: _Shapes) -> None:
         super().__init__(file)
         self._shapes = shapes
 

@@ -6,10 +6,11 @@ it could mean.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any, Protocol, TypeVar
+from itertools import islice
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
@@ -33,18 +34,7 @@ _BY_REFERENCE = frozenset({"key", "user", "service"})
 logger = logging.getLogger("gatehouse.snapshot")
 
 
-class _Limiting(Protocol):
-    """What budgets and rate limits have in common."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def scope(self) -> str: ...
-    @property
-    def scope_id(self) -> str: ...
-
-
-Entry = TypeVar("Entry", bound=_Limiting)
+Limit = TypeVar("Limit", BudgetEntry, RateLimitEntry)
 Place = tuple[str, str]
 
 
@@ -60,6 +50,36 @@ class PolicyRows:
     key_hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     budget_places: Mapping[str, Place] = field(default_factory=dict)
     rate_places: Mapping[str, Place] = field(default_factory=dict)
+
+    def pieces(self, size: int) -> Iterator[tuple[str, dict[Any, Any]]]:
+        """(field, some of its rows) until all are told, but for the places, which follow from the rest."""
+        for name in ("keys", "users", "services", "budgets", "rate_limits"):
+            rows = iter(getattr(self, name).items())
+            while piece := dict(islice(rows, size)):
+                yield name, piece
+
+    @classmethod
+    def assemble(cls, pieces: Iterable[tuple[str, dict[Any, Any]]]) -> "PolicyRows":
+        """The rows whose pieces these are."""
+        rows = cls()
+        tables: dict[str, dict[Any, Any]] = {each.name: getattr(rows, each.name) for each in fields(rows)}
+        for name, piece in pieces:
+            tables[name].update(piece)
+        for digest, key in rows.keys.items():
+            known = tables["key_hashes"].get(key.id, ())
+            # The secret in use stands before the one that was rotated out.
+            rotated = key.previous_until_ms is not None
+            tables["key_hashes"][key.id] = (*known, digest) if rotated else (digest, *known)
+        tables["budget_places"].update(_places(rows.budgets))
+        tables["rate_places"].update(_places(rows.rate_limits))
+        return rows
+
+    def discard(self) -> None:
+        """Let go of rows nobody else holds, one by one: 100,000 at once would hold up the event loop."""
+        for rows in (self.keys, self.budgets, self.rate_limits, self.key_hashes):
+            assert isinstance(rows, dict)
+            while rows:
+                rows.popitem()
 
 
 class PolicySection:
@@ -128,25 +148,36 @@ def _file_keys(
 
 
 def _file_limits(
-    entries: Mapping[Place, tuple[Entry, ...]],
+    entries: Mapping[Place, tuple[Limit, ...]],
     places: Mapping[str, Place],
     changed: Iterable[str],
-    found: Iterable[Entry],
-) -> tuple[dict[Place, tuple[Entry, ...]], dict[str, Place]]:
-    filed, filed_at = dict(entries), dict(places)
+    found: Iterable[Limit],
+) -> tuple[dict[Place, tuple[Limit, ...]], dict[str, Place]]:
+    filed: dict[Place, tuple[Limit, ...]] = dict(entries)
+    filed_at: dict[str, Place] = dict(places)
     for entry_id in changed:
-        place = filed_at.pop(entry_id, None)
-        if place is not None:
-            left = tuple(entry for entry in filed[place] if entry.id != entry_id)
+        former = filed_at.pop(entry_id, None)
+        if former is not None:
+            left = tuple(entry for entry in filed[former] if entry.id != entry_id)
             if left:
-                filed[place] = left
+                filed[former] = left
             else:
-                del filed[place]
+                del filed[former]
     for entry in found:
-        place = (entry.scope, entry.scope_id)
-        filed[place] = tuple(sorted((*filed.get(place, ()), entry), key=lambda each: each.id))
+        place: Place = (entry.scope, entry.scope_id)
+        here: list[Limit] = list(filed[place]) if place in filed else []
+        here.append(entry)
+        filed[place] = tuple(sorted(here, key=_by_id))
         filed_at[entry.id] = place
     return filed, filed_at
+
+
+def _by_id(entry: BudgetEntry | RateLimitEntry) -> str:
+    return entry.id
+
+
+def _places(entries: Mapping[Place, tuple[Limit, ...]]) -> dict[str, Place]:
+    return {entry.id: place for place, filed in entries.items() for entry in filed}
 
 
 # ---------------------------------------------------------------- reading
