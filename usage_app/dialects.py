@@ -34,7 +34,7 @@ def _postgres_instant(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()
 
 
-SQLITE = Dialect("sqlite", lambda value: value.hex, _sqlite_instant, target_s=0.03, most_records=1_000)
+SQLITE = Dialect("sqlite", lambda value: value.hex, _sqlite_instant, target_s=0.025, most_records=1_000)
 POSTGRESQL = Dialect("postgresql", str, _postgres_instant, target_s=0.25, most_records=4_000)
 
 
@@ -75,13 +75,21 @@ def upsert_rows(
     rows = sorted(rows, key=lambda row: row[: len(keys)])
     if not rows:
         return
-    names = ", ".join(f'"{column}"' for column in (*keys, *sums))
-    marks = ", ".join(["%s"] * (len(keys) + len(sums)))
+    columns = (*keys, *sums)
+    names = ", ".join(f'"{column}"' for column in columns)
     conflict = ", ".join(f'"{column}"' for column in keys)
     added = ", ".join(f'"{column}" = {table}."{column}" + excluded."{column}"' for column in sums)
+    ending = f"ON CONFLICT ({conflict}) DO UPDATE SET {added}"
     with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {table} ({names}) VALUES ({marks}) "  # noqa: S608
-            f"ON CONFLICT ({conflict}) DO UPDATE SET {added}",
-            rows,
-        )
+        if connection.vendor == "postgresql":
+            # A table of the session's own takes the rows at COPY's speed, one statement merges them.
+            incoming = f"incoming_{table}"
+            cursor.execute(
+                f"CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS "  # noqa: S608
+                f"AS SELECT {names} FROM {table} WITH NO DATA"
+            )
+            insert_rows(connection, incoming, columns, rows)
+            cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {incoming} {ending}")  # noqa: S608
+        else:
+            marks = ", ".join(["%s"] * len(columns))
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) {ending}", rows)  # noqa: S608

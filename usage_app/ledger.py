@@ -37,6 +37,7 @@ STATUS_EVERY_S = 1.0
 LONGEST_BACK_OFF_S = 5.0
 DRAIN_S = 20.0
 LAG_ALARM_S = 5.0
+LONGEST_LOG_BYTES = 8 * 1024 * 1024
 #: What a database says of the values, not of itself.
 REFUSALS = (DataError, IntegrityError, ValueError, OverflowError)
 STATUS_FILE, LOCK_FILE = "_status.json", "_ledger.lock"
@@ -59,6 +60,7 @@ class Ledger:
         self.auditor = Auditor(host)
         self.upkeep = Upkeep()
         self.rows_written = 0
+        self.longest_write_s = 0.0
         self._zones: tuple[ZoneInfo, ...] = ()
         self._limit = 100
         self._lock = -1
@@ -137,6 +139,7 @@ class Ledger:
                 self._divide(chunk)
             return True
         self._settle(batch)
+        self._copy_log_back()
         return True
 
     def _read(self) -> list[Chunk]:
@@ -166,6 +169,7 @@ class Ledger:
 
     def _adapt(self, took_s: float, records: int) -> None:
         """Batches as large as the write lock may be held, no larger."""
+        self.longest_write_s = max(self.longest_write_s, took_s)
         if records >= self._limit // 2 or took_s > self.dialect.target_s:
             ideal = self._limit * self.dialect.target_s / max(took_s, 0.001)
             self._limit = int(max(20, min(ideal, self._limit * 2, self.dialect.most_records)))
@@ -210,6 +214,15 @@ class Ledger:
         logger.error("Journal %s has a bad record at %d:%d: %s", journal, *position, problem)
         self.shelf.quarantine(journal, position, problem, data)
         raise_alert("bad_record", journal, f"At {position[0]}:{position[1]}: {problem}", "critical")
+
+    def _copy_log_back(self) -> None:
+        """SQLite: keep the write-ahead log short without holding anybody up."""
+        if connection.vendor != "sqlite":
+            return
+        log = Path(f"{connection.settings_dict['NAME']}-wal")
+        if log.exists() and log.stat().st_size > LONGEST_LOG_BYTES:
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     # ------------------------------------------------------------ besides
 
