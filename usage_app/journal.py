@@ -8,6 +8,7 @@ used again. No Django here: the data plane imports this.
 import asyncio
 import contextlib
 import fcntl
+import json
 import logging
 import os
 import secrets
@@ -133,7 +134,10 @@ class JournalWriter:
             if not self._room:
                 raise JournalFull
             self._open.add(record.id)
-        data = self._encode(record)
+        try:
+            data = self._encode(record)
+        except UnicodeEncodeError:
+            data = _encode_anyhow(record)
         line = b"%08x %08x %b\n" % (len(data), crc32(data), data)
         if not self._put(line):
             self._not_written(record, line)
@@ -276,6 +280,11 @@ class JournalWriter:
                 os.close(descriptor)
         except OSError:
             logger.warning("No room could be set aside for the journal %s.", self.worker_id)
+
+
+def _encode_anyhow(record: Record) -> bytes:
+    """A record with text that is no Unicode (half a surrogate pair): '?' stands in its place."""
+    return json.dumps(msgspec.to_builtins(record), ensure_ascii=False).encode("utf-8", "replace")
 
 
 # ---------------------------------------------------------------- reading
