@@ -87,8 +87,9 @@ class Keeper:
         former = {number: signal.getsignal(number) for number in (*STOP_SIGNALS, signal.SIGCHLD)}
         former_wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         for number, handler in former.items():
-            # nohup and the like: a signal that was ignored when we started stays ignored.
-            if number == signal.SIGCHLD or handler is not signal.SIG_IGN:
+            # nohup: a hang-up that was ignored when we started stays so. (A shell's background job
+            # starts with SIGINT ignored too, but whoever sends one to us by name means it.)
+            if number != signal.SIGHUP or handler is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
         try:
             while self._step():

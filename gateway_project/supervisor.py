@@ -13,6 +13,7 @@ import resource
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ BAD_SETTING, FAILED, INTERRUPTED = 2, 1, 130
 LEDGER_STOP_S = 30.0
 SERVER_END_S = 12.0  # past the drain: longer than gunicorn's own bound, which is longer than uvicorn's
 OPEN_FILES = 65_536
+READY_WITHIN_S = 5.0  # a database that is away must not keep the banner back for ever
 #: Settings of gunicorn and others that would silently change ours.
 NOT_PASSED_ON = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "PORT")
 
@@ -61,7 +63,7 @@ def start(config: conf.Config) -> int:
         environment=children,
         folder=conf.BASE_DIR,
         inherited=(reading,),
-        is_ready=lambda: answers(config.host, config.port),
+        is_ready=Readiness(config.host, config.port),
         on_ready=lambda: show(banner.render(config, prepared)),
         drain_s=config.drain_s,
     )
@@ -171,15 +173,30 @@ def _why_no_port(host: str, port: int, error: OSError) -> str:
     return f"The server cannot listen on {host}, port {port}: {error.strerror}; set GATEHOUSE_HOST."
 
 
-def answers(host: str, port: int) -> bool:
-    """Does the server answer GET /health/live?"""
-    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    try:
-        with socket.create_connection((target, port), timeout=1.0) as connection:
-            connection.sendall(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-            return connection.recv(64).startswith(b"HTTP/1.1 200")
-    except OSError:
-        return False
+class Readiness:
+    """Is it time to say that the gateway runs? When it is ready; or live, and not ready for long."""
+
+    def __init__(self, host: str, port: int, patience_s: float = READY_WITHIN_S) -> None:
+        self._target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104
+        self._patience_s = patience_s
+        self._live_since: float | None = None
+
+    def __call__(self) -> bool:
+        if self._live_since is None:
+            if not self._answers("/health/live"):
+                return False
+            self._live_since = time.monotonic()
+        late = time.monotonic() - self._live_since > self._patience_s
+        return late or self._answers("/health/ready")
+
+    def _answers(self, path: str) -> bool:
+        request = f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        try:
+            with socket.create_connection(self._target, timeout=1.0) as connection:
+                connection.sendall(request.encode("ascii"))
+                return connection.recv(64).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
 
 
 def raise_open_files() -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -148,3 +149,43 @@ def test_every_stop_signal_has_a_name() -> None:
 
     assert how_it_ended(-signal.SIGKILL) == "was ended by SIGKILL"
     assert how_it_ended(3) == "ended with status 3"
+
+
+class Health:
+    """A server that answers health checks with the statuses it is given."""
+
+    def __init__(self, **statuses: int) -> None:
+        self.statuses = statuses
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection:
+                path = connection.recv(1024).split(b" ")[1].decode()
+                status = self.statuses[path.rsplit("/", 1)[1]]
+                connection.sendall(f"HTTP/1.1 {status} So\r\ncontent-length: 0\r\n\r\n".encode())
+
+
+def test_the_banner_waits_until_calls_are_answered() -> None:
+    health = Health(live=200, ready=503)
+    is_ready = supervisor.Readiness("0.0.0.0", health.port, patience_s=600)
+    assert not is_ready()
+    health.statuses["ready"] = 200
+    assert is_ready()
+    health.listener.close()
+
+
+def test_the_banner_does_not_wait_for_a_database_that_is_away() -> None:
+    health = Health(live=503, ready=503)
+    is_ready = supervisor.Readiness("127.0.0.1", health.port, patience_s=0.0)
+    assert not is_ready()
+    health.statuses["live"] = 200
+    assert is_ready()
+    health.listener.close()
+    assert not supervisor.Readiness("127.0.0.1", health.port)()
