@@ -172,7 +172,7 @@ def set_budgets(key: VirtualKey, terms: Iterable[BudgetTerms], managed_by: str =
     """Make the key's budgets these. A budget of the same period and kind keeps its row, so its spend."""
     rows = {
         (row.period, row.every, row.hard): row
-        for row in Budget.objects.filter(scope=Scope.KEY, key=key).order_by("id")
+        for row in Budget.objects.filter(scope=Scope.KEY, key=key).order_by("created_at", "id")
     }
     for wanted in terms:
         row = rows.pop((wanted.period, wanted.every, wanted.hard), None)

@@ -53,7 +53,7 @@ def ensure_sandbox() -> bool:
         name = _free_name("sandbox")
         provider = create_provider(NewProvider(kind="sandbox", name=name, may_be_private=False))
         for model in SANDBOX_MODELS:
-            add_model(model, provider, model, "Built in: answers without any provider, at no cost.")
+            add_model(model, provider, model, "Built in: answers without any provider.")
     return True
 
 

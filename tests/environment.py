@@ -6,6 +6,7 @@ import shutil
 import tempfile
 
 _FOLDER = tempfile.mkdtemp(prefix="gatehouse-tests-")
+os.mkdir(os.path.join(_FOLDER, "static"))  # whitenoise warns where there is none
 atexit.register(shutil.rmtree, _FOLDER, True)
 
 for _name in [name for name in os.environ if name.startswith("GATEHOUSE_")]:

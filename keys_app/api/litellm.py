@@ -186,7 +186,7 @@ class ListView(LiteLLMView):
     def get(self, request: Request) -> Response:
         query = request.query_params
         page, size = _page(query.get("page", "1")), min(_page(query.get("size", "10")), LARGEST_PAGE)
-        rows = VirtualKey.objects.select_related("user", "service").order_by("-id")
+        rows = VirtualKey.objects.select_related("user", "service").order_by("-created_at", "-id")
         if name := query.get("user_id"):
             rows = rows.filter(user__username=name)
         if name := query.get("team_id"):

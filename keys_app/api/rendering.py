@@ -101,7 +101,9 @@ def render_keys(keys: Iterable[VirtualKey]) -> list[dict[str, Any]]:
     rows = list(keys)
     ids = [row.pk for row in rows]
     budgets: dict[UUID | None, list[Budget]] = defaultdict(list)
-    for budget in Budget.objects.filter(scope=Scope.KEY, key__in=ids, is_enabled=True).order_by("id"):
+    for budget in Budget.objects.filter(scope=Scope.KEY, key__in=ids, is_enabled=True).order_by(
+        "created_at", "id"
+    ):
         budgets[budget.key_id].append(budget)
     limits = {
         limit.key_id: limit

@@ -121,6 +121,10 @@ class BudgetBody(StrictSerializer):
 
     def to_internal_value(self, data: Any) -> BudgetTerms:
         values = super().to_internal_value(data)
+        # Inside a partial body DRF skips required fields and defaults, here too.
+        if "amount_usd" not in values:
+            raise serializers.ValidationError({"amount_usd": [_("This field is required.")]})
+        values = {"period": Budget.Period.MONTH, "every": 1, "hard": True, **values}
         counts = values["period"] in (Budget.Period.EVERY_HOURS, Budget.Period.EVERY_DAYS)
         if values["every"] != 1 and not counts:
             raise serializers.ValidationError({"every": [_("Only for every_hours and every_days.")]})

@@ -49,7 +49,7 @@ def apply_deployments(
 ) -> None:
     """Deployment rows. Equal ones (model, provider, upstream name) are told apart by their order."""
     known: dict[_Same, list[Deployment]] = defaultdict(list)
-    for row in Deployment.objects.filter(managed_by=declared.file).order_by("id"):
+    for row in Deployment.objects.filter(managed_by=declared.file).order_by("created_at", "id"):
         known[row.model_id, row.provider_id, row.upstream_model].append(row)
     kept: list[UUID] = []
     prices: dict[UUID, DeclaredPrice] = {}
