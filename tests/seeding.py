@@ -7,8 +7,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.db import connection
 
 from gateway_project import clock
@@ -18,6 +20,8 @@ from usage_app.ledger_series import start_series
 from usage_app.models import Attempt, Request
 from usage_app.models.rollup import DIMENSIONS
 from usage_app.rollups import FIGURES, ClaimValues, Countable, Sums, is_unpriced
+
+PASSWORD = "a long password"
 
 #: model -> (provider, provider's model, first token ms, tokens a second, $ per million in, out)
 MODELS = {
@@ -45,14 +49,19 @@ class People:
     keys: dict[str, VirtualKey]
 
 
+@cache
+def _hashed_password() -> str:
+    """Hashing is slow on purpose; once is enough."""
+    return make_password(PASSWORD)
+
+
 def seed_people() -> People:
     """The cast, their services, and a key each."""
 
     def person(name: str, role: str, **more: Any) -> User:
-        user = User(username=name, email=f"{name}@example.com", role=role, **more)
-        user.set_password("a long password")
-        user.save()
-        return user
+        return User.objects.create(
+            username=name, email=f"{name}@example.com", role=role, password=_hashed_password(), **more
+        )
 
     root = person("root", User.Role.ADMIN, is_staff=True, is_superuser=True)
     alice = person("alice", User.Role.MANAGER)

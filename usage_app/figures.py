@@ -56,7 +56,7 @@ def duration(milliseconds: float) -> str:
     seconds = milliseconds / 1000
     if seconds < 9.95:
         return f"{seconds:.1f}{THIN_SPACE}s"
-    if seconds < 60:
+    if seconds < 59.5:
         return f"{seconds:.0f}{THIN_SPACE}s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

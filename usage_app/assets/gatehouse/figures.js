@@ -35,7 +35,7 @@ export function duration(ms) {
   if (ms < 999.5) return `${Math.round(ms)}${THIN}ms`;
   const seconds = ms / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)}${THIN}s`;
-  if (seconds < 60) return `${Math.round(seconds)}${THIN}s`;
+  if (seconds < 59.5) return `${Math.round(seconds)}${THIN}s`;
   const whole = Math.round(seconds);
   const rest = whole % 60;
   return `${Math.floor(whole / 60)}${THIN}min` + (rest ? ` ${rest}${THIN}s` : "");

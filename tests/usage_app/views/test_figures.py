@@ -1,0 +1,142 @@
+"""Figures, series and choices as people read them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from usage_app import figures
+from usage_app.charts import MAX_SERIES, MEASURES, colours_for, layers_of, spark, unfinished_index
+from usage_app.reports import Series, SeriesLine, Totals
+from usage_app.selection import RANGE_LABELS, select, span
+
+SEOUL = ZoneInfo("Asia/Seoul")
+NOW = datetime(2026, 11, 23, 12, 7, tzinfo=UTC)
+
+
+def plain(text: str) -> str:
+    return text.replace(figures.THIN_SPACE, " ")
+
+
+@pytest.mark.parametrize(
+    ("nanodollars", "shown"),
+    [
+        (0, "$0.00"),
+        (412_074_999_999, "$412.07"),
+        (1_234_567_000_000_000, "$1,234,567.00"),
+        (41_200_000, "$0.0412"),
+        (999_999_999, "$1.00"),
+        (500_000_000, "$0.50"),
+        (1_353, "$0.00000135"),
+        (1, "$0.000000001"),
+        (-41_200_000, "-$0.0412"),
+    ],
+)
+def test_money_has_as_many_decimals_as_it_needs(nanodollars: int, shown: str) -> None:
+    assert figures.money(nanodollars) == shown
+
+
+@given(st.integers(min_value=0, max_value=10**18))
+def test_exact_money_loses_nothing(nanodollars: int) -> None:
+    whole, _, fraction = figures.exact_money(nanodollars).removeprefix("$").replace(",", "").partition(".")
+    assert int(whole) * 10**9 + int(fraction.ljust(9, "0")) == nanodollars
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"),
+    [
+        (0.41, "0.4 ms"),
+        (320, "320 ms"),
+        (999.4, "999 ms"),
+        (999.6, "1.0 s"),
+        (4200, "4.2 s"),
+        (59_600, "1 min"),
+        (185_000, "3 min 5 s"),
+        (7_260_000, "2 h 1 min"),
+    ],
+)
+def test_a_duration_is_in_the_unit_a_person_would_say(milliseconds: float, shown: str) -> None:
+    assert plain(figures.duration(milliseconds)) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(999, "999"), (9_999, "9 999"), (12_400, "12.4 k"), (3_050_000, "3.05 M")]
+)
+def test_large_counts_are_short(number: int, shown: str) -> None:
+    assert plain(figures.short_count(number)) == shown
+
+
+def lines(*amounts: int) -> list[SeriesLine]:
+    return [
+        SeriesLine(f"id-{n}", f"model {n}", [Totals(cost_nanodollars=amount), Totals(requests=1)])
+        for n, amount in enumerate(amounts)
+    ]
+
+
+def test_more_than_seven_lines_become_seven_and_other_with_the_same_sum() -> None:
+    series = Series([NOW, NOW + timedelta(hours=1)], lines(*range(1, 13)), None)
+    layers = layers_of(series, MEASURES["spend"])
+    assert len(layers) == MAX_SERIES + 1
+    assert layers[-1].colour == "other"
+    assert sum(layer.total for layer in layers) == sum(range(1, 13))
+    assert [layer.total for layer in layers[:3]] == [12, 11, 10]
+
+
+def test_an_entity_keeps_its_colour_in_another_company() -> None:
+    assert colours_for(["gpt-5"])["gpt-5"] == colours_for(["gpt-5", "x", "y"])["gpt-5"]
+    assert len(set(colours_for([f"m{n}" for n in range(8)]).values())) == 8
+
+
+def test_the_bucket_that_is_not_over_is_marked() -> None:
+    buckets = [NOW + timedelta(hours=n) for n in range(3)]
+    assert unfinished_index(Series(buckets, [], buckets[2])) == 2
+    assert unfinished_index(Series(buckets, [], None)) is None
+
+
+def test_a_line_without_height_is_not_drawn() -> None:
+    assert spark([0, 0, 0]) == ""
+    assert spark([1]) == ""
+    assert len(spark([1, 2, 3]).split()) == 3
+
+
+def test_civil_days_are_those_of_the_reporting_zone_through_a_clock_change() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    since, until = span("yesterday", datetime(2026, 10, 26, 9, tzinfo=UTC), berlin)
+    assert until - since == timedelta(hours=24)  # as wall clocks say; 25 hours have passed
+    assert until.astimezone(UTC) - since.astimezone(UTC) == timedelta(hours=25)
+    since, _ = span("today", NOW, SEOUL)
+    assert since.astimezone(SEOUL).hour == 0
+
+
+def test_a_rolling_range_starts_on_a_quarter_of_an_hour() -> None:
+    since, until = span("24h", NOW, SEOUL)
+    assert (since.minute, since.second) == (0, 0)
+    assert until == NOW
+
+
+def test_the_address_wins_over_memory_and_memory_over_the_default() -> None:
+    memory: dict[str, Any] = {}
+    assert select({}, memory, NOW, SEOUL).range == "24h"
+    assert select({"range": "7d", "environment": "test"}, memory, NOW, SEOUL).range == "7d"
+    assert select({}, memory, NOW, SEOUL).environment == "test"
+    assert select({"environment": ""}, memory, NOW, SEOUL).environment == ""
+    assert select({}, memory, NOW, SEOUL).range == "7d"
+
+
+def test_a_named_range_replaces_a_chosen_one() -> None:
+    memory: dict[str, Any] = {}
+    chosen = select({"since": "2026-11-01", "until": "2026-11-02"}, memory, NOW, SEOUL)
+    assert chosen.range == "custom"
+    assert chosen.since == datetime(2026, 11, 1, tzinfo=SEOUL)
+    assert not chosen.live
+    assert select({"range": "1h"}, memory, NOW, SEOUL).range == "1h"
+    assert "since" not in memory["window"]
+
+
+def test_every_range_has_a_span_that_ends_after_it_begins() -> None:
+    for name in RANGE_LABELS:
+        since, until = span(name, NOW, SEOUL)
+        assert since < until

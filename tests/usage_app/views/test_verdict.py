@@ -1,0 +1,142 @@
+"""The verdict's truth table: each ending and each culprit has its sentence."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.utils import translation
+
+from usage_app.models import Attempt, Request
+from usage_app.verdict import Usual, Verdict, judge
+
+USUAL = Usual(latency_p50_ms=2000.0, ttft_p50_ms=800.0)
+STARTED = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def row(**fields: Any) -> Request:
+    values: dict[str, Any] = {
+        "started_at": STARTED,
+        "status": "ok",
+        "http_status": 200,
+        "stream": True,
+        "provider": "anthropic",
+        "latency_ms": 2000.0,
+        "ttft_ms": 800.0,
+        "overhead_ms": 3.0,
+        "output_tokens": 100,
+    }
+    return Request(**(values | fields))
+
+
+def attempt(**fields: Any) -> Attempt:
+    return Attempt(**({"started_at": STARTED, "status": "ok", "duration_ms": 1990.0} | fields))
+
+
+def judged(call: Request, *attempts: Attempt, usual: Usual = USUAL) -> Verdict:
+    with translation.override("en"):
+        return judge(call, attempts or (attempt(),), usual)
+
+
+def plain(text: str) -> str:
+    return text.replace("\u202f", " ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "phase", "words"),
+    [
+        (
+            {"ttft_ms": 4203.0, "latency_ms": 5400.0},
+            "wait",
+            "anthropic took 4.2 s to the first token (its p50 here is 800 ms)",
+        ),
+        (
+            {"latency_ms": 30800.0, "output_tokens": 812},
+            "stream",
+            "anthropic wrote 812 tokens in 30 s (27 tokens a second)",
+        ),
+        (
+            {"overhead_ms": 4000.0, "ttft_ms": 4800.0, "latency_ms": 6000.0},
+            "gateway",
+            "the gateway itself took 4.0 s",
+        ),
+        (
+            {"stream": False, "ttft_ms": None, "latency_ms": 9000.0},
+            "wait",
+            "anthropic took 9.0 s to answer (its p50 here is 2.0 s)",
+        ),
+    ],
+)
+def test_a_slow_call_names_the_phase_that_made_it_slow(
+    fields: dict[str, Any], phase: str, words: str
+) -> None:
+    verdict = judged(row(**fields))
+    assert verdict.tone == "slow"
+    assert verdict.phase == phase
+    assert words in plain(verdict.sentence)
+
+
+def test_a_retry_that_cost_the_most_is_the_reason_and_otherwise_a_remark() -> None:
+    lost = attempt(status="error", duration_ms=5000.0)
+    verdict = judged(row(latency_ms=7000.0, ttft_ms=5800.0), lost, attempt())
+    assert verdict.phase == "retry"
+    assert "failed attempts before it took 5.0 s" in plain(verdict.sentence)
+    small = attempt(status="error", duration_ms=100.0)
+    verdict = judged(row(latency_ms=9000.0, ttft_ms=7000.0), small, attempt())
+    assert verdict.phase == "wait"
+    assert "One retry cost 100 ms." in plain(verdict.text)
+
+
+def test_an_ordinary_call_is_called_so() -> None:
+    verdict = judged(row())
+    assert verdict.tone == "ok"
+    assert plain(verdict.sentence).startswith("As usual: it took 2.0 s")
+    assert "The gateway added 3.0 ms." in plain(verdict.text)
+
+
+def test_without_percentiles_the_longest_phase_is_told_and_nothing_is_compared() -> None:
+    verdict = judged(row(), usual=Usual())
+    assert verdict.tone == "ok"
+    assert "Too few recent calls to compare" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("fields", "tone", "words"),
+    [
+        (
+            {"status": "refused", "http_status": 429, "error_detail": "Too fast."},
+            "stopped",
+            "Refused before any provider was asked: Too fast.",
+        ),
+        (
+            {"status": "cancelled"},
+            "stopped",
+            "The client went away after 2.0 s; 100 tokens had been written.",
+        ),
+        (
+            {"status": "truncated", "error_detail": "cut"},
+            "error",
+            "anthropic broke off after 2.0 s and 100 tokens: cut",
+        ),
+        ({"status": "interrupted"}, "error", "tokens and cost are estimates"),
+        (
+            {"status": "error", "http_status": 504, "error_code": "upstream_timeout"},
+            "error",
+            "upstream_timeout",
+        ),
+    ],
+)
+def test_every_other_ending_says_what_happened(fields: dict[str, Any], tone: str, words: str) -> None:
+    verdict = judged(row(**fields))
+    assert verdict.tone == tone
+    assert words in plain(verdict.text)
+
+
+def test_a_providers_status_is_named_when_it_answered() -> None:
+    failed = attempt(status="error", http_status=529)
+    verdict = judged(row(status="error", http_status=502, error_detail="Overloaded"), failed)
+    assert "anthropic answered 529: Overloaded" in verdict.sentence
+
+
+def test_a_call_without_any_figure_still_has_a_verdict() -> None:
+    bare = row(latency_ms=None, ttft_ms=None, overhead_ms=None, provider="", output_tokens=None)
+    assert judge(bare, (), Usual()).sentence
