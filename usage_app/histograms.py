@@ -21,7 +21,7 @@ def percentile(counts: Sequence[int], share: float) -> float | None:
     total = sum(counts)
     if not total:
         return None
-    wanted = share * total
+    wanted = share * total - 1e-9  # 0.07 x 100 is a little more than 7
     passed = 0
     for bucket, count in enumerate(counts):
         if count and passed + count >= wanted:

@@ -25,6 +25,7 @@ from usage_app.models import Attempt, LedgerSettings, LedgerStatus, Request, Rol
 from usage_app.partitions import (
     are_partitioned,
     default_partition_is_used,
+    delete_strays,
     drop_partitions,
     make_partitions,
 )
@@ -143,10 +144,10 @@ class Upkeep:
         more = False
         for _ in range(DELETES_A_ROUND):
             if are_partitioned():
-                break
-            attempts = _delete_some(Attempt, id__lt=before)
-            requests = _delete_some(Request, id__lt=before)
-            more = DELETE_ROWS in (attempts, requests)
+                more = delete_strays(connection, before, DELETE_ROWS) == DELETE_ROWS
+            else:
+                counts = _delete_some(Attempt, id__lt=before), _delete_some(Request, id__lt=before)
+                more = DELETE_ROWS in counts
             if not more:
                 break
         for _ in range(DELETES_A_ROUND):
