@@ -1,0 +1,136 @@
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from proxy_app.credentials import read_credential, set_credential
+from proxy_app.models import Deployment, Model, Provider
+from proxy_app.setup_catalogue import ensure_sandbox
+from usage_app.models import Price
+
+pytestmark = pytest.mark.django_db
+
+CANARY = "sk-canary-000000000000"
+
+
+@pytest.fixture
+def provider() -> Provider:
+    row = Provider(name="openai", kind="openai")
+    set_credential(row, CANARY)
+    row.save()
+    return row
+
+
+def change(row: object) -> str:
+    meta = row._meta  # type: ignore[attr-defined]
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])  # type: ignore[attr-defined]
+
+
+def test_a_credential_is_written_encrypted_and_never_shown(admin_client: Client):
+    body = {"name": "openai", "kind": "openai", "credential": CANARY, "is_enabled": "on"}
+    assert admin_client.post("/admin/proxy_app/provider/add/", body).status_code == 302
+    row = Provider.objects.get()
+    assert read_credential(row) == CANARY
+    assert CANARY not in row.credential_encrypted
+    for page in ("/admin/proxy_app/provider/", change(row)):
+        text = admin_client.get(page).content.decode()
+        assert CANARY not in text
+        assert row.credential_encrypted not in text
+        assert row.credential_hint in text
+
+
+def test_an_empty_credential_keeps_the_stored_one(admin_client: Client, provider: Provider):
+    admin_client.post(change(provider), {"name": "renamed", "kind": "openai", "is_enabled": "on"})
+    provider.refresh_from_db()
+    assert (provider.name, read_credential(provider)) == ("renamed", CANARY)
+    admin_client.post(
+        change(provider), {"name": "renamed", "kind": "openai", "is_enabled": "on", "remove_credential": "on"}
+    )
+    provider.refresh_from_db()
+    assert (provider.credential_encrypted, provider.credential_hint) == ("", "")
+
+
+@pytest.mark.parametrize("body", [{"base_url": "https://evil.example/v1"}, {"kind": "groq"}])
+def test_a_stored_credential_does_not_follow_to_another_host(
+    admin_client: Client, provider: Provider, body: dict
+):
+    answer = admin_client.post(
+        change(provider), {"name": "openai", "kind": "openai", "is_enabled": "on", **body}
+    )
+    assert b"belongs to the former address" in answer.content
+    provider.refresh_from_db()
+    assert (provider.kind, provider.base_url) == ("openai", "")
+
+
+def test_a_kind_without_an_address_asks_for_one(admin_client: Client):
+    body = {"name": "mine", "kind": "openai_compatible", "is_enabled": "on"}
+    assert b"This kind needs an address" in admin_client.post("/admin/proxy_app/provider/add/", body).content
+
+
+def test_testing_a_connection_is_a_button_and_shows_the_models(admin_client: Client):
+    ensure_sandbox()
+    url = reverse("admin:proxy_app_provider_test_connection", args=[Provider.objects.get().pk])
+    assert b"sandbox/fast" not in admin_client.get(url).content
+    assert b"sandbox/fast" in admin_client.post(url).content
+
+
+def test_a_provider_without_its_credential_fails_the_test_with_a_sentence(admin_client: Client):
+    row = Provider.objects.create(name="openai", kind="openai")
+    url = reverse("admin:proxy_app_provider_test_connection", args=[row.pk])
+    assert b"has no credential" in admin_client.post(url).content
+
+
+def test_a_test_request_answers_and_is_in_the_journal(admin_client: Client):
+    from gateway_project.conf import config
+
+    ensure_sandbox()
+    row = Deployment.objects.get(upstream_model="sandbox")
+    url = reverse("admin:proxy_app_deployment_send_test_request", args=[row.pk])
+    page = admin_client.post(url).content.decode()
+    assert "sandbox/sandbox answered." in page
+    lines = "".join(path.read_text() for path in config().journal_dir.glob("*/*.jsonl"))
+    assert str(row.pk) in lines
+    assert '"k":"end"' in lines
+
+
+def test_a_wildcard_deployment_asks_which_model(admin_client: Client):
+    ensure_sandbox()
+    row = Deployment.objects.get(upstream_model="sandbox/*")
+    url = reverse("admin:proxy_app_deployment_send_test_request", args=[row.pk])
+    assert b"answered." not in admin_client.post(url).content
+    assert b"answered." in admin_client.post(url, {"model": "sandbox/fast"}).content
+    assert b"It failed" in admin_client.post(url, {"model": "sandbox/error-429"}).content
+
+
+def test_a_model_takes_aliases_but_no_other_model_s_name(admin_client: Client):
+    Model.objects.create(name="taken")
+    inlines = {}
+    for prefix in ("deployments", "fallbacks"):
+        inlines |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+    body = {"name": "gpt", "strategy": "weighted", "is_enabled": "on", **inlines}
+    refused = admin_client.post("/admin/proxy_app/model/add/", {**body, "aliases": "taken"})
+    assert b"is a model of its own" in refused.content
+    assert admin_client.post("/admin/proxy_app/model/add/", {**body, "aliases": "a, b"}).status_code == 302
+    assert Model.objects.get(name="gpt").aliases == ["a", "b"]
+    bad = admin_client.post("/admin/proxy_app/model/add/", {**body, "name": "g*t"})
+    assert b"at the end only" in bad.content
+
+
+def test_a_price_of_the_list_is_read_only_and_an_override_is_in_dollars(admin_client: Client):
+    listed = Price.objects.create(
+        provider_kind="openai", model="gpt", source="list", input_nanodollars=2_500_000_000
+    )
+    assert b'name="_save"' not in admin_client.get(change(listed)).content
+    assert admin_client.post(change(listed), {"model": "x"}).status_code == 403
+    body = {
+        "provider_kind": "openai",
+        "model": "gpt",
+        "input_usd": "1.25",
+        "output_usd": "0",
+        "is_enabled": "on",
+    }
+    assert admin_client.post("/admin/usage_app/price/add/", body).status_code == 302
+    mine = Price.objects.get(source="admin")
+    assert (mine.input_nanodollars, mine.output_nanodollars) == (1_250_000_000, 0)
+    assert mine.cache_read_nanodollars is None
+    empty = {**body, "input_usd": "", "output_usd": ""}
+    assert b"Set at least one rate" in admin_client.post("/admin/usage_app/price/add/", empty).content
