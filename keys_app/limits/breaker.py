@@ -36,7 +36,7 @@ class Breaker:
         self._failures += 1
         if self._failures >= FAILURES and not self._open:
             self._open = True
-            logger.error("Redis cannot be asked: %s. Limits wait for it.", type(error).__name__)
+            logger.error("Redis cannot be asked, limits wait for it: %s: %s", type(error).__name__, error)
             self._tasks.start(self._probe_until_it_answers(), "limits probe")
 
     async def stop(self) -> None:

@@ -65,7 +65,8 @@ for _, budget in ipairs(budgets) do
   if budget.ends == '' then
     redis.call('PERSIST', budget.key)
   else
-    redis.call('PEXPIREAT', budget.key, whole(tonumber(budget.ends) + 8 * 86400000))
+    local left = math.max(0, tonumber(budget.ends) - now)
+    redis.call('PEXPIRE', budget.key, whole(left + 8 * 86400000))
   end
 end
 

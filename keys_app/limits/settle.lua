@@ -18,7 +18,8 @@ for i = 1, #fields, 2 do
     local counter = keep .. ':b:' .. name
     -- A counter that expired with its period must not come back with a remainder.
     if redis.call('EXISTS', counter) == 1 then
-      redis.call('HINCRBY', counter, 'h', '-' .. string.match(value, '^(%d+)|'))
+      local held = string.match(value, '^(%d+)|')
+      if held ~= '0' then redis.call('HINCRBY', counter, 'h', '-' .. held) end  -- '-0' is no integer
       redis.call('HINCRBY', counter, 'n', -1)
       if charged['*'] or charged[name] then redis.call('HINCRBY', counter, 's', cost) end
     end
