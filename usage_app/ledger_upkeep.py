@@ -113,7 +113,7 @@ class Upkeep:
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s
         self._next_s = 0.0
-        self._prices_checked = False
+        self.prices = PriceReader()
 
     def run(self) -> None:
         """Do what is due, if this host holds the lease."""
@@ -123,9 +123,7 @@ class Upkeep:
         if are_partitioned():
             self._keep_partitions(settings)
         unfinished = self._delete_old(settings)
-        if not self._prices_checked:
-            self._prices_checked = True
-            sync_prices_if_new(settings)
+        self.prices.run(settings)
         self._next_s = self._clock_s() + (1.0 if unfinished else UPKEEP_EVERY_S)
 
     def _keep_partitions(self, settings: LedgerSettings) -> None:
@@ -157,18 +155,33 @@ class Upkeep:
         return True
 
 
-def sync_prices_if_new(settings: LedgerSettings) -> None:
-    """Read the public price list when another version of it is installed, in a process of its own.
+class PriceReader:
+    """Reads the public price list when another version of it is installed, in a process of its own.
 
-    Reading it takes more memory than the ledger itself.
+    Reading it takes more memory than the ledger itself, and longer than a call should wait for its row.
     """
-    version = importlib.metadata.version("genai-prices")
-    if settings.price_list_version == version:
-        return
-    command = [sys.executable, str(BASE_DIR / "manage.py"), "sync_prices"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
-    if done.returncode:
-        logger.error("The public price list could not be read: %s", done.stderr[-2000:])
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._is_done = False
+
+    def run(self, settings: LedgerSettings) -> None:
+        """Start what is due, look after what was started; never waits."""
+        if self._is_done:
+            return
+        if self._process is None:
+            if settings.price_list_version == importlib.metadata.version("genai-prices"):
+                self._is_done = True
+                return
+            command = [sys.executable, str(BASE_DIR / "manage.py"), "sync_prices"]
+            self._process = subprocess.Popen(  # noqa: S603
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            )
+        elif self._process.poll() is not None:
+            _, problem = self._process.communicate()
+            if self._process.returncode:
+                logger.error("The public price list could not be read: %s", problem[-2000:])
+            self._process, self._is_done = None, True
 
 
 def _delete_some(model: type[Request] | type[Attempt] | type[Rollup], **bounds: object) -> int:

@@ -1,10 +1,13 @@
 """From journal to rows: one call is one row, whatever happens in between."""
 
 import json
+import threading
 from pathlib import Path
+from unittest.mock import Mock
 
 import msgspec
 import pytest
+from django.db import OperationalError
 
 from keys_app.models import KeyUse
 from tests.usage_app.conftest import read_all
@@ -25,6 +28,7 @@ from tests.usage_app.workload import (
 from usage_app.journal import JournalWriter, segment_path
 from usage_app.ledger import Ledger, LedgerRunning
 from usage_app.ledger_audit import budget_differences, check_everything
+from usage_app.ledger_batches import Batch
 from usage_app.ledger_rows import REQUEST_COLUMNS, SettledCall, attempt_id
 from usage_app.ledger_series import UTC_ZONE, series_since
 from usage_app.models import (
@@ -386,3 +390,36 @@ def test_the_master_key_leaves_no_key_use(writer: JournalWriter, ledger: Ledger)
     read_all(ledger)
     assert KeyUse.objects.count() == 0
     assert Request.objects.get().key_id == "master"
+
+
+def test_while_the_database_is_away_journals_wait_and_then_everything_is_written(
+    writer: JournalWriter, ledger: Ledger, journal_dir: Path
+) -> None:
+    write, stop, attempts = ledger.batcher.write, threading.Event(), [0]
+    told: list[str] = []
+
+    def away(batch: Batch) -> None:
+        attempts[0] += 1
+        if attempts[0] == 1:
+            raise OperationalError("there is no connection")
+        told.append(json.loads((journal_dir / "_status.json").read_text())["error"])
+        write(batch)
+        raise OperationalError("the connection is lost before the answer")
+
+    ledger.batcher.write = away  # type: ignore[method-assign]
+    ledger.upkeep = Mock(run=stop.set)  # the first thing that happens once all is well
+    begin = a_begin()
+    writer.append(begin)
+    writer.append(an_end())
+    ledger.run(stop)
+    ledger.batcher.write = write  # type: ignore[method-assign]
+    assert told == ["OperationalError"]
+    assert json.loads((journal_dir / "_status.json").read_text())["error"] == ""
+    # What was committed without anybody hearing of it is not written twice.
+    assert Request.objects.count() == 1
+    assert sums() == (1, 7_500_000)
+    assert JournalOffset.objects.get().open_calls == 1
+    writer.append(an_end(begin.id))
+    read_all(ledger)
+    assert Request.objects.count() == 2
+    assert_balanced()

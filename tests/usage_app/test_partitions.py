@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.db import connection
@@ -34,7 +35,7 @@ def an_old_end(at: datetime) -> object:
 
 def upkeep() -> Upkeep:
     found = Upkeep()
-    found._prices_checked = True
+    found.prices = Mock()
     return found
 
 
