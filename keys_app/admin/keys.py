@@ -112,7 +112,7 @@ class VirtualKeyAdmin(ControlAdmin):
     inlines = inlines_for(Scope.KEY)
     actions = ("block_selected", "unblock_selected")
     actions_detail = ("rotate", "block", "unblock")
-    readonly_fields = ("hint", "state", "blocked_reason", "last_used", "created_at", "created_by")
+    readonly_fields = ("hint", "stands", "blocked_reason", "used", "created_at", "created_by")
     fieldsets = (
         (None, {"fields": ("name", "service", "user", "environment", "expires_at")}),
         (_("May use"), {"fields": ("models_allowed", "no_models", "endpoints_allowed")}),
@@ -121,7 +121,7 @@ class VirtualKeyAdmin(ControlAdmin):
     )
     _history = (
         _("As it stands"),
-        {"fields": ("hint", "state", "blocked_reason", "last_used", "created_at", "created_by")},
+        {"fields": ("hint", "stands", "blocked_reason", "used", "created_at", "created_by")},
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -149,10 +149,10 @@ class VirtualKeyAdmin(ControlAdmin):
     @column(
         description=_("environment"),
         ordering="environment",
-        label={"production": "danger", "test": "info", "experiment": "warning"},
+        label=True,
     )
-    def environment_label(self, row: VirtualKey) -> tuple[str, Any]:
-        return row.environment, row.get_environment_display()
+    def environment_label(self, row: VirtualKey) -> str:
+        return row.get_environment_display()
 
     @column(description=_("models"))
     def models_shown(self, row: VirtualKey) -> str:
@@ -180,6 +180,15 @@ class VirtualKeyAdmin(ControlAdmin):
             "service_inactive": _("service inactive"),
         }
         return state.partition("_")[0].replace("service", "owner"), words[state]
+
+    @column(description=_("state"))
+    def stands(self, row: VirtualKey) -> Any:
+        """The state's word alone: a form shows no labels."""
+        return self.state(row)[1]
+
+    @column(description=_("last used"))
+    def used(self, row: Any) -> Any:
+        return row.used_at or _("never")
 
     @column(description=_("shown as"))
     def hint(self, row: VirtualKey) -> str:

@@ -96,10 +96,10 @@ class UserAdmin(DjangoUserAdmin, ControlAdmin):  # type: ignore[type-arg]
     @column(
         description=_("role"),
         ordering="role",
-        label={"admin": "danger", "manager": "info", "member": "success", "viewer": "warning"},
+        label=True,
     )
-    def role_label(self, row: User) -> tuple[str, Any]:
-        return row.role, row.get_role_display()
+    def role_label(self, row: User) -> str:
+        return row.get_role_display()
 
     @column(description=_("services"))
     def service_names(self, row: User) -> str:

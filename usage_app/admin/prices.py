@@ -104,11 +104,11 @@ class PriceAdmin(ControlAdmin):
 
     @column(
         description=_("source"),
-        label={"list": "info", "admin": "success", "file": "warning"},
+        label=True,
         ordering="source",
     )
-    def source_label(self, row: Price) -> tuple[str, Any]:
-        return row.source, row.get_source_display()
+    def source_label(self, row: Price) -> str:
+        return row.get_source_display()
 
     @column(description=_("input, $ per million"), ordering="input_nanodollars")
     def input_price(self, row: Price) -> str:

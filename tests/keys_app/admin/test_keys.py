@@ -264,3 +264,10 @@ def test_the_log_is_read_by_nobody_s_pen(admin_client: Client):
     assert admin_client.get("/admin/admin/logentry/").status_code == 200
     assert admin_client.post(f"/admin/admin/logentry/{entry.pk}/delete/", {"post": "yes"}).status_code == 403
     assert admin_client.post("/admin/admin/logentry/add/", {}).status_code == 403
+
+
+def test_the_form_says_how_the_key_stands_in_words(admin_client: Client):
+    key, _secret = issue_key(name="x")
+    page = admin_client.get(path(key)).content.decode()
+    assert "(&#x27;active&#x27;" not in page
+    assert "never" in page
