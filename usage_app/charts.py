@@ -109,7 +109,7 @@ def bucket_label(bucket: datetime, interval: str, zone: ZoneInfo) -> str:
     local = bucket.astimezone(zone)
     if interval in ("quarter", "hour"):
         return local.strftime("%H:%M")
-    return date_format(local, "j M")
+    return date_format(local, _("j M"))
 
 
 def unfinished_index(series: Series) -> int | None:

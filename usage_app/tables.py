@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from usage_app import figures
@@ -91,7 +92,7 @@ class RequestTable(tables.Table):  # type: ignore[misc]
             address,
             record.started_at.isoformat(timespec="milliseconds"),
             local.isoformat(timespec="milliseconds"),
-            "" if local.date() == timezone.localdate() else date_format(local, "j M"),
+            "" if local.date() == timezone.localdate() else date_format(local, gettext("j M")),
             date_format(local, "H:i:s"),
         )
 

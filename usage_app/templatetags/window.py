@@ -55,7 +55,8 @@ def instant(moment: datetime | None, style: str = "full") -> SafeString | str:
     if moment is None:
         return _("unknown")
     local = timezone.localtime(moment)
-    formats = {"full": "j M Y, H:i:s", "time": "H:i:s", "day": "j M, H:i:s"}
+    # Translators: the following are formats of dates, in Django's letters.
+    formats = {"full": _("j M Y, H:i:s"), "time": "H:i:s", "day": _("j M, H:i:s")}
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(timespec="milliseconds"),
@@ -128,7 +129,7 @@ def since(moment: datetime) -> str:
         return _("%(count)s s ago") % {"count": int(seconds)}
     if seconds < 3600:
         return _("%(count)s min ago") % {"count": int(seconds // 60)}
-    return date_format(timezone.localtime(moment), "j M, H:i")
+    return date_format(timezone.localtime(moment), _("j M, H:i"))
 
 
 @register.filter
