@@ -16,6 +16,7 @@ from django import db
 from gateway_project.clock import now, uuid7
 from gateway_project.conf import Config
 from gateway_project.env import BadSetting
+from keys_app.connections import close_connections, renew_connections
 from keys_app.models import WorkerProcess
 
 BEAT_S = 2.0
@@ -57,7 +58,7 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Touch the row, making it if need be."""
-        db.close_old_connections()
+        renew_connections()
         self._row.seen_at = now()
         if not WorkerProcess.objects.filter(pk=self._row.pk).update(seen_at=self._row.seen_at):
             self._row.save(force_insert=True)
@@ -83,7 +84,7 @@ class Heartbeat:
             if ending:
                 break
             self._ended.wait(self._beat_s)
-        db.connections.close_all()
+        close_connections()
 
 
 def refuse_second_admitter(

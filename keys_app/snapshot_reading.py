@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from django import db
 
+from keys_app.connections import close_connections, renew_connections
 from keys_app.entries import Snapshot
 from keys_app.snapshot_changes import changes_between, current_version, prune_changes
 from keys_app.snapshot_rows import PolicyRows, PolicySection
@@ -65,7 +66,7 @@ class SnapshotReader:
 
     def read(self) -> Snapshot | None:
         """The newest snapshot, or None when nothing changed since the last one. Raises django.db.Error."""
-        db.close_old_connections()
+        renew_connections()
         version = current_version()
         followed, data = self._state
         if version == followed and not self._unread:
@@ -103,7 +104,7 @@ class SnapshotReader:
     @staticmethod
     def close() -> None:
         """Close this thread's connections."""
-        db.connections.close_all()
+        close_connections()
 
     def _apply(self, data: dict[str, Any], section: Section, changed: dict[str, frozenset[str]]) -> None:
         if any(ALL_ROWS in keys for keys in changed.values()):
