@@ -117,7 +117,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.run(self.store.settle(call, cost, 1, self.now))
         self.count(call, cost)
 
-    @rule(pass_ms=st.integers(1, 40_000))
+    @rule(pass_ms=st.integers(1, 150) | st.integers(1, 40_000))
     def wait(self, pass_ms: int) -> None:
         self.now += pass_ms
 

@@ -172,6 +172,14 @@ class StoreSuite:
         assert await admitted(store, wanted, 100, 0, NOW + 109_999, "c") == 0
         assert await admitted(store, wanted, 100, 0, NOW + 110_000, "d") == 10
 
+    async def test_requests_close_together_count_a_whole_minute_each(self, store: LimitStore) -> None:
+        wanted = demand(rate(requests=2))
+        await store.reserve("a", wanted, 0, 1, NOW)
+        await store.reserve("b", wanted, 0, 1, NOW + 90)
+        with pytest.raises(RateLimited):
+            await store.reserve("c", wanted, 0, 1, NOW + 60_001)
+        await store.reserve("c", wanted, 0, 1, NOW + 60_090)
+
     async def test_the_wait_of_a_rate_refusal_is_true(self, store: LimitStore) -> None:
         wanted = demand(rate(requests=2))
         await store.reserve("a", wanted, 0, 1, NOW)
