@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -36,15 +37,26 @@ class Serving:
     data: Path | None = None
     port: int = 0
     process: "subprocess.Popen[bytes] | None" = None
+    _folder: Path | None = None  # made by us, so removed by us
 
     def __enter__(self) -> "Serving":
-        self.data = self.data or Path(tempfile.mkdtemp(prefix="gatehouse-serving-"))
+        if self.data is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="gatehouse-serving-"))
+            self.data = self._folder / "data"
         self.port = self.port or free_port()
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        try:
+            self.stop()
+        finally:
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
     def url(self) -> str:
@@ -55,8 +67,8 @@ class Serving:
         assert self.data is not None
         return self.data.parent / f"{self.data.name}.log"
 
-    def start(self) -> None:
-        """Start the supervisor and wait until the server is ready."""
+    def settings(self) -> dict[str, str]:
+        """The environment of this Gatehouse, for its supervisor and for its management commands."""
         assert self.data is not None
         env = {name: value for name, value in os.environ.items() if not name.startswith("GATEHOUSE_")}
         for name in ("DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
@@ -73,17 +85,35 @@ class Serving:
             file = self.data.parent / f"{self.data.name}.yaml"
             file.write_text(self.config_yaml, "utf-8")
             env["GATEHOUSE_CONFIG"] = str(file)
+        return env
+
+    def start(self, wait: bool = True) -> None:
+        """Start the supervisor and wait until the server is ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gateway_project.supervisor"],
                 cwd=ROOT,
-                env=env,
+                env=self.settings(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait_ready()
+        if wait:
+            self.wait_ready()
+
+    def manage(self, *arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":
+        """`manage.py …` over this Gatehouse's data; `text` is its standard input."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.settings(),
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
     def wait_ready(self, patience_s: float = START_S) -> None:
         """Until /health/ready says 200; fails with the log's end."""
@@ -108,7 +138,7 @@ class Serving:
         try:
             return self.process.wait(patience_s)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            os.killpg(self.process.pid, signal.SIGKILL)  # its children end themselves without it
             raise
 
     def call(
@@ -141,6 +171,17 @@ class Serving:
         status, _, body = self.call("POST", "/api/v1/keys/", {"name": "test", **fields})
         assert status == 201, body
         return str(body["key"])
+
+    def row(self, request_id: str, patience_s: float = 20.0) -> dict[str, Any]:
+        """The ledger's row of one call, with its attempts, once it is there."""
+        give_up = time.monotonic() + patience_s
+        while time.monotonic() < give_up:
+            status, _, body = self.call("GET", f"/api/v1/requests/{request_id}/")
+            if status == 200:
+                return dict(body)
+            assert status == 404, body
+            time.sleep(0.05)
+        raise AssertionError(f"the ledger has no row for {request_id}")
 
     def ledger(self, wanted: int, patience_s: float = 20.0, **filters: str) -> list[dict[str, Any]]:
         """Ledger rows, newest first, once there are `wanted` of them."""
