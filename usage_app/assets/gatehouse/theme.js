@@ -5,7 +5,7 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const chosen = () => {
     try {
-      return JSON.parse(localStorage.getItem("_x_adminTheme")) ?? "auto";
+      return JSON.parse(localStorage.getItem("adminTheme")) ?? "auto";
     } catch {
       return "auto";
     }
@@ -20,7 +20,7 @@
   addEventListener("storage", apply);
   if (localStorage.getItem("sidebarDesktopOpen") === "0") root.classList.add("gh-sidebar-closed");
   window.gatehouseTheme = (theme) => {
-    localStorage.setItem("_x_adminTheme", JSON.stringify(theme));
+    localStorage.setItem("adminTheme", JSON.stringify(theme));
     apply();
   };
 })();

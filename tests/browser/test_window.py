@@ -1,0 +1,147 @@
+"""The window in Chromium, against a whole running Gatehouse: quiet console, own host only, live."""
+
+import json
+import os
+import threading
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.serving import PASSWORD, Serving
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("/ui/", "/ui/live/", "/ui/requests/", "/ui/get-started/", "/ui/nothing-here/")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Serving]:
+    with Serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = os.environ.get("GATEHOUSE_CHROMIUM", "/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A signed-in page and everything it complained about."""
+
+    def __init__(self, browser: Browser, server: Serving, **options: Any) -> None:
+        self.url = server.url
+        self.complaints: list[str] = []
+        self.page: Page = browser.new_context(**options).new_page()
+        self.page.on("console", lambda said: self._console(said.type, said.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._request(request.url))
+        self.page.goto(f"{server.url}/ui/sign-in/")
+        self.page.fill("[name=username]", "admin")
+        self.page.fill("[name=password]", PASSWORD)
+        self.page.click(".gh-sign-in button")
+        self.page.wait_for_url("**/ui/**")
+
+    def _console(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning") and "404" not in text:
+            self.complaints.append(text)
+
+    def _request(self, url: str) -> None:
+        if not url.startswith((self.url, "data:")):
+            self.complaints.append(f"asked another host: {url}")
+
+
+def stream(server: Serving, key: str, model: str) -> None:
+    """One streamed call, read to its end."""
+    body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Count slowly."}]}
+    request = urllib.request.Request(
+        f"{server.url}/v1/chat/completions",
+        data=json.dumps(body).encode(),
+        headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        answer.read()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_is_quiet_fits_and_asks_this_host_only(
+    chromium: Browser, server: Serving, width: int, theme: str
+) -> None:
+    watched = Watched(chromium, server, viewport={"width": width, "height": 900}, color_scheme=theme)
+    for path in PAGES:
+        watched.page.goto(server.url + path)
+        watched.page.wait_for_load_state("load")
+        expect(watched.page.locator("#gh-main")).to_be_visible()
+        assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert watched.page.evaluate("document.documentElement.classList.contains('dark')") is (
+            theme == "dark"
+        )
+    assert watched.complaints == []
+    watched.page.context.close()
+
+
+def test_a_streaming_call_appears_and_its_tokens_rise_before_it_ends(
+    chromium: Browser, server: Serving
+) -> None:
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.goto(f"{server.url}/ui/live/")
+    expect(page.locator("[data-connection].is-live")).to_be_visible()
+    caller = threading.Thread(target=stream, args=(server, server.new_key(), "sandbox/slow"))
+    caller.start()
+    try:
+        row = page.locator('[data-list="flying"] .gh-live-row:not([hidden])')
+        expect(row).to_have_count(1, timeout=5000)
+        tokens = row.locator(".gh-live-tokens")
+        expect(tokens).not_to_have_text("", timeout=15000)
+        first = int(tokens.inner_text())
+        page.wait_for_function(
+            "first => Number(document.querySelector('[data-list=flying] .gh-live-tokens').innerText) > first",
+            arg=first,
+            timeout=10000,
+        )
+        assert caller.is_alive()
+    finally:
+        caller.join()
+    ended = page.locator('[data-list="ended"] .gh-live-row').first
+    expect(ended).to_contain_text("sandbox/slow", timeout=5000)
+    assert watched.complaints == []
+    page.context.close()
+
+
+def test_a_call_is_on_requests_within_a_moment_of_its_end_and_opens(
+    chromium: Browser, server: Serving
+) -> None:
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.goto(f"{server.url}/ui/requests/")
+    stream(server, server.new_key(name="just-now"), "sandbox/fast")
+    row = page.locator("#request-rows tr", has_text="just-now")
+    expect(row).to_have_count(1, timeout=6000)
+    row.locator("a").click()
+    expect(page.locator(".gh-verdict-sentence")).to_be_visible()
+    expect(page.get_by_role("heading", name="Where the time went")).to_be_visible()
+    assert watched.complaints == []
+    page.context.close()
+
+
+def test_the_navigation_opens_by_key_and_the_theme_is_remembered(chromium: Browser, server: Serving) -> None:
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.keyboard.press("g")
+    page.keyboard.press("l")
+    page.wait_for_url("**/ui/live/")
+    page.click("[data-theme-toggle]")
+    page.reload()
+    assert page.evaluate("document.documentElement.classList.contains('dark')")
+    page.goto(f"{server.url}/admin/")
+    page.wait_for_function("document.documentElement.classList.contains('dark')")
+    page.context.close()
