@@ -191,13 +191,19 @@ def start_gatehouse(folder: Path, mock: Target) -> tuple[Target, float]:
 
 def make_key(port: int) -> str:
     """A virtual key with budgets and limits, so that everything a call can cost is on."""
+    service = manage(port, "POST", "/api/v1/services/", {"name": "benchmark"})
     body = {
         "name": "benchmark",
-        "service": "benchmark",
+        "service": service["id"],
         "environment": "test",
         "budgets": [{"amount_usd": "1000000", "period": "month", "hard": True}],
-        "limits": {"requests_per_minute": 100_000_000, "tokens_per_minute": 10**12, "parallel": 100_000},
+        "limits": {
+            "requests_per_minute": 100_000_000,
+            "tokens_per_minute": 2_000_000_000,
+            "parallel": 100_000,
+        },
     }
+    manage(port, "POST", "/api/v1/services/", {"name": "benchmark"})
     return str(manage(port, "POST", "/api/v1/keys/", body)["key"])
 
 
