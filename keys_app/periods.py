@@ -128,7 +128,7 @@ def _hour(zone: ZoneInfo, now_ms: int) -> Period:
 def _every_hours(every: int, anchor_ms: int, now_ms: int) -> Period:
     length = every * HOUR_MS
     start = anchor_ms + (now_ms - anchor_ms) // length * length
-    return Period(f"{_local(start, ZoneInfo('UTC')):%Y-%m-%dT%H:%M:%S}Z+{every}h", start, start + length)
+    return Period(f"{_local(start, ZoneInfo('UTC')):%Y-%m-%dT%H:%M}Z+{every}h", start, start + length)
 
 
 def _every_days(every: int, anchor_ms: int | None, zone: ZoneInfo, now_ms: int) -> Period:

@@ -13,7 +13,8 @@ from keys_app.limits.contract import NO_DEMAND, BudgetDemand, Demand, RateDemand
 from keys_app.periods import period_of
 
 MASTER = "master"
-_END_USER_LENGTH = 40
+#: what the ledger's sums by budget and period have room for
+PERIOD_LENGTH = 40
 _NEAREST_POOL = 300
 
 _MASTER_PRINCIPAL = Principal(
@@ -159,18 +160,18 @@ class _Gathered:
         if budgets is None and rates is None:
             return
         shown = level_name(self.principal, scope, name)
-        suffix = "/" + _shortened(name) if each else ""
+        value = name if each else None
         for budget in budgets or ():
-            self.budgets.append(_budget_demand(budget, shown, suffix, self.now_ms))
+            self.budgets.append(_budget_demand(budget, shown, value, self.now_ms))
         for rate in rates or ():
-            self.rates.append(_rate_demand(rate, shown, suffix))
+            self.rates.append(_rate_demand(rate, shown, value))
 
 
-def _budget_demand(entry: BudgetEntry, name: str, suffix: str, now_ms: int) -> BudgetDemand:
+def _budget_demand(entry: BudgetEntry, name: str, value: str | None, now_ms: int) -> BudgetDemand:
     period = period_of(entry, now_ms)
     return BudgetDemand(
         entry.id,
-        period.key + suffix,
+        period.key if value is None else _kept_apart(period.key, value),
         entry.amount_nanodollars,
         entry.hard,
         entry.scope,
@@ -181,9 +182,9 @@ def _budget_demand(entry: BudgetEntry, name: str, suffix: str, now_ms: int) -> B
     )
 
 
-def _rate_demand(entry: RateLimitEntry, name: str, suffix: str) -> RateDemand:
+def _rate_demand(entry: RateLimitEntry, name: str, value: str | None) -> RateDemand:
     return RateDemand(
-        entry.id + suffix,
+        entry.id if value is None else f"{entry.id}/{value}",
         entry.scope,
         name,
         entry.requests_per_minute,
@@ -192,11 +193,13 @@ def _rate_demand(entry: RateLimitEntry, name: str, suffix: str) -> RateDemand:
     )
 
 
-def _shortened(end_user: str) -> str:
-    """An end user's name as part of a period key, which has 64 characters."""
-    if len(end_user) <= _END_USER_LENGTH:
-        return end_user
-    return blake2b(end_user.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+def _kept_apart(period: str, value: str) -> str:
+    """A period key for one end user: by name, or by a digest of it where the name is too long."""
+    key = f"{period}/{value}"
+    if len(key) <= PERIOD_LENGTH:
+        return key
+    digest = blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{period}/{digest}"[:PERIOD_LENGTH]
 
 
 def level_name(principal: Principal, scope: str, name: str) -> str:

@@ -9,6 +9,7 @@ from keys_app import policy
 from keys_app.entries import KeyEntry, ServiceEntry, Snapshot, UserEntry
 from keys_app.limits import NO_DEMAND
 from tests.keys_app.entries import NOW, budget, key, limit, principal, snapshot
+from usage_app.models import BudgetSpend
 
 ALICE = UserEntry("u1", "alice", True, "member")
 GONE = UserEntry("u2", "bob", False, "member")
@@ -213,10 +214,12 @@ def test_each_end_user_has_a_count_of_their_own() -> None:
 
 
 def test_a_long_end_user_still_fits_a_period_key_and_stays_apart() -> None:
-    picture = snapshot(limits=(budget("end_user", "", "each"),))
-    (first,), (second,) = (charged(picture, end_user="x" * 199 + tail) for tail in "ab")
-    assert first != second
-    assert len(first[1]) <= 64
+    room = BudgetSpend._meta.get_field("period").max_length
+    for period in ("total", "month", "hour", "every_hours", "every_days"):
+        picture = snapshot(limits=(budget("end_user", "", "each", period=period, every=10_000),))
+        (first,), (second,) = (charged(picture, end_user="x" * 199 + tail) for tail in "ab")
+        assert first != second
+        assert len(first[1]) <= room
 
 
 def test_rates_of_each_end_user_have_windows_of_their_own() -> None:
