@@ -251,14 +251,14 @@ def _one(dice: random.Random, key: VirtualKey, at: datetime) -> Request:
 
 def marks_of(row: Request) -> list[dict[str, Any]]:
     """Marks as the pipeline stamps them."""
-    gateway = (("authenticated", 0.12), ("admitted", 0.31), ("routed", 0.38))
+    gateway = (("parsed", 0.12), ("admitted", 0.31), ("routed", 0.38))
     if row.status == "refused":
-        return [{"name": "authenticated", "at_ms": 0.12}, {"name": "done", "at_ms": row.latency_ms}]
+        return [{"name": "parsed", "at_ms": 0.12}, {"name": "refused", "at_ms": row.latency_ms}]
     upstream = (
-        ("sent", 1.9),
+        ("attempt", 1.9),
         ("headers", (row.ttft_ms or 0) * 0.8),
         ("first_content", row.ttft_ms),
-        ("done", row.latency_ms),
+        ("settled", row.latency_ms),
     )
     return [{"name": name, "at_ms": at} for name, at in (*gateway, *upstream)]
 

@@ -23,9 +23,21 @@ PHASES: dict[str, tuple[Any, str]] = {
     "connected": (_("Connect"), "connect"),
     "headers": (_("Wait for the answer"), "wait"),
     "first_content": (_("Wait for the first token"), "wait"),
+    "read": (_("Read the answer"), "stream"),
+    "client_gone": (_("Write the answer"), "stream"),
     "done": (_("Write the answer"), "stream"),
-    "ended": (_("Write the answer"), "stream"),
+    "refused": (_("Refuse"), "gateway"),
+    "attempt": (_("Prepare"), "gateway"),
     "settled": (_("Settle"), "gateway"),
+}
+#: (mark, the one before it) -> what lies between them, where the first alone does not tell
+BETWEEN: dict[tuple[str, str], tuple[Any, str]] = {
+    ("settled", "first_content"): (_("Write the answer"), "stream"),
+    ("settled", "headers"): (_("Read the answer"), "stream"),
+    ("settled", "attempt"): (_("Wait for the answer"), "wait"),
+    ("attempt", "attempt"): (_("Failed attempt"), "failed"),
+    ("attempt", "headers"): (_("Failed attempt"), "failed"),
+    ("attempt", "read"): (_("Failed attempt"), "failed"),
 }
 
 
@@ -78,10 +90,12 @@ def draw(row: Request, attempts: Sequence[Attempt]) -> Timeline:
     lanes_end = max((_offset_ms(row, each) + (each.duration_ms or 0.0) for each in attempts), default=0.0)
     last_mark = float(marks[-1]["at_ms"]) if marks else 0.0
     total = max(row.latency_ms or 0.0, last_mark, lanes_end) or 1.0
-    phases, start = [], 0.0
+    phases, start, before = [], 0.0, ""
     for mark in marks:
-        end = float(mark["at_ms"])
-        label, kind = PHASES.get(mark["name"], (mark["name"].replace("_", " ").capitalize(), "gateway"))
+        name, end = str(mark["name"]), float(mark["at_ms"])
+        plain = PHASES.get(name, (name.replace("_", " ").capitalize(), "gateway"))
+        label, kind = BETWEEN.get((name, before), plain)
+        before = name
         if end > start:
             phases.append(_span(label, kind, start, end, total))
         start = max(start, end)

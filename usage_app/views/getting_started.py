@@ -21,6 +21,11 @@ PROVIDER_KINDS: tuple[tuple[str, str, str, bool], ...] = (
     ("openai", "OpenAI", "sk-…", False),
     ("anthropic", "Anthropic", "sk-ant-…", False),
     ("gemini", "Google Gemini", "AIza…", False),
+    ("mistral", "Mistral", "", False),
+    ("deepseek", "DeepSeek", "sk-…", False),
+    ("groq", "Groq", "gsk_…", False),
+    ("xai", "xAI", "xai-…", False),
+    ("openrouter", "OpenRouter", "sk-or-…", False),
     ("openai_compatible", "OpenAI-compatible", "", True),
 )
 

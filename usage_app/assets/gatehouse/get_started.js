@@ -65,8 +65,12 @@ if (form) {
   });
 
   function nameFor() {
-    if (!form.elements.base_url.value || form.querySelector("[data-address]").hidden) return kind.value;
-    return new URL(form.elements.base_url.value).hostname.replace(/[^a-z0-9]+/g, "-");
+    const isNamed = !form.elements.base_url.value || form.querySelector("[data-address]").hidden;
+    const wanted = isNamed ? kind.value : new URL(form.elements.base_url.value).hostname.replace(/[^a-z0-9]+/g, "-");
+    const taken = form.dataset.taken.split(" ");
+    let name = wanted;
+    for (let number = 2; taken.includes(name); number += 1) name = `${wanted}-${number}`;
+    return name;
   }
 
   function show(told) {

@@ -1,0 +1,81 @@
+"""A call's way to scale, from the marks that the data plane stamps."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+from proxy_app.providers.presets import PRESETS
+from usage_app.models import Attempt, Request
+from usage_app.timeline import draw
+from usage_app.views.getting_started import PROVIDER_KINDS
+
+STARTED = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def way(*marks: tuple[str, float], latency_ms: float = 1000.0) -> Request:
+    timeline = [{"name": name, "at_ms": at} for name, at in marks]
+    return Request(started_at=STARTED, latency_ms=latency_ms, timeline=timeline)
+
+
+def test_phases_follow_each_other_without_gap_and_fill_the_drawing() -> None:
+    row = way(
+        ("parsed", 1.0),
+        ("admitted", 2.0),
+        ("attempt", 5.0),
+        ("headers", 300.0),
+        ("first_content", 400.0),
+        ("settled", 1000.0),
+    )
+    phases = draw(row, ()).phases
+    assert next((phase.start_ms, phase.end_ms) for phase in phases) == (0.0, 1.0)
+    assert all(a.end_ms == b.start_ms for a, b in itertools.pairwise(phases))
+    assert phases[-1].end_ms == 1000.0
+    assert [phase.kind for phase in phases] == ["gateway", "gateway", "gateway", "wait", "wait", "stream"]
+
+
+def test_what_lies_between_two_attempts_is_a_failed_one() -> None:
+    row = way(
+        ("attempt", 2.0),
+        ("headers", 300.0),
+        ("attempt", 500.0),
+        ("headers", 700.0),
+        ("read", 900.0),
+        ("settled", 1000.0),
+    )
+    assert [phase.kind for phase in draw(row, ()).phases] == [
+        "gateway",
+        "wait",
+        "failed",
+        "wait",
+        "stream",
+        "gateway",
+    ]
+
+
+def test_attempts_are_lanes_that_begin_where_they_began() -> None:
+    first = Attempt(started_at=STARTED, status="error", duration_ms=250.0, number=1)
+    second = Attempt(
+        started_at=STARTED + timedelta(milliseconds=500),
+        status="ok",
+        connect_ms=50.0,
+        first_content_ms=200.0,
+        duration_ms=500.0,
+        number=2,
+    )
+    lanes = draw(way(("settled", 1000.0)), (first, second)).lanes
+    assert [span.kind for span in lanes[0].spans] == ["failed"]
+    assert [(span.kind, span.left, span.width) for span in lanes[1].spans] == [
+        ("connect", 50.0, 5.0),
+        ("wait", 55.0, 15.0),
+        ("stream", 70.0, 30.0),
+    ]
+
+
+def test_a_call_without_marks_or_with_broken_ones_still_draws() -> None:
+    assert draw(way(), ()).phases == ()
+    row = Request(started_at=STARTED, latency_ms=None, timeline=["x", {"name": "only a name"}])
+    assert draw(row, ()).total_ms == 1.0
+
+
+def test_every_provider_that_can_be_connected_is_one_the_gateway_knows() -> None:
+    for kind, _label, _hint, needs_address in PROVIDER_KINDS:
+        assert needs_address is not bool(PRESETS[kind].base_url)
