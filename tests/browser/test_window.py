@@ -133,6 +133,19 @@ def test_a_call_is_on_requests_within_a_moment_of_its_end_and_opens(
     page.context.close()
 
 
+def test_an_empty_overview_fills_itself_with_the_first_call(chromium: Browser) -> None:
+    with Serving() as fresh:
+        watched = Watched(chromium, fresh)
+        page = watched.page
+        page.goto(f"{fresh.url}/ui/")
+        expect(page.get_by_role("heading", name="No call yet")).to_be_visible()
+        stream(fresh, fresh.new_key(), "sandbox/fast")
+        expect(page.locator(".gh-figure-value")).to_have_count(6, timeout=12000)
+        page.wait_for_function("Chart.getChart(document.querySelector('#overview-chart canvas'))")
+        assert watched.complaints == []
+        page.context.close()
+
+
 def test_the_navigation_opens_by_key_and_the_theme_is_remembered(chromium: Browser, server: Serving) -> None:
     watched = Watched(chromium, server)
     page = watched.page

@@ -2,7 +2,6 @@
 
 import { grouped, money, shortCount } from "./figures.js";
 
-const box = document.getElementById("overview-chart");
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 let chart = null;
 let data = null;
@@ -94,6 +93,13 @@ function open(index) {
 }
 
 function draw(force) {
+  // Looked up each time: an empty Overview has no chart until its first call.
+  const box = document.getElementById("overview-chart");
+  if (chart && !chart.canvas?.isConnected) {
+    chart.destroy();
+    chart = null;
+    force = true;
+  }
   const source = document.getElementById("overview-chart-data");
   if (!box || !source || !window.Chart) return;
   if (!force && source.textContent === drawn) return;
