@@ -9,7 +9,7 @@ import openai
 from tests.mocking import MockThread
 from tests.serving import Serving
 from tests.upstream.script import Asked, Script, script_for
-from tests.upstream.sdks import Place
+from tests.upstream.sdks import Place, openai_client
 
 KINDS = {"openai": "gpt", "anthropic": "claude", "gemini": "gemini"}
 WAYS = ("usage-with-choices", "no-done", "split", "comments")
@@ -60,8 +60,7 @@ class Gate:
         return Place("openai", f"{self.server.url}/v1", self.key)
 
     def client(self, **options: Any) -> openai.AsyncOpenAI:
-        settings = {"base_url": self.place.base_url, "api_key": self.key, "max_retries": 0, **options}
-        return openai.AsyncOpenAI(**settings)
+        return openai_client(self.place, **options)
 
     def blocking_client(self, **options: Any) -> openai.OpenAI:
         settings = {"base_url": self.place.base_url, "api_key": self.key, "max_retries": 0, **options}

@@ -1,6 +1,7 @@
 """The official SDKs pointed at one place, and what they rebuild of an answer in one shape for all."""
 
 import json
+import ssl
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +38,14 @@ async def hear(place: Place, text: str, stream: bool, model: str = "mock", **how
     return await ask(place, text, stream, model, **how)
 
 
-def openai_client(place: Place) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(base_url=place.base_url, api_key=place.key, max_retries=0)
+#: Made once: reading the certificates takes 20 ms a client.
+TLS = ssl.create_default_context()
+
+
+def openai_client(place: Place, **options: Any) -> openai.AsyncOpenAI:
+    http_client = openai.DefaultAsyncHttpxClient(verify=TLS)
+    settings = {"base_url": place.base_url, "api_key": place.key, "max_retries": 0, **options}
+    return openai.AsyncOpenAI(http_client=http_client, **settings)
 
 
 def anthropic_client(place: Place) -> anthropic.AsyncAnthropic:
