@@ -45,6 +45,7 @@ class Relay:
 
     def close(self) -> None:
         self.guard.close()
+        self.call.guard = None
         abandoned = self.call.services.abandoned
         if abandoned:
             abandoned.pop(_fingerprint(self.call), None)
@@ -196,6 +197,7 @@ async def _headers(call: Call, attempt: Attempt, outgoing: Outgoing, timeouts: T
             attempt.step.deployment.provider, outgoing, timeouts, stream=call.facts.stream
         )
     finally:
+        on_connected.set(None)
         call.waited_ns += time.monotonic_ns() - waiting
     attempt.headers_ms = call.mark("headers")
     attempt.http_status = answer.status
@@ -227,7 +229,7 @@ async def _relay_stream(
     """A stream: provider bytes in, caller bytes out, until the provider's own end."""
     pipe = exchange.open_pipe(call.format, target, call.facts, _render_options(call))
     attempt.observed = pipe.observed
-    call.error_event = lambda error: pipe.error(error, call.id)
+    call.pipe = pipe
     held = b""
     sample = Sampler(call)
     monotonic_ns = time.monotonic_ns

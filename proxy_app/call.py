@@ -1,7 +1,7 @@
 """One call on its way through the gateway, and the services it meets. Plain data."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from keys_app.entries import Principal, Snapshot
 from keys_app.limits.contract import Grant, LimitStore
 from keys_app.snapshot import SnapshotKeeper
 from proxy_app.catalogue import ModelEntry
+from proxy_app.formats.contract import StreamPipe
 from proxy_app.guard import Guard
 from proxy_app.health import Health
 from proxy_app.identity import Claims
@@ -132,7 +133,7 @@ class Call:
     counted: bool = False  # among the calls in flight
     held_nanodollars: int = 0
     guard: Guard | None = None
-    error_event: Callable[[GatehouseError], bytes] = lambda _error: b""
+    pipe: StreamPipe | None = None  # of the stream that the caller is being sent
 
     @property
     def wants_cost(self) -> bool:

@@ -73,6 +73,10 @@ class Guard:
         return self.error
 
     def close(self) -> None:
+        """The call has ended. Task and callback are let go: they lead back here, in a cycle."""
+        self._task = None
+        self._on_gone = _nothing
+        self.answer = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -108,6 +112,10 @@ class Guard:
         if self.give_up_at and self._timer is not None:
             self._timer.cancel()
             self._timer = self._loop.call_later(0, self._tick)
+
+
+def _nothing() -> None:
+    """Stands for a callback that has been let go."""
 
 
 def _silence(phase: str, limit_s: float) -> UpstreamTimeout:

@@ -66,6 +66,7 @@ async def run(call: Call) -> None:
 
 async def end_with(call: Call, error: GatehouseError) -> None:
     """Settle as failed, then tell the caller in its own dialect."""
+    error.__traceback__ = None  # its frames hold the call, the call holds the error: no cycle
     if not call.settled:
         call.error = error
         if call.begun or call.grant is not None:
@@ -75,7 +76,8 @@ async def end_with(call: Call, error: GatehouseError) -> None:
     if call.client_gone_ms is not None or isinstance(error, ClientGone):
         return
     if call.reply.started:
-        await call.reply.write(call.error_event(error))
+        if call.pipe is not None:
+            await call.reply.write(call.pipe.error(error, call.id))
         await call.reply.finish()
         return
     rendered = exchange.render_error(call.format, error, call.id)

@@ -1,8 +1,8 @@
 """OpenAI Chat Completions."""
 
 from proxy_app import pipeline
-from proxy_app.views.base import APIView
 from proxy_app.attempting import cancel_abandoned_twin
+from proxy_app.views.base import APIView
 
 
 class ChatCompletions(APIView):

@@ -6,8 +6,8 @@ import orjson
 
 from gateway_project.errors import UnknownModel
 from keys_app import policy
-from proxy_app.views.base import APIView
 from proxy_app.catalogue import Catalogue, ModelEntry
+from proxy_app.views.base import APIView
 
 
 class Models(APIView):

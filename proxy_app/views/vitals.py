@@ -10,8 +10,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from gateway_project.errors import InvalidKey
 from keys_app.secrets import hash_secret
-from proxy_app.views.base import APIView
 from proxy_app.identity import shown_secret
+from proxy_app.views.base import APIView
 
 
 class Live(APIView):
