@@ -6,6 +6,7 @@ the median of its rounds. Prints a table and writes JSON (`--out`).
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -227,6 +228,38 @@ def print_report(report: dict[str, Any]) -> None:
     print(f"\ncalls that failed: {failed}; streams that were not whole: {unclean}")
 
 
+def as_page(report: dict[str, Any]) -> str:
+    """The figures as the table of docs/performance.md."""
+    calls, chunks = report["calls"], report["chunks"]
+    lines = [
+        f"Measured {time.strftime('%Y-%m-%d')} with {report['machine']}, "
+        f"{os.cpu_count()} cores shared by client, mock and server.",
+        "",
+        "| figure | measured | target |",
+        "|---|---|---|",
+    ]
+    for name, (title, target) in TARGETS.items():
+        value = report["ratios"][name]
+        shown = f"**{value:.2f}**" if value > target else f"{value:.2f}"
+        lines.append(f"| {title} | {shown} | {target:g} |")
+    lines += ["", "| | relay | Gatehouse | ledger process |", "|---|---|---|---|"]
+    for title, each in (("CPU per call, µs", calls), ("CPU per streamed chunk, µs", chunks)):
+        ours = each["gatehouse"]
+        figures = (each["relay"]["cpu_us"], ours["cpu_us"], ours["ledger_us"])
+        lines.append(f"| {title} | {' | '.join(f'{figure:.0f}' for figure in figures)} |")
+    rates = [calls[name]["per_second"] for name in ("relay", "gatehouse")]
+    lines.append(f"| calls a second, one worker | {rates[0]:.0f} | {rates[1]:.0f} | |")
+    return "\n".join(lines)
+
+
+def write_page(report: dict[str, Any]) -> None:
+    path = ROOT / "docs" / "performance.md"
+    before, rest = path.read_text("utf-8").split("<!-- table:begin -->\n")
+    after = rest.split("<!-- table:end -->")[1]
+    table = f"<!-- table:begin -->\n{as_page(report)}\n<!-- table:end -->"
+    path.write_text(before + table + after, "utf-8")
+
+
 def parse_options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="rounds of every figure (the median counts)")
@@ -235,6 +268,7 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--chunks", type=int, default=64, help="chunks of a stream")
     parser.add_argument("--interval-ms", type=float, default=20.0, help="time between chunks")
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "bench.json", help="where the JSON goes")
+    parser.add_argument("--docs", action="store_true", help="write the figures into docs/performance.md")
     return parser.parse_args(arguments)
 
 
@@ -266,6 +300,8 @@ def main(arguments: list[str]) -> int:
     print_report(report)
     options.out.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     options.out.write_text(json.dumps(report, indent=1) + "\n")
+    if options.docs:
+        write_page(report)
     print(f"{options.out} written after {report['took_s']:.0f} s")
     return 0
 

@@ -88,8 +88,8 @@ class Target:
     def groups(self) -> dict[str, list[int]]:
         """Process ids by part: server and ledger."""
         pids = children_of(self.process.pid)
-        ledger = [pid for pid in pids if "run_ledger" in command_of(pid)]
-        server = [pid for pid in pids if pid not in ledger and pid != self.process.pid]
+        ledger = [pid for pid in pids if "manage.py" in command_of(pid)]  # and the helpers it starts
+        server = [pid for pid in pids if "gunicorn" in command_of(pid)]
         return {"server": server or [self.process.pid], "ledger": ledger}
 
     def cpu_s(self) -> dict[str, float]:
@@ -203,7 +203,6 @@ def make_key(port: int) -> str:
             "parallel": 100_000,
         },
     }
-    manage(port, "POST", "/api/v1/services/", {"name": "benchmark"})
     return str(manage(port, "POST", "/api/v1/keys/", body)["key"])
 
 

@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "django_filters",
     "django_tables2",
     "channels",
+    "gateway_project",
     "keys_app",
     "usage_app",
     "proxy_app",
