@@ -28,6 +28,14 @@ def uuid7() -> uuid.UUID:
     return uuid7_at(now_ms(), int.from_bytes(os.urandom(10), "big"))
 
 
+def uuid7_text() -> str:
+    """A new version 7 id in its usual 36 characters, without the object: for the hot path."""
+    random_bits = int.from_bytes(os.urandom(10), "big")
+    tail = 0x8000000000000000 | (random_bits & 0x3FFFFFFFFFFFFFFF)
+    text = f"{now_ms() & 0xFFFFFFFFFFFF:012x}7{(random_bits >> 64) & 0xFFF:03x}{tail:016x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
 def uuid7_at(unix_ms: int, random_bits: int = 0) -> uuid.UUID:
     """The version 7 id of a millisecond; with no random bits, the lowest one: a range's bound."""
     value = (unix_ms & 0xFFFFFFFFFFFF) << 80

@@ -187,7 +187,7 @@ class FrontDoorProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not None:
             # The protocol's own method: one of the cycle's would tie cycle and scope into a circle.
-            self.scope["extensions"] = {WHOLE_ANSWER: self.write_whole}  # type: ignore[typeddict-item]
+            self.scope["extensions"] = {WHOLE_ANSWER: self.write_whole}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
         if self._refused:

@@ -7,28 +7,21 @@ caller gets an error event. A client that leaves is drained while that is cheap,
 import asyncio
 import time
 
-from gateway_project.errors import (
-    ClientGone,
-    GatehouseError,
-    UpstreamCut,
-)
-from gateway_project.money import usd_string
+from gateway_project.errors import GatehouseError, UpstreamCut
+from proxy_app.abandoning import client_left, forget
+from proxy_app.answering import answer_headers, figures, render_options, with_cost
 from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import Timeouts
-from proxy_app.costing import add_cost, add_cost_to_events
+from proxy_app.costing import add_cost
 from proxy_app.formats import exchange
-from proxy_app.formats.contract import RenderOptions, StreamPipe
+from proxy_app.formats.contract import StreamPipe
 from proxy_app.guard import Guard
 from proxy_app.planning import Step
-from proxy_app.settling import attempt_cost, tokens_of
 from proxy_app.upstream import UpstreamAnswer, on_connected
 from proxy_app.wire import Outgoing, Target
 from usage_app import pricing
 from usage_app.records import AttemptBegun, Progress, Tokens
 
-DRAIN_S = 60.0
-DRAIN_NANODOLLARS = 50_000_000  # $0.05: what knowing a departed caller's true usage may cost
-OUTPUT_WHEN_UNNAMED = 8192  # tokens that may still come when the caller named no limit
 SAMPLE_NS = 250_000_000
 PROGRESS_NS = 5_000_000_000
 
@@ -38,7 +31,7 @@ class Relay:
 
     def __init__(self, call: Call) -> None:
         self.call = call
-        self.guard = Guard(call.reply.gone, self._client_left)
+        self.guard = call.guard = Guard(call.reply.gone, lambda: client_left(call))
         self.body = b""
         self.headers: dict[str, str] = {}
         self.tail = b""
@@ -46,9 +39,7 @@ class Relay:
     def close(self) -> None:
         self.guard.close()
         self.call.guard = None
-        abandoned = self.call.services.abandoned
-        if abandoned:
-            abandoned.pop(_fingerprint(self.call), None)
+        forget(self.call)
 
     def looks_stale(self, error: GatehouseError) -> bool:
         """A pooled connection that had been closed: nothing was answered, at once."""
@@ -70,36 +61,9 @@ class Relay:
                 await call.reply.write(self.tail)
             await call.reply.finish()
             return
-        headers = {**self.headers, **_figures(call)}
+        headers = {**self.headers, **figures(call)}
         body = add_cost(self.body, call.cost_nanodollars) if call.wants_cost else self.body
         await call.reply.whole(200, headers, body)
-
-    def _client_left(self) -> None:
-        """The caller closed the connection: learn the true usage if that is cheap, else stop."""
-        call, guard = self.call, self.guard
-        if call.settled or call.client_gone_ms is not None:
-            return
-        call.client_gone_ms = call.mark("client_gone")
-        attempt = call.attempt
-        if attempt is None:
-            guard.fire(ClientGone())
-            return
-        quirks = attempt.step.deployment.provider.quirks
-        if quirks.get("cancel_stops_billing") or _still_to_come(call, attempt) > DRAIN_NANODOLLARS:
-            guard.fire(ClientGone())
-            return
-        guard.give_up_at = time.monotonic() + DRAIN_S
-        call.services.abandoned[_fingerprint(call)] = call
-
-
-def cancel_abandoned_twin(call: Call) -> None:
-    """A retry of the same request by the same key: nobody waits for the drained original."""
-    retries = call.headers.get(b"x-stainless-retry-count", b"0")
-    if retries in (b"", b"0") or not call.services.abandoned:
-        return
-    original = call.services.abandoned.pop(_fingerprint(call), None)
-    if original is not None and original.guard is not None:
-        original.guard.fire(ClientGone())
 
 
 async def try_once(call: Call, relay: Relay, step: Step) -> None:
@@ -111,7 +75,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     attempt = _open_attempt(call, step)
     outgoing.headers["x-gatehouse-request-id"] = call.id
     outgoing.headers["x-gatehouse-attempt"] = str(attempt.number)
-    call.guard = guard = relay.guard
+    guard = relay.guard
     timeouts = deployment.timeouts
     stream = call.facts.stream
     guard.error = None
@@ -126,7 +90,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
         if guard.error is not None:
             raise guard.error
         if answer.status != 200:
-            call.guard.expect("idle", timeouts.idle_s)
+            guard.expect("idle", timeouts.idle_s)
             raw = await answer.read()
             raise exchange.read_failure(target, answer.status, answer.headers, raw)
         if stream:
@@ -158,19 +122,22 @@ def _open_attempt(call: Call, step: Step) -> Attempt:
         price=price,
     )
     call.price_id = price.id if price is not None else ""
-    call.services.write(
-        AttemptBegun(
-            id=call.id,
-            number=number,
-            at_ms=attempt.begun_at_ms,
-            deployment_id=deployment.id,
-            deployment=deployment.name,
-            provider_id=deployment.provider.id,
-            provider=deployment.provider.name,
-            upstream_model=step.upstream_model,
-            price_id=call.price_id,
-        )
+    record = AttemptBegun(
+        id=call.id,
+        number=number,
+        at_ms=attempt.begun_at_ms,
+        deployment_id=deployment.id,
+        deployment=deployment.name,
+        provider_id=deployment.provider.id,
+        provider=deployment.provider.name,
+        upstream_model=step.upstream_model,
+        price_id=call.price_id,
     )
+    if call.begin is not None:
+        call.services.journal.begin(call.begin, record)
+        call.begin = None
+    else:
+        call.services.write(record)
     call.attempt = attempt
     live = call.live
     if live is not None:
@@ -193,9 +160,7 @@ async def _headers(call: Call, attempt: Attempt, outgoing: Outgoing, timeouts: T
     on_connected.set(connected)
     waiting = time.monotonic_ns()
     try:
-        answer = await call.services.upstream.open(
-            attempt.step.deployment.provider, outgoing, timeouts, stream=call.facts.stream
-        )
+        answer = await call.services.upstream.open(attempt.step.deployment.provider, outgoing, timeouts)
     finally:
         on_connected.set(None)
         call.waited_ns += time.monotonic_ns() - waiting
@@ -214,7 +179,7 @@ async def _take_whole(
     call.waited_ns += time.monotonic_ns() - waiting
     call.mark("read")
     relay.body, attempt.observed = exchange.convert_answer(
-        call.format, target, raw, call.facts, _render_options(call)
+        call.format, target, raw, call.facts, render_options(call)
     )
     attempt.first_content_ms = attempt.headers_ms
     call.ttft_ms = call.offset_ms()
@@ -227,7 +192,7 @@ async def _relay_stream(
     call: Call, relay: Relay, attempt: Attempt, answer: UpstreamAnswer, target: Target
 ) -> None:
     """A stream: provider bytes in, caller bytes out, until the provider's own end."""
-    pipe = exchange.open_pipe(call.format, target, call.facts, _render_options(call))
+    pipe = exchange.open_pipe(call.format, target, call.facts, render_options(call))
     attempt.observed = pipe.observed
     call.pipe = pipe
     held = b""
@@ -243,7 +208,7 @@ async def _relay_stream(
         relay.guard.last_s = came / 1e9
         out = pipe.feed(chunk)
         if call.wants_cost and out:
-            out = _with_cost(call, attempt, out)
+            out = with_cost(call, attempt, out)
         if call.committed:
             if out:
                 await _send(call, out)
@@ -257,17 +222,8 @@ async def _relay_stream(
     tail = pipe.finish()
     if not call.committed:
         await _commit(call, relay, attempt, held)
-    relay.tail = _with_cost(call, attempt, tail) if call.wants_cost else tail
+    relay.tail = with_cost(call, attempt, tail) if call.wants_cost else tail
     call.answered = True
-
-
-def _with_cost(call: Call, attempt: Attempt, out: bytes) -> bytes:
-    usage = attempt.observed.usage
-    if usage is None:
-        return out
-    earlier = sum(ended.cost_nanodollars or 0 for ended in call.attempts)
-    cost = attempt_cost(attempt, tokens_of(usage))
-    return add_cost_to_events(out, None if cost is None else cost + earlier)
 
 
 async def _commit(call: Call, relay: Relay, attempt: Attempt, held: bytes) -> None:
@@ -330,41 +286,6 @@ class Sampler:
             )
 
 
-def answer_headers(call: Call, attempt: Attempt) -> dict[str, str]:
-    """The headers every answer carries."""
-    headers = {
-        "x-request-id": call.id,
-        "x-gatehouse-model": call.fell_back_to or call.facts.model,
-        "x-gatehouse-deployment": attempt.step.deployment.name,
-        "x-gatehouse-attempts": str(attempt.number),
-        **call.limit_headers,
-    }
-    if call.facts.stream:
-        headers["x-gatehouse-overhead-ms"] = _overhead(call)
-    return headers
-
-
-def _figures(call: Call) -> dict[str, str]:
-    """What only a whole answer's headers can say."""
-    figures = {"x-gatehouse-overhead-ms": _overhead(call)}
-    if call.cost_nanodollars is not None:
-        figures["x-gatehouse-cost"] = usd_string(call.cost_nanodollars)
-    return figures
-
-
-def _overhead(call: Call) -> str:
-    return f"{max(call.offset_ms() - call.waited_ns / 1e6, 0.0):.2f}"
-
-
-def _render_options(call: Call) -> RenderOptions:
-    return RenderOptions(
-        model=call.facts.model,
-        answer_id=call.id,
-        created=call.arrived_ms // 1000,
-        include_usage=call.facts.wants_usage or not call.facts.stream,
-    )
-
-
 def _note_success(call: Call, attempt: Attempt) -> None:
     observed = attempt.observed
     if observed.finish is not None:
@@ -373,16 +294,3 @@ def _note_success(call: Call, attempt: Attempt) -> None:
     started_ms = attempt.first_content_ms if call.facts.stream else attempt.begun_ms
     generating_s = (call.offset_ms() - (started_ms or attempt.begun_ms)) / 1000
     call.services.health.succeeded(attempt.step.deployment.id, output, generating_s)
-
-
-def _still_to_come(call: Call, attempt: Attempt) -> int:
-    """Worst case of what the rest of the answer may cost, nanodollars."""
-    if attempt.price is None:
-        return 0
-    named = call.facts.max_output_tokens or OUTPUT_WHEN_UNNAMED
-    rest = max(named - attempt.observed.output_events, 0)
-    return pricing.worst_case(attempt.price, 0, rest)
-
-
-def _fingerprint(call: Call) -> tuple[str, int]:
-    return call.principal.key.id, hash(call.raw)

@@ -23,7 +23,7 @@ from proxy_app.wire import JSON, CallFacts, Observed
 from usage_app.journal import JournalWriter
 from usage_app.live import LiveCall, Registry
 from usage_app.pricing import CompiledPrice
-from usage_app.records import AttemptEnded, Caller, Charge, Mark, Record
+from usage_app.records import AttemptEnded, Begin, Caller, Charge, Mark, Record
 
 
 @dataclass(slots=True)
@@ -113,6 +113,7 @@ class Call:
     limit_headers: Mapping[str, str] = field(default_factory=dict)
     plan: Plan | None = None
     decision: dict[str, Any] = field(default_factory=dict)
+    begin: Begin | None = None  # still to be written, with the first attempt
     begun: bool = False
     # on the way
     attempt: Attempt | None = None

@@ -94,29 +94,32 @@ def route(call: Call) -> None:
 
 
 def begin(call: Call) -> None:
-    """Step 6: on record before anything is sent, and in the picture of calls in flight."""
+    """Step 6: in the picture of calls in flight; the record goes to disk with the first attempt's,
+    before anything is sent."""
     assert call.plan is not None
     services = call.services
-    services.write(
-        Begin(
-            id=call.id,
-            at_ms=call.arrived_ms,
-            caller=call.caller,
-            endpoint=call.endpoint,
-            format=call.format,
-            stream=call.facts.stream,
-            model=call.facts.model,
-            input_estimate=call.input_estimate,
-            charges=call.charges,
-            held_nanodollars=call.held_nanodollars,
-        )
+    call.begin = Begin(
+        id=call.id,
+        at_ms=call.arrived_ms,
+        caller=call.caller,
+        endpoint=call.endpoint,
+        format=call.format,
+        stream=call.facts.stream,
+        model=call.facts.model,
+        input_estimate=call.input_estimate,
+        charges=call.charges,
+        held_nanodollars=call.held_nanodollars,
     )
     call.begun = True
     call.counted = True
     services.metrics.in_flight += 1
     services.calls[call.id] = call
+    services.registry.open(_live(call))
+
+
+def _live(call: Call) -> LiveCall:
     caller = call.caller
-    call.live = LiveCall(
+    live = call.live = LiveCall(
         id=call.id,
         started_at_ms=call.arrived_ms,
         model=call.facts.model,
@@ -134,8 +137,8 @@ def begin(call: Call) -> None:
     )
     for mark in call.marks:
         if mark.name in ("admitted", "routed"):
-            call.live.enter(mark.name, mark.at_ms)  # type: ignore[arg-type]
-    services.registry.open(call.live)
+            live.enter(mark.name, mark.at_ms)  # type: ignore[arg-type]
+    return live
 
 
 async def attempt_all(call: Call, relay: Relay) -> None:

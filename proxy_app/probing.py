@@ -145,12 +145,12 @@ async def _ask(
         outgoing.headers["x-gatehouse-request-id"] = record.id
         outgoing.headers["x-gatehouse-attempt"] = "1"
         patience = replace(_PATIENCE, connect_s=deployment.timeouts.connect_s)
-        answer = await upstream.open(provider, outgoing, patience, stream=False)
-        try:
-            async with asyncio.timeout(_PATIENCE.total_s):
+        async with asyncio.timeout(_PATIENCE.total_s):
+            answer = await upstream.open(provider, outgoing, patience)
+            try:
                 content = await answer.read()
-        finally:
-            answer.release()
+            finally:
+                answer.release()
         if answer.status != 200:
             raise exchange.read_failure(target, answer.status, answer.headers, content)
         options = RenderOptions(model=public, answer_id=record.id, created=int(time.time()))

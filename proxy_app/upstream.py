@@ -5,6 +5,7 @@
 `gateway_project.errors.UpstreamFailed`. Redirects are not followed.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,7 +29,6 @@ class UpstreamRequest:
     headers: dict[str, str]
     body: bytes
     connect_s: float
-    first_content_s: float
     may_be_private: bool = False
     method: str = "POST"
 
@@ -74,35 +74,32 @@ class Upstream:
         self._network = network
         self._sandbox = sandbox
 
-    async def open(
-        self, provider: ProviderEntry, outgoing: Outgoing, timeouts: Timeouts, *, stream: bool
-    ) -> UpstreamAnswer:
-        """Send and wait for the response's headers; raises UpstreamFailed.
-
-        A plain answer's headers come when the model has finished thinking: only the total bounds it.
-        """
+    async def open(self, provider: ProviderEntry, outgoing: Outgoing, timeouts: Timeouts) -> UpstreamAnswer:
+        """Send and wait for the response's headers, as long as the caller lets it; raises UpstreamFailed."""
         request = UpstreamRequest(
             url=provider.base_url + outgoing.path,
             headers={**outgoing.headers, **provider.headers},
             body=outgoing.body,
             connect_s=timeouts.connect_s,
-            first_content_s=timeouts.first_content_s if stream else timeouts.total_s,
             may_be_private=provider.may_be_private,
         )
         return await self._sender(provider).send(request)
 
     async def get(self, provider: ProviderEntry, path: str, timeouts: Timeouts) -> UpstreamAnswer:
-        """Ask a provider for one of its lists."""
+        """Ask a provider for one of its lists; raises UpstreamFailed, UpstreamTimeout after `total_s`."""
         request = UpstreamRequest(
             url=provider.base_url + path,
             headers=dict(provider.headers),
             body=b"",
             connect_s=timeouts.connect_s,
-            first_content_s=timeouts.first_content_s,
             may_be_private=provider.may_be_private,
             method="GET",
         )
-        return await self._sender(provider).send(request)
+        try:
+            async with asyncio.timeout(timeouts.total_s):
+                return await self._sender(provider).send(request)
+        except TimeoutError:
+            raise UpstreamTimeout(f"The provider sent nothing within {timeouts.total_s:g} s.") from None
 
     def _sender(self, provider: ProviderEntry) -> Sender:
         return self._sandbox if provider.is_sandbox else self._network
@@ -111,12 +108,8 @@ class Upstream:
         await self._network.aclose()
 
 
-def timed_out(request: UpstreamRequest, *, connecting: bool) -> UpstreamTimeout:
-    """The timeout error of a request that got no headers in time."""
-    if connecting:
-        return UpstreamTimeout(
-            f"The provider could not be connected within {request.connect_s:g} s.", phase="connect"
-        )
+def not_connected(request: UpstreamRequest) -> UpstreamTimeout:
+    """The provider's host did not answer in time."""
     return UpstreamTimeout(
-        f"The provider sent nothing within {request.first_content_s:g} s.", phase="first_content"
+        f"The provider could not be connected within {request.connect_s:g} s.", phase="connect"
     )

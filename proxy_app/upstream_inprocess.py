@@ -18,7 +18,7 @@ from gateway_project.errors import (
     UpstreamUnreachable,
 )
 from proxy_app.providers import sandbox
-from proxy_app.upstream import UpstreamAnswer, UpstreamRequest, on_connected, timed_out
+from proxy_app.upstream import UpstreamAnswer, UpstreamRequest, on_connected
 
 
 class IteratedAnswer:
@@ -80,10 +80,7 @@ class SandboxSender:
             hook()
         path = URL(request.url).path
         try:
-            async with asyncio.timeout(request.first_content_s):
-                reply = await sandbox.answer(request.method, path, request.headers, request.body)
-        except TimeoutError:
-            raise timed_out(request, connecting=False) from None
+            reply = await sandbox.answer(request.method, path, request.headers, request.body)
         except sandbox.SandboxCut:
             raise UpstreamCut() from None
         return IteratedAnswer(reply.status, reply.headers, reply.chunks, lambda _error: UpstreamCut())
@@ -107,10 +104,7 @@ class HttpxSender:
             extensions={"timeout": {"connect": request.connect_s}},
         )
         try:
-            async with asyncio.timeout(request.first_content_s):
-                response = await self._transport.handle_async_request(outgoing)
-        except TimeoutError:
-            raise timed_out(request, connecting=False) from None
+            response = await self._transport.handle_async_request(outgoing)
         except httpx.HTTPError as error:
             raise _map_httpx(error) from None
         assert isinstance(response.stream, httpx.AsyncByteStream)

@@ -1,6 +1,5 @@
 """Requests over the network: aiohttp's pool, guarded addresses, aiohttp's exceptions made ours."""
 
-import asyncio
 import ssl
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from gateway_project.errors import (
     UpstreamInvalid,
     UpstreamUnreachable,
 )
-from proxy_app.upstream import ANSWER_LIMIT, UpstreamAnswer, UpstreamRequest, on_connected, timed_out
+from proxy_app.upstream import ANSWER_LIMIT, UpstreamAnswer, UpstreamRequest, not_connected, on_connected
 from proxy_app.upstream_guard import AddressRefused, GuardedResolver, check_literal
 
 _CHUNK_LIMIT = 256 * 1024
@@ -47,18 +46,17 @@ class AiohttpSender:
             raise UpstreamUnreachable("The provider's address is not a web address.")
         try:
             check_literal(url.host, allow_private=request.may_be_private)
-            async with asyncio.timeout(request.first_content_s):
-                response = await self._session(request.may_be_private).request(
-                    request.method,
-                    url,
-                    data=request.body or None,
-                    headers=request.headers,
-                    allow_redirects=False,
-                    proxy=self._proxy(url),
-                    timeout=_timeout(request.connect_s),
-                )
-        except TimeoutError as error:
-            raise timed_out(request, connecting=isinstance(error, aiohttp.ConnectionTimeoutError)) from None
+            response = await self._session(request.may_be_private).request(
+                request.method,
+                url,
+                data=request.body or None,
+                headers=request.headers,
+                allow_redirects=False,
+                proxy=self._proxy(url),
+                timeout=_timeout(request.connect_s),
+            )
+        except TimeoutError:  # aiohttp's, of the connection; the wait for headers is the caller's to bound
+            raise not_connected(request) from None
         except (aiohttp.ClientError, AddressRefused, OSError, ssl.SSLError) as error:
             raise _map_aiohttp(error) from None
         if 300 <= response.status < 400:

@@ -134,15 +134,22 @@ class JournalWriter:
             if not self._room:
                 raise JournalFull
             self._open.add(record.id)
-        try:
-            data = self._encode(record)
-        except UnicodeEncodeError:
-            data = _encode_anyhow(record)
-        line = b"%08x %08x %b\n" % (len(data), crc32(data), data)
+        line = self._line(record)
         if not self._put(line):
             self._not_written(record, line)
         if kind is End:
             self._open.discard(record.id)
+        if self._size >= self._segment_bytes:
+            self._rotate()
+
+    def begin(self, record: Begin, attempt: AttemptBegun) -> None:
+        """Write a call's begin and its first attempt with one system call; raises JournalFull."""
+        if not self._room:
+            raise JournalFull
+        self._open.add(record.id)
+        line = self._line(record) + self._line(attempt)
+        if not self._put(line):
+            self._not_written(record, line)
         if self._size >= self._segment_bytes:
             self._rotate()
 
@@ -154,6 +161,13 @@ class JournalWriter:
     def open_calls(self) -> int:
         """Calls begun here that have not ended."""
         return len(self._open)
+
+    def _line(self, record: Record) -> bytes:
+        try:
+            data = self._encode(record)
+        except UnicodeEncodeError:
+            data = _encode_anyhow(record)
+        return b"%08x %08x %b\n" % (len(data), crc32(data), data)
 
     def _put(self, line: bytes) -> bool:
         try:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import orjson
 
-from gateway_project.clock import now_ms, uuid7
+from gateway_project.clock import now_ms, uuid7_text
 from gateway_project.errors import (
     AddressNotAllowed,
     BodyTooLarge,
@@ -125,7 +125,7 @@ class Request:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.reply = ASGIReply(receive, send, scope.get("extensions"))
         self.services = services
-        self.id = str(uuid7())
+        self.id = uuid7_text()
         self.snapshot = services.keeper.current
         self.principal: Principal | None = None
 

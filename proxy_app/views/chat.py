@@ -1,7 +1,7 @@
 """OpenAI Chat Completions."""
 
 from proxy_app import pipeline
-from proxy_app.attempting import cancel_abandoned_twin
+from proxy_app.abandoning import cancel_abandoned_twin
 from proxy_app.views.base import APIView
 
 

@@ -176,8 +176,10 @@ def test_the_lock_tells_whether_a_worker_lives(tmp_path: Path) -> None:
 
 def test_the_lock_is_not_inherited_by_children(tmp_path: Path) -> None:
     writer = make(tmp_path)
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
+    program = [sys.executable, "-c", "print('up', flush=True); input()"]
+    child = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False)
     try:
+        assert child.stdout is not None and child.stdout.readline() == b"up\n"
         writer.close()
         held = probe_lock(writer.folder)
         assert held is not None
@@ -215,3 +217,13 @@ async def test_the_sync_loop_syncs_once_more_when_it_is_stopped(tmp_path: Path) 
         await task
     assert not writer._unsynced
     writer.close()
+
+
+def test_a_begin_and_its_first_attempt_are_written_together(tmp_path: Path) -> None:
+    writer = make(tmp_path)
+    begin = a_begin()
+    attempt = an_attempt(begin.id)
+    writer.begin(begin, attempt)
+    assert writer.open_calls == 1
+    writer.close()
+    assert [record for record, _ in read_records(segment_path(writer.folder, 1))] == [begin, attempt]

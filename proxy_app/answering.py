@@ -1,0 +1,51 @@
+"""What an answer says besides its content: headers, the time it took, its cost. No I/O."""
+
+from gateway_project.money import usd_string
+from proxy_app.call import Attempt, Call
+from proxy_app.costing import add_cost_to_events
+from proxy_app.formats.contract import RenderOptions
+from proxy_app.settling import attempt_cost, tokens_of
+
+
+def answer_headers(call: Call, attempt: Attempt) -> dict[str, str]:
+    """The headers every answer carries."""
+    headers = {
+        "x-request-id": call.id,
+        "x-gatehouse-model": call.fell_back_to or call.facts.model,
+        "x-gatehouse-deployment": attempt.step.deployment.name,
+        "x-gatehouse-attempts": str(attempt.number),
+        **call.limit_headers,
+    }
+    if call.facts.stream:
+        headers["x-gatehouse-overhead-ms"] = overhead_ms(call)
+    return headers
+
+
+def figures(call: Call) -> dict[str, str]:
+    """What only a whole answer's headers can say."""
+    figures = {"x-gatehouse-overhead-ms": overhead_ms(call)}
+    if call.cost_nanodollars is not None:
+        figures["x-gatehouse-cost"] = usd_string(call.cost_nanodollars)
+    return figures
+
+
+def overhead_ms(call: Call) -> str:
+    return f"{max(call.offset_ms() - call.waited_ns / 1e6, 0.0):.2f}"
+
+
+def render_options(call: Call) -> RenderOptions:
+    return RenderOptions(
+        model=call.facts.model,
+        answer_id=call.id,
+        created=call.arrived_ms // 1000,
+        include_usage=call.facts.wants_usage or not call.facts.stream,
+    )
+
+
+def with_cost(call: Call, attempt: Attempt, out: bytes) -> bytes:
+    usage = attempt.observed.usage
+    if usage is None:
+        return out
+    earlier = sum(ended.cost_nanodollars or 0 for ended in call.attempts)
+    cost = attempt_cost(attempt, tokens_of(usage))
+    return add_cost_to_events(out, None if cost is None else cost + earlier)
