@@ -3,6 +3,8 @@
 A fallback target passes the same two steps as itself, under the same reservation.
 """
 
+import asyncio
+
 import orjson
 
 from gateway_project.clock import now_ms
@@ -14,7 +16,7 @@ from gateway_project.errors import (
     UnpricedModel,
 )
 from keys_app import policy
-from keys_app.limits.contract import Demand
+from keys_app.limits.contract import Demand, LimitStore
 from keys_app.limits.estimate import Hold, hold_for
 from proxy_app.call import Call
 from proxy_app.catalogue import Catalogue, ModelEntry
@@ -22,6 +24,9 @@ from proxy_app.planning import fill
 from usage_app import pricing
 from usage_app.pricing import CompiledPrice
 from usage_app.records import Charge
+
+LOADING_S = 2.0
+LOOK_S = 0.05
 
 
 async def authorise_model(call: Call) -> None:
@@ -73,7 +78,7 @@ async def _reserve(call: Call, model: ModelEntry, name: str) -> None:
         return
     services = call.services
     if services.limits.needs_load:
-        raise LimitsUnavailable("The limits are being read back from the ledger.", retry_after_s=2)
+        await _until_loaded(services.limits)
     left = await services.limits.left(demand) if demand.has_hard_budget else None
     hold = _hold(call, model, name, demand, left)
     call.grant = await services.limits.reserve(call.id, demand, hold.nanodollars, hold.tokens, now_ms())
@@ -85,6 +90,15 @@ async def _reserve(call: Call, model: ModelEntry, name: str) -> None:
     for budget_id, period in demand.charges:
         charges.setdefault((budget_id, period), Charge(budget_id, period))
     call.charges = tuple(charges.values())
+
+
+async def _until_loaded(limits: LimitStore) -> None:
+    """A worker that has just started reads its limits back: a moment's wait beats a refusal."""
+    for _ in range(int(LOADING_S / LOOK_S)):
+        await asyncio.sleep(LOOK_S)
+        if not limits.needs_load:
+            return
+    raise LimitsUnavailable("The limits are being read back from the ledger.", retry_after_s=2)
 
 
 def _hold(call: Call, model: ModelEntry, name: str, demand: Demand, left: int | None) -> Hold:
