@@ -33,6 +33,7 @@ from usage_app.live import Registry
 from usage_app.live_publisher import LivePublisher
 from usage_app.pricebook import PriceSection
 
+PATIENCE_S = 5.0
 END_STREAMS_BEFORE_DEADLINE_S = 2.0
 
 
@@ -55,7 +56,8 @@ class Lifespan:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 if self._config.serves_data_plane:
-                    scope["state"]["services"] = self._open()
+                    services = scope["state"]["services"] = self._open()
+                    await self._first_picture(services)
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self._close()
@@ -81,7 +83,6 @@ class Lifespan:
         publisher = LivePublisher(services.registry, get_channel_layer(), worker_id)
         alone = not config.redis_url
         limits = keep_loaded(services.limits, config.journal_dir, worker_id, alone=alone)
-        self._tasks.start(services.keeper.start(), "snapshot")
         self._tasks.start(limits, "limits")
         self._tasks.start(services.journal.run_sync_loop(), "journal sync")
         self._tasks.start(publisher.run(), "live publisher")
@@ -89,6 +90,11 @@ class Lifespan:
         self._heartbeat.start()
         lifeline.on_drain(self._begin_drain)
         return services
+
+    async def _first_picture(self, services: Services) -> None:
+        """Take no connection before the policy is known, as long as that is a matter of seconds."""
+        first = self._tasks.start(services.keeper.start(), "snapshot")
+        await asyncio.wait([first], timeout=PATIENCE_S)
 
     def _begin_drain(self) -> None:
         """The worker is to stop: take no new call, and end streams shortly before the deadline."""
