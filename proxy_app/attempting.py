@@ -7,7 +7,7 @@ caller gets an error event. A client that leaves is drained while that is cheap,
 import asyncio
 import time
 
-from gateway_project.errors import GatehouseError, UpstreamCut
+from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamFailed
 from proxy_app.abandoning import client_left, forget
 from proxy_app.answering import answer_headers, figures, render_options, with_cost
 from proxy_app.call import Attempt, Call
@@ -16,6 +16,7 @@ from proxy_app.costing import add_cost
 from proxy_app.formats import exchange
 from proxy_app.formats.contract import StreamPipe
 from proxy_app.guard import Guard
+from proxy_app.hiding import hide_credential
 from proxy_app.planning import Step
 from proxy_app.upstream import UpstreamAnswer, on_connected
 from proxy_app.wire import Outgoing, Target
@@ -97,6 +98,9 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
             await _relay_stream(call, relay, attempt, answer, target)
         else:
             await _take_whole(call, relay, attempt, answer, target)
+    except UpstreamFailed as error:
+        hide_credential(error, provider)
+        raise
     except asyncio.CancelledError as cancelled:
         raise guard.claim(cancelled) from None
     finally:

@@ -19,6 +19,7 @@ from proxy_app.catalogue import DeploymentEntry, ProviderEntry, Timeouts
 from proxy_app.catalogue_loading import deployment_entry, provider_entry
 from proxy_app.formats import exchange
 from proxy_app.formats.contract import RenderOptions
+from proxy_app.hiding import hide_credential
 from proxy_app.models import Deployment, Provider
 from proxy_app.planning import fill
 from proxy_app.probe_recording import ProbeRecord
@@ -118,7 +119,7 @@ async def _get_json(upstream: Upstream, provider: ProviderEntry, path: str) -> A
         answer.release()
     if answer.status != 200:
         target = Target(provider.format, "", provider.quirks)
-        raise exchange.read_failure(target, answer.status, answer.headers, raw)
+        raise hide_credential(exchange.read_failure(target, answer.status, answer.headers, raw), provider)
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -152,7 +153,9 @@ async def _ask(
             finally:
                 answer.release()
         if answer.status != 200:
-            raise exchange.read_failure(target, answer.status, answer.headers, content)
+            raise hide_credential(
+                exchange.read_failure(target, answer.status, answer.headers, content), provider
+            )
         options = RenderOptions(model=public, answer_id=record.id, created=int(time.time()))
         shown, observed = exchange.convert_answer(PROBE_FORMAT, target, content, facts, options)
         return record.succeed(observed, _text(shown), _since(began))
