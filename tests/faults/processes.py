@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -73,6 +74,15 @@ def is_free(port: int) -> bool:
             probe.bind(("127.0.0.1", port))
             return True
     return False
+
+
+def rows(database: Path, query: str) -> list[Any]:
+    """What a query finds in a SQLite file, past the server."""
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
 
 
 class MockProcess:

@@ -9,7 +9,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.faults.processes import (
     is_alive,
     is_free,
     ledgers,
+    rows,
     until,
     workers,
 )
@@ -136,14 +136,6 @@ class Killer:
                 os.kill(pid, signal.SIGKILL)
                 self.ledgers_killed += 1
         load.allowed = CALLS
-
-
-def rows(database: Path, query: str) -> list[Any]:
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
 
 
 def dashed(hexadecimal: str) -> str:
