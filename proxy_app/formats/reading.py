@@ -120,6 +120,8 @@ def as_text(value: Any) -> str:
 
 def as_count(value: Any) -> int | None:
     """A provider's count of tokens: never negative; None when not told or not a number."""
+    if type(value) is int and 0 <= value <= _MAX_COUNT:
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return None
     return int(min(max(value, 0), _MAX_COUNT))
