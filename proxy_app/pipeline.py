@@ -179,6 +179,15 @@ async def _walk(call: Call, relay: Relay, plan: Plan) -> GatehouseError | None:
 
 
 def _after_failure(call: Call, step: Step, error: UpstreamFailed) -> None:
+    number = call.attempt.number if call.attempt else len(call.attempts)
+    log.info(
+        "call %s: attempt %d at %s failed: %s (provider status %s)",
+        call.id,
+        number,
+        step.deployment.name,
+        error.code,
+        error.upstream_status,
+    )
     if not call.committed:
         close_attempt(call, error)
     call.services.health.failed(step.deployment.id, error, time.monotonic())

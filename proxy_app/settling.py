@@ -3,6 +3,8 @@
 One function for every ending. The journal's record comes first; the reservation after it.
 """
 
+import logging
+
 from gateway_project.errors import (
     CallEnded,
     ClientGone,
@@ -16,6 +18,8 @@ from proxy_app.wire import Observed, Usage
 from usage_app import pricing
 from usage_app.records import AttemptEnded, End, Status, Tokens, UsageSource
 from usage_app.usage import estimate_output_tokens
+
+log = logging.getLogger("gatehouse.calls")
 
 DETAIL_LIMIT = 500
 
@@ -131,6 +135,7 @@ async def settle(call: Call) -> None:
     call.cost_nanodollars = cost
     latency_ms = call.mark("settled")
     record = _end(call, status, tokens, source, latency_ms)
+    log.debug("call %s: %s in %.1f ms, %s", call.id, status, latency_ms, record.deployment)
     services = call.services
     try:
         services.write(record)

@@ -88,6 +88,8 @@ def upsert_rows(
                 f"CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS "  # noqa: S608
                 f"AS SELECT {names} FROM {table} WITH NO DATA"
             )
+            # Emptied at commit; before that for whoever adds to one table twice in a transaction.
+            cursor.execute(f"DELETE FROM {incoming}")  # noqa: S608
             insert_rows(connection, incoming, columns, rows)
             cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {incoming} {ending}")  # noqa: S608
         else:
