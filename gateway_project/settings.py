@@ -134,9 +134,8 @@ STATIC_ROOT = GATEHOUSE.data / "static"
 STATICFILES_DIRS: list[Path] = [BASE_DIR / "usage_app" / "assets"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "gateway_project.assets.AssetStorage"},
 }
-WHITENOISE_USE_FINDERS = True
 
 LOGIN_URL = "ui:sign-in"
 LOGIN_REDIRECT_URL = "ui:overview"

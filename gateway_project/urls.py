@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -17,6 +18,7 @@ _FOR_ADMINS: dict[str, Any] = {
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="ui:overview")),
+    path("favicon.ico", RedirectView.as_view(url=static("gatehouse/mark.svg"))),
     path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
     path("ui/", include("usage_app.urls")),

@@ -23,7 +23,7 @@ def prepare_static() -> bool:
     except OSError:
         pass
     root.mkdir(parents=True, exist_ok=True)
-    call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=["*.map", ".keep"])
+    call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=[".keep"])
     stamp.write_text(wanted, "utf-8")
     return True
 
