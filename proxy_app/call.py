@@ -42,6 +42,7 @@ class Services:
     calls: dict[str, "Call"] = field(default_factory=dict)
     abandoned: dict[tuple[str, int], "Call"] = field(default_factory=dict)
     refusals: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    origins: tuple[Snapshot, frozenset[str]] | None = None  # allowed by some key, as of a snapshot
     draining: bool = False
 
     def write(self, record: Record) -> None:

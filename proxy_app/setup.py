@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway_project.conf import Config, config
+from keys_app.heartbeat import refuse_second_admitter
 from keys_app.starting import first_admin, is_first_start, starter_key
 from proxy_app.models import Provider
 from proxy_app.setup_catalogue import ensure_environment_providers, ensure_sandbox
@@ -42,6 +43,7 @@ def prepare() -> Prepared:
     done = Prepared()
     with one_at_a_time():
         prepare_database()
+        refuse_second_admitter(settings)
         prepare_static()
         prepare_prices(settings)
         ensure_sandbox()

@@ -313,7 +313,7 @@ class APIView:
         request = self.request
         origin = request.headers.get(b"origin", b"")
         headers = {"allow": ", ".join((*self.methods, "OPTIONS"))}
-        if origin and any(origin.decode("latin-1") in key.origins for key in request.snapshot.keys.values()):
+        if origin and origin.decode("latin-1") in self._allowed_origins():
             request.reply.allow_origin(origin)
             headers["access-control-allow-methods"] = ", ".join(self.methods)
             headers["access-control-allow-headers"] = request.headers.get(
@@ -321,3 +321,11 @@ class APIView:
             ).decode("latin-1")
             headers["access-control-max-age"] = "600"
         await request.reply.whole(204, headers, b"")
+
+    def _allowed_origins(self) -> frozenset[str]:
+        """Origins that any key allows, gathered once a snapshot: a preflight shows no key."""
+        snapshot, services = self.request.snapshot, self.request.services
+        if services.origins is None or services.origins[0] is not snapshot:
+            found = frozenset(origin for key in snapshot.keys.values() for origin in key.origins)
+            services.origins = (snapshot, found)
+        return services.origins[1]

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from gateway_project.conf import config
+from gateway_project.env import BadSetting
 from keys_app.issuing import find_key
 from keys_app.models import Environment, PolicyVersion, User, VirtualKey
 from proxy_app import setup, setup_database, setup_static
@@ -170,3 +171,13 @@ def test_litellm_s_example_key_is_for_loopback_only(tmp_path: Path, monkeypatch:
     apply_config_file(config_with(tmp_path, "sk-1234", host="127.0.0.1"))
     with pytest.raises(SetupFailed, match="well-known"):
         apply_config_file(config_with(tmp_path, "sk-1234", host="0.0.0.0"))
+
+
+def test_a_second_admitting_process_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def another(settings: object) -> None:
+        raise BadSetting("Another Gatehouse process already serves calls: set REDIS_URL for both.")
+
+    monkeypatch.setattr(setup, "refuse_second_admitter", another)
+    with pytest.raises(CommandError, match="REDIS_URL"):
+        prepare()
+    assert not User.objects.exists()

@@ -12,7 +12,8 @@ from django.db.backends.signals import connection_created
 
 from gateway_project.conf import config
 from gateway_project.lifeline import watch
-from usage_app.ledger import Ledger, LedgerRunning
+from usage_app.ledger import AfterCommit, Ledger, LedgerRunning
+from usage_app.limit_settling import LimitSettler
 
 logger = logging.getLogger("gatehouse.ledger")
 
@@ -33,7 +34,9 @@ class Command(BaseCommand):
         watch(stop.set, grace_s=ORPHAN_GRACE_S)
         connection_created.connect(make_durable, dispatch_uid="ledger")
         connection.close()  # one that exists already was opened without it
-        ledger = Ledger(config().journal_dir, socket.gethostname())
+        settler = LimitSettler.for_shared_limits(config())
+        told: list[AfterCommit] = [settler] if settler else []
+        ledger = Ledger(config().journal_dir, socket.gethostname(), after_commit=told)
         if options["once"]:
             stop.set()
         if not wait_for_turn(ledger, stop, patient=not options["once"]):
@@ -42,6 +45,8 @@ class Command(BaseCommand):
             ledger.run(stop)
         finally:
             ledger.unlock()
+            if settler:
+                settler.close()
 
 
 def wait_for_turn(ledger: Ledger, stop: threading.Event, *, patient: bool) -> bool:
