@@ -40,7 +40,9 @@ async def authorise_model(call: Call) -> None:
         model = catalogue.find(asked)
     if model is None:
         raise UnknownModel(_unknown(call, catalogue), param="model")
-    if not policy.may_use_model(call.principal, asked):
+    # An alias is the model it stands for: a key that may use either name may use it.
+    allowed = policy.may_use_model(call.principal, asked) or policy.may_use_model(call.principal, model.name)
+    if not allowed:
         raise ModelNotAllowed(f"This key may not use the model '{asked[:200]}'.", param="model")
     call.model = model
 

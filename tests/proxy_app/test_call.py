@@ -320,3 +320,17 @@ async def test_the_usage_carries_the_cost_for_callers_that_ask(make_gateway):
     streamed_answer = await gate.ask(asked(stream=True, stream_options={"include_usage": True}))
     assert streamed_answer.events[-2]["usage"]["cost"] == 0.000032
     assert streamed_answer.events[-1] == "[DONE]"
+
+
+async def test_a_key_that_may_use_a_model_may_use_it_by_its_alias(make_gateway):
+    from dataclasses import replace
+
+    from proxy_app.catalogue import Catalogue
+
+    gate = make_gateway(answering(completion()), models_allowed=("gpt",))
+    catalogue = gate.keeper.current.sections["catalogue"]
+    aliased = Catalogue({**catalogue.by_name, "fast": catalogue.by_name["gpt"]})
+    gate.keeper.current = replace(
+        gate.keeper.current, sections={**gate.keeper.current.sections, "catalogue": aliased}
+    )
+    assert (await gate.ask(asked(name="fast"))).status == 200
