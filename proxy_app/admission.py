@@ -85,6 +85,7 @@ async def _reserve(call: Call, model: ModelEntry, name: str) -> None:
     hold = _hold(call, model, name, demand, left)
     call.grant = await services.limits.reserve(call.id, demand, hold.nanodollars, hold.tokens, now_ms())
     call.held_nanodollars = max(call.held_nanodollars, call.grant.held_nanodollars)
+    call.covered_tokens = hold.output_tokens
     call.limit_headers = call.grant.headers
     if hold.output_cap is not None:
         _cap_output(call, hold.output_cap)

@@ -10,21 +10,18 @@ import time
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamFailed
 from proxy_app.abandoning import client_left, forget
 from proxy_app.answering import answer_headers, figures, render_options, with_cost
+from proxy_app.brake import Brake
 from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import Timeouts
 from proxy_app.costing import add_cost
 from proxy_app.formats import exchange
-from proxy_app.formats.contract import StreamPipe
 from proxy_app.guard import Guard
 from proxy_app.hiding import hide_credential
 from proxy_app.planning import Step
+from proxy_app.sampling import Sampler
 from proxy_app.upstream import UpstreamAnswer, on_connected
 from proxy_app.wire import Outgoing, Target
-from usage_app import pricing
-from usage_app.records import AttemptBegun, Progress, Tokens
-
-SAMPLE_NS = 250_000_000
-PROGRESS_NS = 5_000_000_000
+from usage_app.records import AttemptBegun
 
 
 class Relay:
@@ -201,6 +198,8 @@ async def _relay_stream(
     call.pipe = pipe
     held = b""
     sample = Sampler(call)
+    brake = Brake(call, attempt)
+    braked = brake.is_needed
     monotonic_ns = time.monotonic_ns
     while True:
         waiting = monotonic_ns()
@@ -221,6 +220,8 @@ async def _relay_stream(
             if pipe.observed.content_started:
                 await _commit(call, relay, attempt, held)
                 held = b""
+        if braked:
+            await brake.look(pipe.observed)
         if came >= sample.due_ns:
             sample.take(pipe, came)
     tail = pipe.finish()
@@ -253,41 +254,6 @@ async def _send(call: Call, chunk: bytes) -> None:
         sending = time.monotonic_ns()
         await call.reply.write(chunk)
         call.waited_ns += time.monotonic_ns() - sending
-
-
-class Sampler:
-    """Keeps the live picture and the journal's progress up to date while a stream runs."""
-
-    __slots__ = ("_call", "_progress_ns", "due_ns")
-
-    def __init__(self, call: Call) -> None:
-        self._call = call
-        now = time.monotonic_ns()
-        self.due_ns = now + SAMPLE_NS // 5
-        self._progress_ns = now + PROGRESS_NS
-
-    def take(self, pipe: StreamPipe, now_ns: int) -> None:
-        call = self._call
-        observed = pipe.observed
-        produced = max(observed.output_events, observed.output_chars // 4)
-        self.due_ns = now_ns + SAMPLE_NS
-        live = call.live
-        if live is not None:
-            live.output_tokens = produced
-            if call.attempt is not None and call.attempt.price is not None:
-                so_far = Tokens(input_tokens=call.input_estimate, output_tokens=produced)
-                live.cost_nanodollars = pricing.cost(call.attempt.price, so_far)
-        if now_ns >= self._progress_ns:
-            self._progress_ns = now_ns + PROGRESS_NS
-            usage = observed.usage
-            call.services.write(
-                Progress(
-                    id=call.id,
-                    at_ms=call.arrived_ms + int(call.offset_ms()),
-                    output_tokens=produced,
-                    input_tokens=usage.input_tokens if usage else None,
-                )
-            )
 
 
 def _note_success(call: Call, attempt: Attempt) -> None:

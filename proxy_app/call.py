@@ -134,6 +134,7 @@ class Call:
     ttft_ms: float | None = None
     counted: bool = False  # among the calls in flight
     held_nanodollars: int = 0
+    covered_tokens: int = 0  # of output, by what is held
     guard: Guard | None = None
     pipe: StreamPipe | None = None  # of the stream that the caller is being sent
 

@@ -9,6 +9,7 @@ from gateway_project.errors import (
     CallEnded,
     ClientGone,
     GatehouseError,
+    LimitReached,
     UpstreamCut,
     UpstreamFailed,
     UpstreamTimeout,
@@ -43,7 +44,7 @@ def status_of(call: Call) -> Status:
     error = call.error
     if error is None:
         return "cancelled" if call.client_gone_ms is not None else "ok"
-    if isinstance(error, CallEnded):
+    if isinstance(error, CallEnded) or (call.committed and isinstance(error, LimitReached)):
         return "cancelled"
     if isinstance(error, UpstreamCut) and call.committed:
         return "truncated"
@@ -89,7 +90,9 @@ def close_attempt(
     status: Status = "ok"
     if error is not None:
         cut = isinstance(error, UpstreamCut) and call.committed
-        status = "truncated" if cut else "cancelled" if isinstance(error, CallEnded) else "error"
+        status = (
+            "truncated" if cut else "cancelled" if isinstance(error, CallEnded | LimitReached) else "error"
+        )
     deployment = attempt.step.deployment
     tokens, cost = measured or _reported(attempt)
     call.attempts.append(
