@@ -26,6 +26,10 @@ class Tasks:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
+    async def finish(self) -> None:
+        """Wait for what runs to end by itself."""
+        await asyncio.gather(*self._running, return_exceptions=True)
+
     def _ended(self, task: "asyncio.Task[Any]") -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -105,6 +105,7 @@ class Upstream:
         return self._sandbox if provider.is_sandbox else self._network
 
     async def aclose(self) -> None:
+        await self._sandbox.aclose()
         await self._network.aclose()
 
 

@@ -4,7 +4,7 @@ httpx's `AsyncBaseTransport` is the seam at which tests inject a provider.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import httpx
 from yarl import URL
@@ -17,6 +17,7 @@ from gateway_project.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from keys_app.tasks import Tasks
 from proxy_app.providers import sandbox
 from proxy_app.upstream import UpstreamAnswer, UpstreamRequest, on_connected
 
@@ -30,24 +31,30 @@ class IteratedAnswer:
         headers: Mapping[str, str],
         chunks: AsyncIterator[bytes],
         map_error: Callable[[Exception], UpstreamFailed],
-        on_release: Callable[[], None] | None = None,
+        close: Callable[[], Awaitable[None]],
+        closing: Tasks,
     ) -> None:
         self.status = status
         self.headers = headers
         self._chunks = chunks
         self._map_error = map_error
-        self._on_release = on_release
+        self._close = close
+        self._closing = closing
+        self._step: asyncio.Future[bytes] | None = None
+        self._ended = False
         self._aborted: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def next_chunk(self) -> bytes:
         if self._aborted.done():
             self._aborted.result()
-        step = asyncio.ensure_future(anext(self._chunks, b""))
+        step = self._step = asyncio.ensure_future(anext(self._chunks, b""))
         try:
             await asyncio.wait((step, self._aborted), return_when=asyncio.FIRST_COMPLETED)
             if not step.done():
                 return self._aborted.result()
-            return step.result()
+            chunk = step.result()
+            self._ended = not chunk
+            return chunk
         except GatehouseError:
             raise
         except Exception as error:  # noqa: BLE001 - third-party failures become ours here
@@ -68,12 +75,22 @@ class IteratedAnswer:
             self._aborted.exception()  # retrieved: nobody may be reading any more
 
     def release(self) -> None:
-        if self._on_release:
-            self._on_release()
+        if not self._ended:
+            self._ended = True
+            self._closing.start(self._end(), "in-process answer")
+
+    async def _end(self) -> None:
+        """Close what was not read to its end; a cancelled read must be over first."""
+        if self._step is not None:
+            await asyncio.wait((self._step,))
+        await self._close()
 
 
 class SandboxSender:
     """The built-in sandbox answers in this process, through the same doors as a provider."""
+
+    def __init__(self) -> None:
+        self._closing = Tasks()
 
     async def send(self, request: UpstreamRequest) -> UpstreamAnswer:
         if hook := on_connected.get():
@@ -83,10 +100,17 @@ class SandboxSender:
             reply = await sandbox.answer(request.method, path, request.headers, request.body)
         except sandbox.SandboxCut:
             raise UpstreamCut() from None
-        return IteratedAnswer(reply.status, reply.headers, reply.chunks, lambda _error: UpstreamCut())
+        return IteratedAnswer(
+            reply.status,
+            reply.headers,
+            reply.chunks,
+            map_error=lambda _error: UpstreamCut(),
+            close=reply.chunks.aclose,
+            closing=self._closing,
+        )
 
     async def aclose(self) -> None:
-        return
+        await self._closing.finish()
 
 
 class HttpxSender:
@@ -94,6 +118,7 @@ class HttpxSender:
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
+        self._closing = Tasks()
 
     async def send(self, request: UpstreamRequest) -> UpstreamAnswer:
         outgoing = httpx.Request(
@@ -108,9 +133,17 @@ class HttpxSender:
         except httpx.HTTPError as error:
             raise _map_httpx(error) from None
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        return IteratedAnswer(response.status_code, response.headers, aiter(response.stream), _map_httpx)
+        return IteratedAnswer(
+            response.status_code,
+            response.headers,
+            aiter(response.stream),
+            map_error=_map_httpx,
+            close=response.aclose,
+            closing=self._closing,
+        )
 
     async def aclose(self) -> None:
+        await self._closing.finish()
         await self._transport.aclose()
 
 

@@ -1,7 +1,7 @@
 """What the sandbox gives back: a status, headers and the body in pieces; and its errors."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ class SandboxCut(Exception):
 class SandboxReply:
     status: int
     headers: dict[str, str]
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncGenerator[bytes, None]
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ def json_reply(status: int, body: Any, extra: dict[str, str] | None = None) -> S
     return SandboxReply(status, headers | (extra or {}), one_chunk(raw))
 
 
-async def one_chunk(raw: bytes) -> AsyncIterator[bytes]:
+async def one_chunk(raw: bytes) -> AsyncGenerator[bytes, None]:
     yield raw
 
 

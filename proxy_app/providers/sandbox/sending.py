@@ -1,7 +1,7 @@
 """Sends a composed answer, whole or as a stream, at the model's pace and with its fault."""
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from itertools import zip_longest
 from typing import Any
 
@@ -60,7 +60,7 @@ def plain_wait_s(made: Composition, behaviour: Behaviour) -> float:
     return behaviour.first_token_s + slowest / behaviour.tokens_per_s
 
 
-async def plain_chunks(raw: bytes, behaviour: Behaviour, sleep: Sleep) -> AsyncIterator[bytes]:
+async def plain_chunks(raw: bytes, behaviour: Behaviour, sleep: Sleep) -> AsyncGenerator[bytes, None]:
     """The body in two halves, so that a fault has a middle to happen in."""
     half = len(raw) // 2
     if behaviour.fault == "bad_json":
@@ -76,7 +76,7 @@ async def plain_chunks(raw: bytes, behaviour: Behaviour, sleep: Sleep) -> AsyncI
 
 async def stream_chunks(
     ask: Ask, made: Composition, behaviour: Behaviour, created: int, sleep: Sleep
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     head: JSON = {
         "id": made.id,
         "object": "chat.completion.chunk",
