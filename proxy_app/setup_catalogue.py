@@ -1,6 +1,8 @@
 """Providers and models that are there without anybody asking: the sandbox, and keys in the environment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
@@ -37,11 +39,20 @@ def create_provider(new: NewProvider) -> Provider:
     return provider
 
 
-def add_model(name: str, provider: Provider, upstream_model: str, description: str = "") -> bool:
+def add_model(
+    name: str,
+    provider: Provider,
+    upstream_model: str,
+    *,
+    description: str = "",
+    quirks: Mapping[str, Any] | None = None,
+) -> bool:
     """A public model with one deployment, unless the name is taken. True when it was made."""
     model, made = Model.objects.get_or_create(name=name, defaults={"description": description})
     if made:
-        Deployment.objects.create(model=model, provider=provider, upstream_model=upstream_model)
+        Deployment.objects.create(
+            model=model, provider=provider, upstream_model=upstream_model, quirks=dict(quirks or {})
+        )
     return made
 
 
@@ -53,7 +64,7 @@ def ensure_sandbox() -> bool:
         name = _free_name("sandbox")
         provider = create_provider(NewProvider(kind="sandbox", name=name, may_be_private=False))
         for model in SANDBOX_MODELS:
-            add_model(model, provider, model, "Built in: answers without any provider.")
+            add_model(model, provider, model, description="Built in: answers without any provider.")
     return True
 
 
@@ -70,7 +81,7 @@ def _set_up(kind: str, secret: str) -> str:
     with transaction.atomic():
         provider = create_provider(NewProvider(kind=kind, name=_free_name(kind), credential=secret))
         for starter in STARTER_MODELS.get(kind, ()):
-            add_model(starter.public_name, provider, starter.upstream_model)
+            add_model(starter.public_name, provider, starter.upstream_model, quirks=starter.quirks)
     return provider.name
 
 

@@ -46,8 +46,11 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class StarterModel:
+    """`quirks`: where this model differs from others of its provider."""
+
     public_name: str
     upstream_model: str
+    quirks: Mapping[str, Any] = field(default_factory=dict)
 
 
 PRESETS: dict[str, Preset] = {
@@ -211,8 +214,8 @@ def auth_headers(auth: Auth, secret: str) -> dict[str, str]:
     return {"authorization": f"Bearer {secret}"} if auth == "bearer" else {auth: secret}
 
 
-def _same(*names: str) -> tuple[StarterModel, ...]:
-    return tuple(StarterModel(name, name) for name in names)
+def _same(*names: str, **quirks: Any) -> tuple[StarterModel, ...]:
+    return tuple(StarterModel(name, name, quirks) for name in names)
 
 
 #: The models a provider starts with when it is set up from its key alone; each has a price.
@@ -230,14 +233,16 @@ STARTER_MODELS: dict[str, tuple[StarterModel, ...]] = {
         "gpt-4.1",
         "gpt-4.1-mini",
     ),
-    "anthropic": _same(
-        "claude-fable-5-2",
-        "claude-opus-5-5",
-        "claude-sonnet-5-5",
-        "claude-haiku-5-5",
-        "claude-opus-4-8",
-        "claude-sonnet-4-6",
-        "claude-haiku-4-5",
+    "anthropic": (
+        *_same(
+            "claude-fable-5-2",
+            "claude-opus-5-5",
+            "claude-sonnet-5-5",
+            "claude-haiku-5-5",
+            "claude-opus-4-8",
+            "claude-sonnet-4-6",
+        ),
+        *_same("claude-haiku-4-5", thinking_style="budget"),  # older than adaptive thinking
     ),
     "gemini": _same(
         "gemini-4-argon",

@@ -72,6 +72,11 @@ def test_a_starter_model_has_a_price(kind: str, model) -> None:
     assert price.total_price > 0
 
 
+@pytest.mark.parametrize(("kind", "model"), STARTERS, ids=[model.upstream_model for _, model in STARTERS])
+def test_a_starter_model_s_quirks_are_ones_that_exist(kind: str, model) -> None:
+    assert set(model.quirks) <= set(QUIRKS)
+
+
 def test_the_sandbox_starts_with_models_it_has() -> None:
     assert {model.upstream_model for model in STARTER_MODELS["sandbox"]} <= set(SANDBOX_MODELS)
 

@@ -1,16 +1,23 @@
 import io
 import json
+import os
+import socket
+import subprocess
+import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from gateway_project.clock import now
 from gateway_project.conf import config
 from gateway_project.env import BadSetting
+from keys_app.heartbeat import refuse_second_admitter
 from keys_app.issuing import find_key
-from keys_app.models import Environment, PolicyVersion, User, VirtualKey
+from keys_app.models import Environment, PolicyVersion, User, VirtualKey, WorkerProcess
 from proxy_app import setup, setup_database, setup_static
 from proxy_app.models import Deployment, Model, Provider
 from proxy_app.providers.presets import STARTER_MODELS
@@ -77,6 +84,49 @@ def test_keys_in_the_environment_set_missing_providers_up_once(monkeypatch: pyte
     monkeypatch.setenv("OPENAI_API_KEY", "sk-another-one-111111111111")
     prepare()
     assert everything() == before
+
+
+def test_a_model_that_differs_from_its_provider_s_others_starts_with_its_quirks(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-canary-000000000")
+    prepare()
+    quirks = dict(Deployment.objects.values_list("upstream_model", "quirks"))
+    assert quirks["claude-haiku-4-5"] == {"thinking_style": "budget"}
+    assert quirks["claude-sonnet-4-6"] == {}
+
+
+def process(**values: Any) -> WorkerProcess:
+    fields: dict[str, Any] = {
+        "host": socket.gethostname(), "pid": os.getpid(), "role": "all", "admits": True,
+        "shares_limits": False, "started_at": now(), "seen_at": now(),
+    }  # fmt: skip
+    return WorkerProcess.objects.create(**{**fields, **values})
+
+
+def test_a_second_process_that_admits_is_refused_with_its_sentence(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("keys_app.heartbeat.BEAT_S", 0.01)
+    other = process(host="elsewhere", pid=4711)
+
+    def beats() -> list[WorkerProcess]:
+        WorkerProcess.objects.filter(pk=other.pk).update(seen_at=now())
+        return [other]
+
+    monkeypatch.setattr("keys_app.heartbeat._possibly_living", beats)
+    with pytest.raises(CommandError, match=r"pid 4711 on elsewhere.*REDIS_URL"):
+        prepare()
+    assert not User.objects.filter(username="admin").exists()
+
+
+def test_a_former_process_of_this_host_that_has_ended_is_not_waited_for(monkeypatch: pytest.MonkeyPatch):
+    def wait(pause_s: float) -> None:
+        raise AssertionError("nobody is to be waited for")
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    process(pid=gone.pid)
+    monkeypatch.setattr(setup, "refuse_second_admitter", partial(refuse_second_admitter, wait=wait))
+    assert prepare()["key"]
 
 
 def test_a_deleted_sandbox_model_stays_deleted():
