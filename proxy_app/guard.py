@@ -54,6 +54,8 @@ class Guard:
         self.phase = phase
         self.limit_s = limit_s
         self.last_s = time.monotonic()
+        if self._timer is None and self._task is not None:  # it rests once it has ended an attempt
+            self._look_again(self.last_s)
 
     def fire(self, error: GatehouseError) -> None:
         """End the upstream with this error, once."""
@@ -96,8 +98,12 @@ class Guard:
             )
         elif self.limit_s and now - self.last_s >= self.limit_s:
             self.fire(_silence(self.phase, self.limit_s))
+        self._timer = None
         if self.error is None:
-            self._timer = self._loop.call_later(max(self._next_look(now) - now, 0.001), self._tick)
+            self._look_again(now)
+
+    def _look_again(self, now: float) -> None:
+        self._timer = self._loop.call_later(max(self._next_look(now) - now, 0.001), self._tick)
 
     def _next_look(self, now: float) -> float:
         due = [at for at in (self.give_up_at, self.total_at) if at]
@@ -109,8 +115,9 @@ class Guard:
     async def _watch_client(self) -> None:
         await self._gone()
         self._on_gone()
-        if self.give_up_at and self._timer is not None:
-            self._timer.cancel()
+        if self.give_up_at:
+            if self._timer is not None:
+                self._timer.cancel()
             self._timer = self._loop.call_later(0, self._tick)
 
 

@@ -186,6 +186,22 @@ async def test_headers_without_content_time_out_and_the_next_deployment_answers(
     assert gate.ends[0].attempts[0].error_code == "upstream_timeout"
 
 
+@pytest.mark.parametrize("headers_first", [True, False])
+async def test_every_deployment_s_silence_ends_in_its_own_time(make_gateway, headers_first):
+    never = asyncio.Event()
+
+    async def script(request: httpx.Request) -> httpx.Response:
+        if not headers_first:
+            await never.wait()
+        return streamed([chunk({"role": "assistant", "content": ""}), never])
+
+    gate = make_gateway(script, in_order("alpha", "beta", "gamma", first_content_s=0.05))
+    async with asyncio.timeout(5):
+        answer = await gate.ask(asked(stream=True))
+    assert answer.status == 504
+    assert [attempt.error_code for attempt in gate.ends[0].attempts] == ["upstream_timeout"] * 3
+
+
 async def test_silence_in_the_middle_is_an_error_event(make_gateway):
     never = asyncio.Event()
     gate = make_gateway(
