@@ -46,6 +46,7 @@ class RequestList(UsageView):
     """Calls, newest first, of a range of time."""
 
     @extend_schema(
+        operation_id="api_v1_requests_list",
         parameters=[
             *_RANGE,
             *_FILTERS,
