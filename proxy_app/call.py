@@ -148,9 +148,9 @@ class Call:
         return (time.monotonic_ns() - self.started_ns) / 1e6
 
     def mark(self, name: str) -> float:
-        """Put a point on the timeline; its offset in milliseconds."""
-        at_ms = (time.monotonic_ns() - self.started_ns) / 1e6
-        self.marks.append(Mark(name, round(at_ms, 3)))
+        """Put a point on the timeline; its offset in milliseconds, whole microseconds."""
+        at_ms = (time.monotonic_ns() - self.started_ns) // 1000 / 1000
+        self.marks.append(Mark(name, at_ms))
         return at_ms
 
 

@@ -207,13 +207,13 @@ class JournalWriter:
     # ------------------------------------------------------------ syncing
 
     def sync(self) -> None:
-        """fsync what was appended since the last time and look at the disk; may run in a thread."""
+        """Bring to the disk what was appended since the last time, and look at it; may run in a thread."""
         while self._retired:
-            os.fsync(self._retired[0])
+            os.fdatasync(self._retired[0])
             os.close(self._retired.pop(0))
         if self._unsynced:
             self._unsynced = False  # before the call: an append meanwhile is for the next round
-            os.fsync(self._descriptor)
+            os.fdatasync(self._descriptor)
         if self._new_files:
             self._new_files = False
             _sync_folder(self.folder)

@@ -7,6 +7,7 @@ sum(units x rate) divided once, half to even. An unknown price or usage is None,
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gateway_project.money import UNITS_PER_PRICE, divide_half_even
@@ -169,17 +170,28 @@ def cost_lines(price: CompiledPrice, tokens: Tokens) -> list[CostLine] | None:
 
 def worst_case(price: CompiledPrice, input_tokens_upper: int, output_tokens_upper: int) -> int:
     """The most a call within these bounds can cost: dearest kind, dearest tier, rounded up."""
-    reachable = [price.rates, *(rates for start, rates in price.tiers if start <= input_tokens_upper)]
-    dearest_input = max(
-        max(r.input, r.cache_read, r.cache_write, r.cache_write_1h, r.input_audio) for r in reachable
-    )
-    dearest_output = max(max(r.output, r.reasoning, r.output_audio) for r in reachable)
+    dearest_input, dearest_output = _dearest(price.rates)
+    for start, rates in price.tiers:
+        if start > input_tokens_upper:
+            break
+        tier_input, tier_output = _dearest(rates)
+        dearest_input = max(dearest_input, tier_input)
+        dearest_output = max(dearest_output, tier_output)
     amount = (
         dearest_input * max(input_tokens_upper, 0)
         + dearest_output * max(output_tokens_upper, 0)
         + price.request_nanodollars
     )
     return -(-amount // UNITS_PER_PRICE)
+
+
+@lru_cache(maxsize=8192)
+def _dearest(rates: Rates) -> tuple[int, int]:
+    """The dearest rate of any input kind and of any output kind."""
+    return (
+        max(rates.input, rates.cache_read, rates.cache_write, rates.cache_write_1h, rates.input_audio),
+        max(rates.output, rates.reasoning, rates.output_audio),
+    )
 
 
 # ---------------------------------------------------------------- finding
