@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management import call_command
 
+from gateway_project.assets import UNUSED
 from gateway_project.conf import BASE_DIR
 
 _STAMP = ".collected"
@@ -23,7 +24,7 @@ def prepare_static() -> bool:
     except OSError:
         pass
     root.mkdir(parents=True, exist_ok=True)
-    call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=[".keep"])
+    call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=UNUSED)
     stamp.write_text(wanted, "utf-8")
     return True
 
@@ -38,6 +39,7 @@ def fingerprint() -> str:
 
 
 def _own_files() -> Iterator[Path]:
+    yield BASE_DIR / "gateway_project" / "assets.py"  # how they are named and which are left out
     folders = [Path(folder) for folder in settings.STATICFILES_DIRS]
     folders += [BASE_DIR / app / "static" for app in ("keys_app", "usage_app", "proxy_app")]
     for folder in folders:

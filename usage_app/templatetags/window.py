@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 
 from django import template
 from django.http import QueryDict
+from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -15,6 +17,7 @@ from django.utils.translation import gettext as _
 from gateway_project import clock
 from usage_app import figures, marks
 from usage_app.models import Attempt, Request
+from usage_app.theme import theme_version
 
 register = template.Library()
 
@@ -196,3 +199,21 @@ def connect_words() -> dict[str, Any]:
         "added": _("%(count)s models are ready. Make the first call below."),
         "choose": _("Choose at least one model."),
     }
+
+
+@register.simple_tag
+def icon(name: str, classes: str = "") -> SafeString:
+    """A drawing of gatehouse/icons.svg in the colour of the text around it."""
+    return format_html(
+        '<svg class="{}" width="18" height="18" fill="none" stroke="currentColor" stroke-width="1.6" '
+        'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><use href="{}#{}"/></svg>',
+        f"gh-icon {classes}".rstrip(),
+        static("gatehouse/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def theme_address() -> str:
+    """The colours' stylesheet; its address changes with them, so that a browser may keep it."""
+    return f"{reverse('ui:theme')}?v={theme_version()}"

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin
 from django.contrib.auth import logout
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -17,6 +16,7 @@ from django.views.generic import View
 
 from keys_app.models import User
 from usage_app.forms import SignInForm
+from usage_app.theme import theme_stylesheet
 from usage_app.views.page import skeleton
 
 
@@ -77,14 +77,10 @@ def keep_language(response: HttpResponseBase, language: str) -> None:
     )
 
 
-@cache_control(max_age=300, public=True)
+@cache_control(max_age=365 * 24 * 3600, public=True, immutable=True)
 def theme(request: HttpRequest) -> HttpResponse:
     """Unfold's colours as a stylesheet: it writes them into each page, which our policy forbids."""
-    site: Any = admin.site
-    lines = [f"--border-radius: {site._get_config('BORDER_RADIUS', request) or '6px'};"]
-    for name, weights in site._get_colors("COLORS", request).items():
-        lines += [f"--color-{name}-{weight}: {value};" for weight, value in weights.items()]
-    return HttpResponse(":root {" + " ".join(lines) + "}", content_type="text/css; charset=utf-8")
+    return HttpResponse(theme_stylesheet(), content_type="text/css; charset=utf-8")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
