@@ -8,6 +8,8 @@ from prometheus_client.registry import Collector
 
 BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 _LABELS = ["model", "provider", "status"]
+MOST_SERIES = 2_000  # callers name models: what comes beyond is counted together
+OTHER = "other"
 
 
 @dataclass(slots=True)
@@ -44,7 +46,9 @@ class Metrics(Collector):
         """Count one ended call; `labels` are model, provider, status."""
         entry = self.series.get(labels)
         if entry is None:
-            entry = self.series[labels] = Series()
+            if len(self.series) >= MOST_SERIES:
+                labels = (OTHER, *labels[1:])
+            entry = self.series.setdefault(labels, Series())
         entry.calls += 1
         entry.input_tokens += input_tokens
         entry.output_tokens += output_tokens
