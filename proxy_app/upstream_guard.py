@@ -6,6 +6,7 @@ between check and use gains nothing. Cloud metadata and link-local addresses are
 
 import ipaddress
 import socket
+from collections.abc import Collection
 from functools import lru_cache
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -31,7 +32,9 @@ def may_call(address: Address, *, allow_private: bool) -> bool:
         return False
     if address.is_global:
         return True
-    return allow_private and not address.is_unspecified and not address.is_reserved
+    # The IPv6 loopback counts as reserved too.
+    usable = address.is_loopback or not (address.is_unspecified or address.is_reserved)
+    return allow_private and usable
 
 
 @lru_cache(maxsize=1024)
@@ -46,22 +49,25 @@ def check_literal(host: str, *, allow_private: bool) -> None:
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves names and drops every address that may not be called; none left: AddressRefused."""
+    """Resolves names and drops every address that may not be called; none left: AddressRefused.
 
-    def __init__(self, *, allow_private: bool) -> None:
+    `proxies`: hosts of the company's own proxies, which stand in its private network.
+    """
+
+    def __init__(self, *, allow_private: bool, proxies: Collection[str] = ()) -> None:
         self._allow_private = allow_private
+        self._proxies = proxies
         self._names = ThreadedResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         found = await self._names.resolve(host, port, family)
+        allow_private = self._allow_private or host in self._proxies
         kept = [
             result
             for result in found
-            if may_call(
-                ipaddress.ip_address(result["host"].split("%", 1)[0]), allow_private=self._allow_private
-            )
+            if may_call(ipaddress.ip_address(result["host"].split("%", 1)[0]), allow_private=allow_private)
         ]
         if found and not kept:
             raise AddressRefused(f"{host} has no address the gateway calls")

@@ -3,6 +3,7 @@
 import ssl
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -75,7 +76,7 @@ class AiohttpSender:
                 limit=0,
                 keepalive_timeout=30,
                 ttl_dns_cache=30,
-                resolver=GuardedResolver(allow_private=may_be_private),
+                resolver=GuardedResolver(allow_private=may_be_private, proxies=_proxy_hosts()),
             )
             session = self._sessions[may_be_private] = aiohttp.ClientSession(
                 connector=connector,
@@ -104,6 +105,12 @@ class AiohttpSender:
         if host not in self._proxies:
             self._proxies[host] = None if proxy_bypass(host) else getproxies().get(url.scheme)
         return self._proxies[host]
+
+
+def _proxy_hosts() -> frozenset[str]:
+    """Hosts of the proxies that the environment names."""
+    hosts = (urlsplit(address).hostname for address in getproxies().values() if "://" in address)
+    return frozenset(host for host in hosts if host)
 
 
 def _timeout(connect_s: float, kept: dict[float, aiohttp.ClientTimeout] = {}) -> aiohttp.ClientTimeout:  # noqa: B006
