@@ -92,7 +92,7 @@ class Entrance:
         return path == "/" and scope["method"] == "GET" and _wants_page(scope)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"].startswith("/ui/") and self._config.serves_control_plane:
+        if _is_served(scope["path"]) and self._config.serves_control_plane:
             await self._sockets(scope, receive, send)
             return
         # Codex tries a websocket on /v1/responses first and falls back at once on 426 alone.
@@ -104,6 +104,11 @@ class Entrance:
             await send({"type": "websocket.http.response.body", "body": body})
             return
         await send({"type": "websocket.close", "code": REFUSED})
+
+
+def _is_served(path: str) -> bool:
+    """Whether the window has a websocket there; the router fails on any other path."""
+    return any(route.pattern.match(path.lstrip("/")) for route in websocket_urlpatterns)
 
 
 def allowed_origins(public_url: str) -> list[str]:
