@@ -1,6 +1,7 @@
 """What every management view has in common: who may call it, how it pages, how it finds its row."""
 
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -9,11 +10,18 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from gateway_project.conf import config
 from keys_app.api.authentication import IsAdmin, ManagementAuthentication, WindowSession
 from keys_app.api.problems import Conflict
 
 #: fields of a body that are lists, where null means the empty one
 _LISTS = frozenset({"models", "endpoints", "networks", "origins", "aliases"})
+
+
+def public_link(address: str) -> str:
+    """The same path and query under the public address: a Host header is anybody's to write."""
+    public = urlsplit(config().public_url)
+    return urlsplit(address)._replace(scheme=public.scheme, netloc=public.netloc).geturl()
 
 
 class NewestFirst(CursorPagination):
@@ -25,7 +33,8 @@ class NewestFirst(CursorPagination):
     page_size_query_param = "limit"
 
     def get_paginated_response(self, data: Any) -> Response:
-        return Response({"results": data, "next": self.get_next_link()})
+        link = self.get_next_link()
+        return Response({"results": data, "next": public_link(link) if link else None})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from gateway_project.clock import uuid7_at
 from keys_app.api.authentication import WindowSession
+from keys_app.api.management import public_link
 from usage_app import reports
 from usage_app.api import parameters
 from usage_app.api.authentication import MasterOrVirtualKey, MayReadUsage, sight_of_principal
@@ -78,7 +79,7 @@ class RequestList(UsageView):
         query = request.query_params.copy()
         query["since"], query["until"] = asked.since.isoformat(), asked.until.isoformat()
         query["cursor"] = str(last)
-        return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+        return public_link(f"{request.path}?{query.urlencode()}")
 
 
 class RequestDetail(UsageView):

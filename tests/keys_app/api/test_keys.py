@@ -6,6 +6,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from gateway_project.clock import now
+from gateway_project.conf import config
 from keys_app.issuing import issue_key
 from keys_app.models import Budget, Service, User, VirtualKey
 from keys_app.secrets import hash_secret
@@ -161,7 +162,8 @@ def test_an_expired_key_is_refused(master: Client):
 
 def test_keys_are_listed_newest_first_by_pages(master: Client):
     made = [make(master, name=f"key {number}")["id"] for number in range(5)]
-    first = master.get("/api/v1/keys/?limit=3").json()
+    first = master.get("/api/v1/keys/?limit=3", HTTP_HOST="evil.example").json()
+    assert first["next"].startswith(config().public_url)  # whatever Host was sent
     second = master.get(first["next"]).json()
     assert [row["id"] for row in first["results"] + second["results"]] == sorted(made, reverse=True)
     assert second["next"] is None
