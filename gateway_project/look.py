@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -26,11 +27,27 @@ def _control(title: Any, icon: str, model: str) -> dict[str, Any]:
     return {**_page(title, icon, f"admin:{model}_changelist"), "permission": is_admin}
 
 
+def window_styles(request: HttpRequest) -> str:
+    """The frame that both have in common."""
+    return static("gatehouse/window.css")
+
+
+def our_styles(request: HttpRequest) -> str:
+    """What of the admin's own the frame needs changed."""
+    return static("gatehouse/admin.css")
+
+
+def our_mark(request: HttpRequest) -> str:
+    return static("gatehouse/mark.svg")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Gatehouse",
     "SITE_HEADER": "Gatehouse",
     "SITE_SYMBOL": "door_open",
     "SITE_URL": reverse_lazy("ui:overview"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": our_mark}],
+    "STYLES": [window_styles, our_styles],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,

@@ -125,6 +125,7 @@ LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = "gateway_project.formats"
 TIME_ZONE = "UTC"  # stored and computed in UTC; the reporting zone is a setting of its own
 
 _prefix = urlsplit(GATEHOUSE.public_url).path.rstrip("/")

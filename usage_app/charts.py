@@ -122,14 +122,16 @@ def unfinished_index(series: Series) -> int | None:
     return len(series.buckets) - 1 if series.buckets else None
 
 
-def spark(values: Iterable[float], width: int = 100, height: int = 24) -> str:
-    """Points of a polyline over a box; '' where a line would say nothing."""
+def spark(values: Iterable[float | None], width: int = 100, height: int = 24) -> str:
+    """Points of a polyline over a box; '' where a line would say nothing. None is no point, not 0."""
     numbers = list(values)
-    top = max(numbers, default=0)
-    if len(numbers) < 2 or not top:
+    known = [value for value in numbers if value is not None]
+    top = max(known, default=0)
+    if len(known) < 2 or not top:
         return ""
     step = width / (len(numbers) - 1)
     return " ".join(
         f"{index * step:.1f},{height - 1 - (height - 2) * value / top:.1f}"
         for index, value in enumerate(numbers)
+        if value is not None
     )

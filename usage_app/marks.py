@@ -37,8 +37,10 @@ def environment_mark(environment: str) -> SafeString:
     return format_html('<span class="gh-mark is-{}" title="{}">{}</span>', environment, environment, word)
 
 
-def sandbox_mark() -> SafeString:
-    """What the sandbox answered is made up, and says so wherever it shows."""
+def sandbox_mark(model: str = "") -> SafeString:
+    """What the sandbox answered is made up, and says so wherever it shows; a name that says it will do."""
+    if model.startswith("sandbox"):
+        return SafeString("")
     return format_html(
         '<span class="gh-mark is-sandbox" title="{}">{}</span>', _("A made-up answer"), _("sandbox")
     )

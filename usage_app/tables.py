@@ -99,7 +99,7 @@ class RequestTable(tables.Table):  # type: ignore[misc]
     def render_model(self, record: Request) -> str:
         served = record.served_model if record.served_model not in ("", record.model) else ""
         told = format_html('<span class="gh-served">→ {}</span>', served) if served else ""
-        mark = sandbox_mark() if record.provider == "sandbox" else ""
+        mark = sandbox_mark(record.model) if record.provider == "sandbox" else ""
         return format_html('<span class="gh-cut" title="{0}">{0}</span>{1}{2}', record.model, told, mark)
 
     def render_key(self, record: Request) -> str:
@@ -169,9 +169,12 @@ class RequestTable(tables.Table):  # type: ignore[misc]
 
 
 def _or_unknown(value: Any, shown: Callable[[Any], str], record: Request) -> str:
-    """A figure; what never reached a provider has none, everything else that is missing is unknown."""
+    """A figure; what was refused or failed before an answer has none, all else that is missing is unknown."""
     if value is None:
-        word = _("none") if record.status == Request.Status.REFUSED else _("unknown")
+        unanswered = record.status == Request.Status.REFUSED or (
+            record.status == Request.Status.ERROR and record.ttft_ms is None and not record.cost_nanodollars
+        )
+        word = _("none") if unanswered else _("unknown")
         return format_html('<span class="gh-muted">{}</span>', word)
     return shown(value)
 

@@ -49,7 +49,7 @@ def tiles(now: Totals, before: Totals, over_time: Series, errors_link: str) -> l
     columns = over_time.lines[0].totals if over_time.lines else []
 
     def line_of(value: Value) -> str:
-        return spark([value(each) or 0 for each in columns])
+        return spark([value(each) for each in columns])
 
     return [
         _spend(now, before, line_of(lambda each: each.cost_nanodollars)),

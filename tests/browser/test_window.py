@@ -1,73 +1,14 @@
 """The window in Chromium, against a whole running Gatehouse: quiet console, own host only, live."""
 
-import json
-import os
 import threading
-import urllib.request
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests.serving import PASSWORD, Serving
+from tests.browser.watching import PAGES, Watched, stream
+from tests.serving import Serving
 
 pytestmark = pytest.mark.browser
-
-PAGES = ("/ui/", "/ui/live/", "/ui/requests/", "/ui/get-started/", "/ui/nothing-here/")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Serving]:
-    with Serving() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = os.environ.get("GATEHOUSE_CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Watched:
-    """A signed-in page and everything it complained about."""
-
-    def __init__(self, browser: Browser, server: Serving, **options: Any) -> None:
-        self.url = server.url
-        self.complaints: list[str] = []
-        self.page: Page = browser.new_context(**options).new_page()
-        self.page.on("console", lambda said: self._console(said.type, said.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self._request(request.url))
-        self.page.goto(f"{server.url}/ui/sign-in/")
-        self.page.fill("[name=username]", "admin")
-        self.page.fill("[name=password]", PASSWORD)
-        self.page.click(".gh-sign-in button")
-        self.page.wait_for_url("**/ui/**")
-
-    def _console(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning") and "404" not in text:
-            self.complaints.append(text)
-
-    def _request(self, url: str) -> None:
-        if not url.startswith((self.url, "data:")):
-            self.complaints.append(f"asked another host: {url}")
-
-
-def stream(server: Serving, key: str, model: str) -> None:
-    """One streamed call, read to its end."""
-    body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Count slowly."}]}
-    request = urllib.request.Request(
-        f"{server.url}/v1/chat/completions",
-        data=json.dumps(body).encode(),
-        headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        answer.read()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

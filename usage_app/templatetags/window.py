@@ -217,3 +217,10 @@ def icon(name: str, classes: str = "") -> SafeString:
 def theme_address() -> str:
     """The colours' stylesheet; its address changes with them, so that a browser may keep it."""
     return f"{reverse('ui:theme')}?v={theme_version()}"
+
+
+@register.simple_tag(takes_context=True)
+def shortcut(context: dict[str, Any], letter: str) -> str:
+    """A key combination as it stands on the reader's keyboard."""
+    agent = context["request"].headers.get("User-Agent", "")
+    return f"⌘{letter}" if "Mac OS" in agent else f"Ctrl {letter}"

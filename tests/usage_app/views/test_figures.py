@@ -100,6 +100,8 @@ def test_a_line_without_height_is_not_drawn() -> None:
     assert spark([0, 0, 0]) == ""
     assert spark([1]) == ""
     assert len(spark([1, 2, 3]).split()) == 3
+    assert spark([None, None, 3]) == ""
+    assert [point.split(",")[0] for point in spark([None, 1, 3]).split()] == ["50.0", "100.0"]
 
 
 def test_civil_days_are_those_of_the_reporting_zone_through_a_clock_change() -> None:

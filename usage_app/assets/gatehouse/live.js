@@ -70,7 +70,7 @@ class Row {
       this.id = call.id;
       this.element.href = page.dataset.requests + call.id + "/";
       this.element.dataset.call = call.id;
-      this.mark.hidden = !call.sandbox;
+      this.mark.hidden = !call.sandbox || call.model.startsWith("sandbox");
       this.environment.hidden = !call.environment;
       this.environment.className = `gh-mark is-${call.environment}`;
       put(this.texts.environment, WORDS.environments[call.environment] ?? call.environment);
@@ -89,7 +89,7 @@ class Row {
     put(this.texts.phase, over && call.error ? call.error : word);
     const tone = over ? { ok: "", error: "gh-error-text", truncated: "gh-warn-text" }[call.status] ?? "gh-muted" : "";
     if (this.phaseWord.className !== tone) this.phaseWord.className = tone;
-    put(this.texts.time, duration(elapsed));
+    put(this.texts.time, elapsed < 1 ? "< 1\u202fms" : duration(elapsed).replace(".0\u202fms", "\u202fms"));
     put(this.texts.tokens, call.tokens ? grouped(call.tokens) : "");
     const streaming = call.ttft !== null && call.ttft !== undefined ? elapsed - call.ttft : 0;
     put(this.texts.speed, call.tokens && streaming > 250 ? `${Math.round((call.tokens / streaming) * 1000)}/s` : "");
@@ -229,7 +229,6 @@ pause.addEventListener("click", () => {
   frozenAt = Date.now();
   pause.setAttribute("aria-pressed", String(Boolean(frozen)));
   pause.querySelector("[data-pause-word]").textContent = frozen ? WORDS.resume : WORDS.pause;
-  pause.firstElementChild.textContent = frozen ? "play_arrow" : "pause";
   sayState();
   schedule();
 });

@@ -87,13 +87,14 @@ for (const tabs of document.querySelectorAll("[data-tabs]")) {
   });
 }
 
+const home = document.querySelector(".gh-sidebar-brand")?.href ?? "/ui/";
 // Keys: g and a letter to go, / to search, ? for the list.
 const PLACES = { o: "", l: "live/", r: "requests/", s: "get-started/" };
 let going = 0;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable]")) return;
   if (going && event.timeStamp - going < 1200 && event.key in PLACES) {
-    location.assign(document.body.dataset.root + PLACES[event.key]);
+    location.assign(home + PLACES[event.key]);
   } else if (event.key === "/") {
     const search = document.querySelector("[data-search]");
     if (search) {
@@ -130,7 +131,13 @@ document.addEventListener("click", (event) => {
   }
 });
 
+if (localStorage.getItem("sidebarDesktopOpen") === "0") root.classList.add("gh-sidebar-closed");
+
 const palette = document.getElementById("gh-palette");
+if (!palette) {
+  // The admin has a palette of its own.
+  document.querySelector("[data-palette-open]")?.addEventListener("click", () => dispatchEvent(new CustomEvent("opencommand")));
+}
 if (palette) {
   const open = () => {
     palette.showModal();
