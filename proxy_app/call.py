@@ -43,6 +43,7 @@ class Services:
     abandoned: dict[tuple[str, int], "Call"] = field(default_factory=dict)
     refusals: dict[tuple[str, ...], Any] = field(default_factory=dict)
     origins: tuple[Snapshot, frozenset[str]] | None = None  # allowed by some key, as of a snapshot
+    entered: int = 0  # requests on the data plane now, their bodies perhaps still to be read
     draining: bool = False
 
     def write(self, record: Record) -> None:

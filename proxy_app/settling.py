@@ -67,12 +67,12 @@ def measure(call: Call, attempt: Attempt, status: Status) -> tuple[Tokens, Usage
         if observed.usage is None:
             return Tokens(), "none", 0
         tokens = tokens_of(observed.usage)
-        return tokens, "provider", attempt_cost(attempt, tokens) or 0
+        return tokens, "provider", attempt_cost(attempt, tokens)
     delivered = max(estimate_output_tokens(observed.output_chars), observed.output_events)
     if status == "truncated":
         reported = tokens_of(observed.usage) if observed.usage else None
         tokens = _estimated(call, observed, delivered)
-        return tokens, "estimate", (attempt_cost(attempt, reported) or 0) if reported else 0
+        return tokens, "estimate", attempt_cost(attempt, reported) if reported else 0
     if status == "cancelled":
         delivered = max(delivered, _could_have_been_produced(call, attempt))
     tokens = _estimated(call, observed, delivered)
@@ -124,6 +124,8 @@ async def settle(call: Call) -> None:
     if call.settled:
         return
     call.settled = True
+    if call.guard is not None:
+        call.guard.close()  # nothing may cancel what follows: it is written once or never
     status = status_of(call)
     attempt = call.attempt
     tokens = Tokens()
@@ -143,10 +145,12 @@ async def settle(call: Call) -> None:
     try:
         services.write(record)
     finally:
-        if call.grant is not None:
-            spent = (tokens.input_tokens or 0) + (tokens.output_tokens or 0)
-            await services.limits.settle(call.id, cost or 0, spent, record.finished_at_ms)
-        _leave(call, record)
+        try:
+            if call.grant is not None:
+                spent = (tokens.input_tokens or 0) + (tokens.output_tokens or 0)
+                await services.limits.settle(call.id, cost or 0, spent, record.finished_at_ms)
+        finally:
+            _leave(call, record)
 
 
 def _end(call: Call, status: Status, tokens: Tokens, source: UsageSource, latency_ms: float) -> End:

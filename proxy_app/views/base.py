@@ -188,6 +188,8 @@ class APIView:
     async def dispatch(self) -> None:
         """method → initial → handler; any error → the caller's dialect."""
         request = self.request
+        # Counted from here: bodies that are being read take memory too.
+        request.services.entered += 1
         try:
             if request.method == "OPTIONS":
                 return await self.preflight()
@@ -202,6 +204,8 @@ class APIView:
         except Exception:
             log.exception("request %s failed inside the gateway", request.id)
             await self.handle_exception(InternalFault())
+        finally:
+            request.services.entered -= 1
         return None
 
     def http_method_not_allowed(self) -> None:
@@ -218,7 +222,7 @@ class APIView:
 
     async def check_overload(self) -> None:
         services = self.request.services
-        if services.draining or services.metrics.in_flight >= services.config.max_in_flight:
+        if services.draining or services.entered > services.config.max_in_flight:
             raise Overloaded(retry_after_s=1)
         if not services.keeper.ready:
             raise NotReady(retry_after_s=2)

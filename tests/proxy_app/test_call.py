@@ -1,5 +1,6 @@
 """One call through the pipeline: answers, records, refusals."""
 
+import asyncio
 import json
 
 import httpx
@@ -307,7 +308,7 @@ async def test_a_browser_may_call_only_from_an_origin_the_key_allows(make_gatewa
 
 async def test_more_calls_than_allowed_in_flight_are_503(make_gateway):
     gate = make_gateway(answering(completion()))
-    gate.services.metrics.in_flight = gate.services.config.max_in_flight
+    gate.services.entered = gate.services.config.max_in_flight
     answer = await gate.ask(asked())
     assert answer.status == 503 and answer.headers["retry-after"] == "1"
 
@@ -334,3 +335,42 @@ async def test_a_key_that_may_use_a_model_may_use_it_by_its_alias(make_gateway):
         gate.keeper.current, sections={**gate.keeper.current.sections, "catalogue": aliased}
     )
     assert (await gate.ask(asked(name="fast"))).status == 200
+
+
+async def test_calls_at_once_are_counted_from_their_arrival(make_gateway):
+    from dataclasses import replace
+
+    go_on = asyncio.Event()
+
+    async def script(request: httpx.Request) -> httpx.Response:
+        await go_on.wait()
+        return httpx.Response(200, json=completion())
+
+    gate = make_gateway(script)
+    gate.services.config = replace(gate.services.config, max_in_flight=3)
+    asking = [asyncio.create_task(gate.ask(asked())) for _ in range(10)]
+    await asyncio.sleep(0)
+    while sum(task.done() for task in asking) < 7:
+        await asyncio.sleep(0.001)
+    go_on.set()
+    statuses = sorted([(await task).status for task in asking])
+    assert statuses == [200] * 3 + [503] * 7
+    assert gate.services.entered == 0
+
+
+async def test_usage_of_a_failed_call_without_a_price_costs_unknown_not_nothing(make_gateway):
+    from dataclasses import replace
+
+    from usage_app.pricing import PriceBook
+
+    pieces = [*STREAM[:3], STREAM[4], b'data: {"error": {"message": "overloaded"}}\n\n']
+
+    async def script(request: httpx.Request) -> httpx.Response:
+        return streamed(pieces)
+
+    gate = make_gateway(script)
+    sections = {**gate.keeper.current.sections, "prices": PriceBook([])}
+    gate.keeper.current = replace(gate.keeper.current, sections=sections)
+    await gate.ask(asked(stream=True))
+    (end,) = gate.ends
+    assert end.status == "error" and end.tokens.input_tokens == 12 and end.cost_nanodollars is None
