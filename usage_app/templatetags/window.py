@@ -190,13 +190,23 @@ def live_words() -> dict[str, Any]:
 def connect_words() -> dict[str, Any]:
     """The words of the way from a provider's key to its models."""
     return {
+        "own_address": _("the provider's own"),
         "testing": _("Testing the key…"),
-        "listing": _("The key works. Listing its models…"),
+        "works": _("The key works: %(count)s models, listed in %(time)s."),
         "no_models": _("The key works, but the provider lists no model. Add one by name in the admin."),
-        "refused": _("The provider refused the key: %(told)s. Nothing was saved that could be called."),
+        "refused": _(
+            "The provider refused: %(told)s Nothing can be called through it yet; correct it and test again."
+        ),
         "failed": _("That did not work: %(told)s"),
         "adding": _("Adding…"),
-        "added": _("%(count)s models are ready. Make the first call below."),
+        "exist": _("%(names)s: models of that name are served already. Shall %(provider)s share their load?"),
+        "left": _("Nothing was changed. Choose other models, or go on below."),
+        "calling": _("Making the first call to %(model)s…"),
+        "ready": _("%(count)s models are ready."),
+        "ready_one": _("%(model)s is ready."),
+        "answered": _("%(model)s answered the first call in %(time)s, for %(cost)s."),
+        "not_answered": _("But its first call failed: %(told)s"),
+        "unpriced": _("an unknown price"),
         "choose": _("Choose at least one model."),
     }
 

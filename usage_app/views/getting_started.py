@@ -43,6 +43,7 @@ class GettingStartedView(PageView):
             return self.fragment("ui/_first_call.html", first=self.newest_call())
         model = self.model
         base_url = config().public_url
+        providers = self.providers() if self.viewer.sees_everything else []
         return self.page(
             first=self.newest_call(),
             keys=self.keys,
@@ -51,7 +52,8 @@ class GettingStartedView(PageView):
             model=model,
             base_url=base_url,
             snippets=[(snippet, snippet.filled(base_url, model)) for snippet in SNIPPETS],
-            providers=self.providers() if self.viewer.sees_everything else [],
+            providers=providers,
+            connected=any(provider.kind != "sandbox" for provider in providers),
             provider_kinds=PROVIDER_KINDS,
             may_connect=self.viewer.sees_everything,
             may_make_keys=self.viewer.has_perm("keys_app.add_virtualkey"),
