@@ -49,6 +49,8 @@ def short_count(number: float) -> str:
 
 def duration(milliseconds: float) -> str:
     """A duration in the unit a person would say: 0.4 ms, 320 ms, 4.2 s, 3 min 5 s."""
+    if 0 < milliseconds < 0.05:
+        return f"<{THIN_SPACE}0.1{THIN_SPACE}ms"
     if milliseconds < 10:
         return f"{milliseconds:.1f}{THIN_SPACE}ms"
     if milliseconds < 999.5:

@@ -171,12 +171,15 @@ class RequestTable(tables.Table):  # type: ignore[misc]
 def _or_unknown(value: Any, shown: Callable[[Any], str], record: Request) -> str:
     """A figure; what was refused or failed before an answer has none, all else that is missing is unknown."""
     if value is None:
-        unanswered = record.status == Request.Status.REFUSED or (
-            record.status == Request.Status.ERROR and record.ttft_ms is None and not record.cost_nanodollars
-        )
-        word = _("none") if unanswered else _("unknown")
+        word = _("none") if is_unanswered(record) else _("unknown")
         return format_html('<span class="gh-muted">{}</span>', word)
     return shown(value)
+
+
+def is_unanswered(record: Request) -> bool:
+    """Refused, or failed before a provider answered anything: its counts are not unknown, there are none."""
+    failed = record.status == Request.Status.ERROR and not record.cost_nanodollars
+    return record.status == Request.Status.REFUSED or (failed and record.ttft_ms is None)
 
 
 def _nobody() -> str:

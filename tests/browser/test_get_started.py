@@ -41,7 +41,7 @@ def test_a_pasted_key_is_tested_its_models_listed_and_the_first_call_answered(
         page = watched.page
         page.goto(f"{server.url}/ui/get-started/")
         connect(page, "openai_compatible", "sk-this-is-wrong", upstream.urls["openai"])
-        said(page, "The provider refused")
+        said(page, "The provider refused this key.")
         expect(page.locator("[data-connect-said]")).not_to_contain_text("sk-this-is-wrong")
         assert [each["is_enabled"] for each in providers(server) if each["kind"] != "sandbox"] == [False]
 
@@ -119,7 +119,7 @@ def test_an_address_that_nobody_answers_is_said_and_may_be_corrected(
     page = watched.page
     page.goto(f"{server.url}/ui/get-started/")
     connect(page, "openai_compatible", "sk-any", "http://127.0.0.1:9/v1")
-    said(page, "The provider refused")
+    said(page, "The test failed:")
     connect(page, "openai_compatible", upstream.credentials["openai"], upstream.urls["openai"])
     said(page, "The key works")
     assert watched.complaints == []

@@ -152,8 +152,8 @@ def environment_of(row: Request) -> SafeString:
 
 
 @register.simple_tag
-def sandbox() -> SafeString:
-    return marks.sandbox_mark()
+def sandbox(model: str = "") -> SafeString:
+    return marks.sandbox_mark(model)
 
 
 @register.simple_tag
@@ -194,9 +194,10 @@ def connect_words() -> dict[str, Any]:
         "testing": _("Testing the key…"),
         "works": _("The key works: %(count)s models, listed in %(time)s."),
         "no_models": _("The key works, but the provider lists no model. Add one by name in the admin."),
-        "refused": _(
-            "The provider refused: %(told)s Nothing can be called through it yet; correct it and test again."
+        "wrong_key": _(
+            "The provider refused this key. Nothing was switched on; correct the key and test again."
         ),
+        "refused": _("The test failed: %(told)s Nothing was switched on; correct it and test again."),
         "failed": _("That did not work: %(told)s"),
         "adding": _("Adding…"),
         "exist": _("%(names)s: models of that name are served already. Shall %(provider)s share their load?"),

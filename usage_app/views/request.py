@@ -15,6 +15,7 @@ from usage_app.models import Attempt, Request
 from usage_app.pricebook import price_of_row
 from usage_app.reports import recent_percentiles
 from usage_app.snippets import call_again
+from usage_app.tables import is_unanswered
 from usage_app.timeline import draw
 from usage_app.verdict import Usual, judge
 from usage_app.views.page import PageView
@@ -46,6 +47,7 @@ class RequestView(PageView):
             "facts": self.facts(row),
             "again": call_again(row, config().public_url),
             "neighbours": self.neighbours(row),
+            "unanswered": is_unanswered(row),
             "unpriced_word": _("none") if row.status == Request.Status.REFUSED else _("unknown"),
         }
         return self.page(**shown)

@@ -31,6 +31,7 @@ export function shortCount(number) {
 }
 
 export function duration(ms) {
+  if (ms > 0 && ms < 0.05) return `<${THIN}0.1${THIN}ms`;
   if (ms < 10) return `${ms.toFixed(1)}${THIN}ms`;
   if (ms < 999.5) return `${Math.round(ms)}${THIN}ms`;
   const seconds = ms / 1000;

@@ -82,7 +82,7 @@ function connect() {
     say(WORDS.testing);
     provider = await saved();
     const test = await ask("POST", `providers/${provider.id}/test/`);
-    if (!test.ok) return say(fill(WORDS.refused, { told: test.detail }), true);
+    if (!test.ok) return say(test.code === "credential_refused" ? WORDS.wrong_key : fill(WORDS.refused, { told: test.detail }), true);
     provider = await ask("PATCH", `providers/${provider.id}/`, { is_enabled: true });
     if (!test.models.length) return say(WORDS.no_models);
     say(fill(WORDS.works, { count: test.models.length, time: duration(test.duration_ms ?? 0) }));

@@ -21,7 +21,7 @@ setInterval(() => {
   field("phase", WORDS.phases[call.phase] ?? call.phase);
   field("elapsed", duration(Math.max(0, Date.now() + socket.skew - call.at)));
   field("tokens", grouped(call.tokens));
-  field("cost", call.cost === null ? "" : money(call.cost));
+  field("cost", call.cost === null ? WORDS.none : money(call.cost));
 }, 200);
 
 setInterval(async () => {
