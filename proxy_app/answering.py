@@ -11,11 +11,14 @@ def answer_headers(call: Call, attempt: Attempt) -> dict[str, str]:
     """The headers every answer carries."""
     headers = {
         "x-request-id": call.id,
+        "request-id": call.id,
         "x-gatehouse-model": call.fell_back_to or call.facts.model,
         "x-gatehouse-deployment": attempt.step.deployment.name,
         "x-gatehouse-attempts": str(attempt.number),
         **call.limit_headers,
     }
+    if call.dropped:
+        headers["x-gatehouse-dropped"] = ", ".join(call.dropped)
     if call.facts.stream:
         headers["x-gatehouse-overhead-ms"] = overhead_ms(call)
     return headers
@@ -39,6 +42,9 @@ def render_options(call: Call) -> RenderOptions:
         answer_id=call.id,
         created=call.arrived_ms // 1000,
         include_usage=call.facts.wants_usage or not call.facts.stream,
+        input_estimate=call.input_estimate,
+        request=call.body,
+        framing=call.facts.framing,
     )
 
 

@@ -68,8 +68,13 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     """One attempt at one deployment; raises UpstreamFailed, or ClientGone and its kin."""
     deployment = step.deployment
     provider = deployment.provider
-    target = Target(provider.format, step.upstream_model, provider.quirks)
+    wire = exchange.choose_format(call.format, provider.formats, provider.quirks, call.body)
+    target = Target(wire, step.upstream_model, provider.quirks)
     outgoing = exchange.build_outgoing(call.format, target, call.raw, call.body, call.facts)
+    for name in exchange.forwarded(call.format, target):
+        if value := call.headers.get(name.encode()):
+            outgoing.headers[name] = value.decode("latin-1")
+    call.dropped = outgoing.dropped
     attempt = _open_attempt(call, step)
     outgoing.headers["x-gatehouse-request-id"] = call.id
     outgoing.headers["x-gatehouse-attempt"] = str(attempt.number)

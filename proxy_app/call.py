@@ -19,7 +19,7 @@ from proxy_app.identity import Claims
 from proxy_app.metrics import Metrics
 from proxy_app.planning import Plan, Step
 from proxy_app.upstream import Upstream
-from proxy_app.wire import JSON, CallFacts, Observed
+from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Observed
 from usage_app.journal import JournalWriter
 from usage_app.live import LiveCall, Registry
 from usage_app.pricing import CompiledPrice
@@ -98,7 +98,7 @@ class Call:
     reply: Reply
     raw: bytes = b""
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
-    path_model: str | None = None
+    address: Address = NOWHERE
     arrived_ms: int = field(default_factory=now_ms)
     started_ns: int = field(default_factory=time.monotonic_ns)
     # read
@@ -138,6 +138,7 @@ class Call:
     covered_tokens: int = 0  # of output, by what is held
     guard: Guard | None = None
     pipe: StreamPipe | None = None  # of the stream that the caller is being sent
+    dropped: tuple[str, ...] = ()  # parameters that the last attempt left out
 
     @property
     def wants_cost(self) -> bool:

@@ -31,6 +31,12 @@ class ProviderEntry:
     price_kind: str = ""  # genai-prices provider id
     quirks: Mapping[str, Any] = field(default_factory=dict)
     is_sandbox: bool = False
+    other_formats: tuple[str, ...] = ()  # that it speaks besides its main one
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Every format it speaks, the main one first."""
+        return (self.format, *self.other_formats)
 
 
 @dataclass(frozen=True, slots=True)

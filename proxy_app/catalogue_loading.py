@@ -79,6 +79,7 @@ def provider_entry(row: Provider) -> ProviderEntry | None:
         price_kind=preset.price_provider_id or row.kind,
         quirks=dict(preset.quirks),
         is_sandbox=row.kind == "sandbox",
+        other_formats=preset.other_formats,
     )
 
 

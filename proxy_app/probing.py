@@ -29,7 +29,7 @@ from proxy_app.providers.presets import PRESETS
 from proxy_app.upstream import Upstream
 from proxy_app.upstream_inprocess import SandboxSender
 from proxy_app.upstream_network import AiohttpSender
-from proxy_app.wire import Target
+from proxy_app.wire import NOWHERE, Target
 
 PROBE_FORMAT = "openai_chat"
 PROMPT = "Reply with the single word: ready"
@@ -137,7 +137,7 @@ async def _ask(
         "max_completion_tokens": OUTPUT_LIMIT,
     }
     raw = orjson.dumps(body)
-    facts = exchange.read_call(PROBE_FORMAT, body, None)
+    facts = exchange.read_call(PROBE_FORMAT, body, NOWHERE)
     upstream = Upstream(AiohttpSender(), SandboxSender())
     began = time.monotonic()
     record.begin()

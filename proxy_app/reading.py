@@ -27,7 +27,7 @@ async def read(call: Call) -> None:
             call.facts.model = name[:200]
         if any(mark in call.raw for mark in _MARKS):
             refuse_forbidden(body)
-        call.facts = exchange.read_call(call.format, body, call.path_model)
+        call.facts = exchange.read_call(call.format, body, call.address)
         call.claims = read_claims(call.headers, call.facts)
         call.input_estimate = estimate_input_tokens(len(call.raw))
         call.mark("parsed")

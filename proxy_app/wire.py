@@ -15,9 +15,22 @@ JSON = dict[str, Any]
 
 
 @dataclass(slots=True)
+class Citation:
+    """Where a text has something from: a web address or a document of the request. `start` and `end`
+    count characters of the answer's text, where a format tells them."""
+
+    url: str | None = None
+    title: str | None = None
+    cited_text: str | None = None
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(slots=True)
 class Text:
     text: str
     cache_control: JSON | None = None
+    citations: list[Citation] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -75,12 +88,14 @@ class ToolResult:
 
 @dataclass(slots=True)
 class Thinking:
-    """`redacted` is the provider's opaque data in place of text."""
+    """`redacted` is the provider's opaque data in place of text; `provider` the family that signed it
+    (anthropic, gemini, openai), None for bare text. Only that family is ever sent it back."""
 
     text: str
     signature: str | None = None
     redacted: str | None = None
     provider: str | None = None
+    id: str | None = None
 
 
 @dataclass(slots=True)
@@ -165,6 +180,7 @@ class Conversation:
     service_tier: str | None = None
     end_user: str | None = None
     metadata: JSON | None = None
+    cache_control: JSON | None = None  # of the conversation as a whole
     stream: bool = False
 
 
@@ -232,17 +248,27 @@ class RefusalDelta:
 
 
 @dataclass(slots=True)
+class CitationDelta:
+    """Belongs to the text before it."""
+
+    citation: Citation
+
+
+@dataclass(slots=True)
 class ThinkingDelta:
     text: str
 
 
 @dataclass(slots=True)
 class SignatureDelta:
-    """Ends a thinking part, or signs the tool call named by `call_index`."""
+    """Ends a thinking part, or signs the tool call named by `call_index`. `provider` is the family that
+    signed, as in `Thinking`."""
 
     signature: str
     call_index: int | None = None
     redacted: bool = False
+    provider: str | None = None
+    id: str | None = None
 
 
 @dataclass(slots=True)
@@ -282,6 +308,7 @@ StreamEvent = (
     Started
     | TextDelta
     | RefusalDelta
+    | CitationDelta
     | ThinkingDelta
     | SignatureDelta
     | ToolCallStarted
@@ -292,6 +319,18 @@ StreamEvent = (
 )
 
 # ---------------------------------------------------------------- what a call asks and observes
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a request's address itself asks for, where a format puts it there."""
+
+    model: str | None = None
+    stream: bool = False
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+NOWHERE = Address()
 
 
 @dataclass(slots=True)
@@ -306,6 +345,8 @@ class CallFacts:
     end_user: str | None = None
     tags: tuple[str, ...] = ()
     session: str | None = None
+    framing: str = "sse"  # or "array": how the caller wants a stream's pieces told apart
+    continues: str | None = None  # id of a stored answer that this call goes on from
 
 
 @dataclass(slots=True)
@@ -324,6 +365,16 @@ class Outgoing:
     path: str
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()  # parameters left out because the model does not take them
+    method: str = "POST"
+
+
+@dataclass(slots=True)
+class Signed:
+    """What must go back to a provider with a tool call: its own signature, and the thoughts before it."""
+
+    signature: str | None = None
+    thoughts: tuple[Thinking, ...] = ()
 
 
 @dataclass(slots=True)
@@ -338,3 +389,4 @@ class Observed:
     output_events: int = 0  # content deltas seen: roughly tokens
     upstream_id: str | None = None
     served_model: str | None = None
+    signed: dict[str, Signed] = field(default_factory=dict)  # by tool call id

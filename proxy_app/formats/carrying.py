@@ -1,5 +1,6 @@
 """What builders of requests share: turns as providers want them, and refusals of what cannot be carried."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from proxy_app.wire import (
     File,
     Image,
     Part,
+    Sampling,
     Text,
     ToolCall,
     ToolChoice,
@@ -35,6 +37,20 @@ def refuse_sampling(conversation: Conversation, *names: str) -> None:
     for name in names:
         if getattr(conversation.sampling, name) not in _NEUTRAL[name]:
             raise UnsupportedParameter(f"'{name}' cannot be carried to this model.", param=name)
+
+
+def drop_untaken(conversation: Conversation, names: Iterable[str]) -> tuple[str, ...]:
+    """Leave out sampling parameters that a model is known not to take; gives the names of those that
+    were set to more than their default."""
+    dropped = []
+    for name in names:
+        unset: Any = [] if name == "stop" else None
+        if name not in Sampling.__slots__ or getattr(conversation.sampling, name) == unset:
+            continue
+        if getattr(conversation.sampling, name) not in _NEUTRAL.get(name, (None,)):
+            dropped.append(name)
+        setattr(conversation.sampling, name, unset)
+    return tuple(dropped)
 
 
 def cannot_carry(part: Part, why: str) -> UnsupportedContent:

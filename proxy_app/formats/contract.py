@@ -2,8 +2,9 @@
 
 The pipeline talks to `proxy_app.formats.exchange` only:
 
-    read_call(inbound, body, path_model) -> CallFacts
-    build_outgoing(inbound, target, raw, body, facts) -> Outgoing
+    choose_format(inbound, formats, quirks, body) -> str
+    read_call(inbound, body, address) -> CallFacts
+    build_outgoing(inbound, target, raw, body, facts, signed) -> Outgoing
     convert_answer(inbound, target, raw, facts, options) -> (bytes, Observed)
     open_pipe(inbound, target, facts, options) -> StreamPipe
     read_failure(target, status, headers, raw) -> UpstreamFailed
@@ -18,7 +19,17 @@ from typing import Protocol
 
 from gateway_project.errors import GatehouseError, UpstreamFailed
 from proxy_app.sse import ServerSentEvent
-from proxy_app.wire import JSON, Answer, CallFacts, Conversation, Observed, Outgoing, StreamEvent, Target
+from proxy_app.wire import (
+    JSON,
+    Address,
+    Answer,
+    CallFacts,
+    Conversation,
+    Observed,
+    Outgoing,
+    StreamEvent,
+    Target,
+)
 
 
 @dataclass(slots=True)
@@ -29,6 +40,9 @@ class RenderOptions:
     answer_id: str  # used when the provider gave none
     created: int  # seconds since the epoch
     include_usage: bool = True
+    input_estimate: int = 0  # tokens, for formats that name the input before it is known
+    request: JSON = field(default_factory=dict)  # the caller's body, for formats that repeat parts of it
+    framing: str = "sse"
 
 
 @dataclass(slots=True)
@@ -85,19 +99,21 @@ class SameFormatPipe(StreamPipe, Protocol):
 @dataclass(frozen=True, slots=True)
 class InboundFormat:
     """A format callers may speak. `keep_alive` is what may be sent while nothing comes; the relay
-    functions serve providers of the same format."""
+    functions serve providers of the same format, which are also sent the `forwarded` headers of the
+    caller (lower case)."""
 
     name: str
     keep_alive: bytes
     stream_content_type: str
-    read_call: Callable[[JSON, str | None], CallFacts]
-    parse_request: Callable[[JSON, str | None], Conversation]
+    read_call: Callable[[JSON, Address], CallFacts]
+    parse_request: Callable[[JSON, CallFacts], Conversation]
     relay_request: Callable[[bytes, JSON, CallFacts, Target], Outgoing]
     observe_answer: Callable[[JSON], Observed]
     open_relay: Callable[[CallFacts], StreamPipe]
     render_answer: Callable[[Answer, RenderOptions], JSON]
     open_renderer: Callable[[RenderOptions], StreamRenderer]
     render_error: Callable[[GatehouseError, str], RenderedError]
+    forwarded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,28 +3,55 @@
 The same format on both sides is relayed as it is; different ones are translated through `wire`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamFailed, UpstreamInvalid
+from proxy_app.formats.carrying import drop_untaken
 from proxy_app.formats.contract import RenderedError, RenderOptions, StreamPipe
 from proxy_app.formats.registry import INBOUND, UPSTREAM
+from proxy_app.formats.signing import give_back
 from proxy_app.formats.translation import Translation, observe_parts
-from proxy_app.wire import JSON, CallFacts, Observed, Outgoing, Target
+from proxy_app.wire import JSON, Address, CallFacts, Observed, Outgoing, Signed, Target
 
 
-def read_call(inbound: str, body: JSON, path_model: str | None) -> CallFacts:
+def choose_format(inbound: str, formats: Sequence[str], quirks: Mapping[str, Any], body: JSON) -> str:
+    """Which of the formats a provider speaks (the first is its main one) serves a caller's call best:
+    the caller's own, unless the model wants another for what is asked."""
+    chosen = inbound if inbound in formats else formats[0]
+    if chosen == "openai_chat" and quirks.get("tools_need_responses") and body.get("tools"):
+        return "openai_responses" if "openai_responses" in formats else chosen
+    return chosen
+
+
+def read_call(inbound: str, body: JSON, address: Address) -> CallFacts:
     """What the gateway needs to know of a body. Raises InvalidBody."""
-    return INBOUND[inbound].read_call(body, path_model)
+    return INBOUND[inbound].read_call(body, address)
 
 
-def build_outgoing(inbound: str, target: Target, raw: bytes, body: JSON, facts: CallFacts) -> Outgoing:
-    """The provider request for a caller's body (`raw` parsed is `body`). Raises BadRequest."""
+def build_outgoing(
+    inbound: str,
+    target: Target,
+    raw: bytes,
+    body: JSON,
+    facts: CallFacts,
+    signed: Mapping[str, Signed] | None = None,
+) -> Outgoing:
+    """The provider request for a caller's body (`raw` parsed is `body`). Raises BadRequest.
+
+    `signed` is what was kept of earlier answers, by tool call id, for formats without a field for it.
+    """
     if inbound == target.format:
         return INBOUND[inbound].relay_request(raw, body, facts, target)
-    conversation = INBOUND[inbound].parse_request(body, facts.model)
-    return UPSTREAM[target.format].build_request(conversation, target)
+    conversation = INBOUND[inbound].parse_request(body, facts)
+    if signed:
+        give_back(conversation, signed)
+    dropped = drop_untaken(conversation, target.quirks.get("drop") or ())
+    outgoing = UPSTREAM[target.format].build_request(conversation, target)
+    outgoing.dropped += dropped
+    return outgoing
 
 
 def convert_answer(
@@ -68,3 +95,8 @@ def keep_alive(inbound: str) -> bytes:
 
 def stream_content_type(inbound: str) -> str:
     return INBOUND[inbound].stream_content_type
+
+
+def forwarded(inbound: str, target: Target) -> frozenset[str]:
+    """Names of the caller's headers that its own provider is sent too; none across formats."""
+    return INBOUND[inbound].forwarded if inbound == target.format else frozenset()

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.contract import StreamParser, StreamRenderer
+from proxy_app.formats.signing import Gatherer, gather
 from proxy_app.formats.usage_merge import merge_usage
 from proxy_app.sse import Framer, read_block
 from proxy_app.wire import (
@@ -12,6 +13,7 @@ from proxy_app.wire import (
     Observed,
     Refusal,
     RefusalDelta,
+    SignatureDelta,
     Started,
     StreamEvent,
     Terminated,
@@ -29,10 +31,11 @@ from proxy_app.wire import (
 class Translation:
     """The translated `StreamPipe`. Nothing is rendered after the terminator."""
 
-    __slots__ = ("_framer", "_parser", "_renderer", "observed")
+    __slots__ = ("_framer", "_gatherer", "_parser", "_renderer", "observed")
 
     def __init__(self, parser: StreamParser, renderer: StreamRenderer) -> None:
         self.observed = Observed()
+        self._gatherer = Gatherer(self.observed.signed)
         self._framer = Framer()
         self._parser = parser
         self._renderer = renderer
@@ -84,8 +87,13 @@ class Translation:
                 observed.output_chars += len(text)
                 observed.output_events += 1
                 observed.content_started = True
+                if type(event) is ThinkingDelta:
+                    self._gatherer.feed(event)
             case ToolCallStarted():
                 observed.content_started = True
+                self._gatherer.feed(event)
+            case SignatureDelta():
+                self._gatherer.feed(event)
             case Started(upstream_id, model):
                 observed.upstream_id = upstream_id or None
                 observed.served_model = model or None
@@ -117,4 +125,5 @@ def observe_parts(answer: Answer) -> Observed:
         output_events=len(answer.parts),
         upstream_id=answer.id or None,
         served_model=answer.model or None,
+        signed=gather(answer.parts),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-WireFormat = Literal["openai_chat", "anthropic", "gemini"]
+WireFormat = Literal["openai_chat", "openai_responses", "anthropic", "gemini"]
 Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "none"]
 
 #: Every quirk a provider may have, and what it means. Formats and the pipeline read them.
@@ -18,6 +18,8 @@ QUIRKS: Mapping[str, str] = {
     "default_max_tokens": "Output limit sent where the format demands one and the caller named none.",
     "thinking_style": "budget or level: how the models are told to think; else what suits their name.",
     "api_version": "Version in the path of a Gemini address; else v1beta.",
+    "tools_need_responses": "True: the model takes tools on the Responses endpoint only.",
+    "drop": "Names of parameters the model does not take: left out when a call is translated, and told so.",
     "cancel_stops_billing": "True: a cancelled answer costs nothing more, so it is cancelled at once.",
 }
 
@@ -29,12 +31,14 @@ _OWN_SERVER: Mapping[str, Any] = {"max_tokens_field": "max_tokens", "cancel_stop
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """`base_url` empty: the admin must give one. `models_path` is relative to it."""
+    """`base_url` empty: the admin must give one. `models_path` is relative to it; `other_formats` are
+    spoken besides `format`, so that a caller of one of them is relayed."""
 
     kind: str
     label: str
     base_url: str
     format: WireFormat = "openai_chat"
+    other_formats: tuple[WireFormat, ...] = ()
     auth: Auth = "bearer"
     quirks: Mapping[str, Any] = field(default_factory=dict)
     may_be_private: bool = False

@@ -33,6 +33,7 @@ from proxy_app.call import Call, Services, caller_of
 from proxy_app.formats import exchange
 from proxy_app.identity import read_claims, shown_secret
 from proxy_app.refusals import record_refusal
+from proxy_app.wire import NOWHERE, Address
 
 log = logging.getLogger("gatehouse.calls")
 
@@ -309,8 +310,13 @@ class APIView:
             reply=request.reply,
             raw=raw,
             headers=request.headers,
-            path_model=self.kwargs.get("model"),
+            address=self.address(),
         )
+
+    def address(self) -> Address:
+        """What the request's address asks for: formats differ in what they put there."""
+        model = self.kwargs.get("model")
+        return Address(model=model) if model else NOWHERE
 
     async def preflight(self) -> None:
         """Answer a browser's question, without a key: origins that some key allows."""

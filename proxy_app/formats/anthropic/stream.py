@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from gateway_project.errors import UpstreamInvalid
+from proxy_app.formats.anthropic.blocks import PROVIDER
 from proxy_app.formats.anthropic.errors import read_in_band
 from proxy_app.formats.anthropic.response import explanation
 from proxy_app.formats.anthropic.usage import FINISHES, read_usage
@@ -99,7 +100,7 @@ class Parser:
                 text = as_text(block.get("thinking"))
                 return (ThinkingDelta(text),) if text else ()
             case "redacted_thinking":
-                return (SignatureDelta(as_text(block.get("data")), redacted=True),)
+                return (SignatureDelta(as_text(block.get("data")), redacted=True, provider=PROVIDER),)
         return ()
 
     def _delta(self, index: int | None, delta: JSON) -> Sequence[StreamEvent]:
@@ -126,7 +127,7 @@ class Parser:
             self._with_arguments.add(call)
             return (ToolCallDelta(call, "{}"),)
         if signature := self._signatures.pop(index, ""):
-            return (SignatureDelta(signature),)
+            return (SignatureDelta(signature, provider=PROVIDER),)
         return ()
 
     def _message_delta(self, body: JSON) -> list[StreamEvent]:

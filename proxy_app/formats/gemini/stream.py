@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import orjson
 
 from gateway_project.errors import UpstreamInvalid
-from proxy_app.formats.gemini.response import finish_of, read_part, refuse_error
+from proxy_app.formats.gemini.response import PROVIDER, finish_of, read_part, refuse_error
 from proxy_app.formats.gemini.usage import read_usage
 from proxy_app.formats.reading import as_list, as_object, as_text
 from proxy_app.sse import ServerSentEvent
@@ -88,4 +88,4 @@ class Parser:
                 events.append(ToolCallStarted(index, part.id, part.name))
                 events.append(ToolCallDelta(index, part.arguments))
                 if part.signature is not None:
-                    events.append(SignatureDelta(part.signature, call_index=index))
+                    events.append(SignatureDelta(part.signature, call_index=index, provider=PROVIDER))

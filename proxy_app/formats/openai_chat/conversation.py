@@ -11,7 +11,7 @@ from gateway_project.errors import InvalidBody, UnsupportedParameter
 from proxy_app.formats.openai_chat.messages import parse_messages
 from proxy_app.formats.openai_chat.request import check_messages, read_call
 from proxy_app.formats.reading import Fields, wrong_type
-from proxy_app.wire import JSON, Conversation, OutputFormat, Reasoning, Sampling, Tool, ToolChoice
+from proxy_app.wire import JSON, CallFacts, Conversation, OutputFormat, Reasoning, Sampling, Tool, ToolChoice
 
 _READ = frozenset(
     {
@@ -51,10 +51,10 @@ _DROPPED = frozenset(
 _EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 
 
-def parse_request(body: JSON, path_model: str | None = None) -> Conversation:
+def parse_request(body: JSON, facts: CallFacts | None = None) -> Conversation:
     """The whole request. Raises InvalidBody, UnsupportedContent and UnsupportedParameter, each naming
     the field."""
-    facts = read_call(body, path_model)
+    facts = facts or read_call(body)
     fields = Fields(body)
     _refuse_unknown(fields)
     check_messages(fields)

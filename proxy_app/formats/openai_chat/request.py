@@ -7,7 +7,7 @@ import orjson
 
 from gateway_project.errors import InvalidBody
 from proxy_app.formats.reading import Fields, wrong_type
-from proxy_app.wire import JSON, CallFacts, Outgoing, Target
+from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Outgoing, Target
 
 PATH = "/chat/completions"
 HEADERS = {"content-type": "application/json"}
@@ -17,13 +17,13 @@ _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "functio
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def read_call(body: JSON, path_model: str | None = None) -> CallFacts:
+def read_call(body: JSON, address: Address = NOWHERE) -> CallFacts:
     """What the gateway needs of a body. Raises InvalidBody for wrong types and missing fields.
 
     A model in the address (deployments paths) wins over the body's.
     """
     fields = Fields(body)
-    model = path_model or fields.text("model")
+    model = address.model or fields.text("model")
     if not model.strip():
         raise InvalidBody("'model' must not be empty.", param="model")
     check_messages(fields)

@@ -8,6 +8,7 @@ from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.wire import (
     JSON,
     Answer,
+    Citation,
     Finish,
     Observed,
     Part,
@@ -108,6 +109,10 @@ def render_answer(answer: Answer, options: RenderOptions) -> JSON:
         message["reasoning_content"] = "".join(thought.text for thought in thoughts)
     if blocks := [thinking_block(thought) for thought in thoughts if thought.signature or thought.redacted]:
         message["thinking_blocks"] = blocks
+    if cited := [
+        render_citation(one) for part in answer.parts if isinstance(part, Text) for one in part.citations
+    ]:
+        message["annotations"] = cited
     if calls:
         message["tool_calls"] = [_tool_call(call) for call in calls]
     body: JSON = {
@@ -127,6 +132,19 @@ def render_answer(answer: Answer, options: RenderOptions) -> JSON:
     if answer.usage is not None:
         body["usage"] = render_usage(answer.usage)
     return body
+
+
+def render_citation(citation: Citation) -> JSON:
+    """A `url_citation` annotation; what has no address is named by its title alone."""
+    return {
+        "type": "url_citation",
+        "url_citation": {
+            "url": citation.url or "",
+            "title": citation.title or "",
+            "start_index": citation.start or 0,
+            "end_index": citation.end or 0,
+        },
+    }
 
 
 def thinking_block(thought: Thinking) -> JSON:

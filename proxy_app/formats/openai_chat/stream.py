@@ -8,13 +8,14 @@ import orjson
 from gateway_project.errors import GatehouseError, UpstreamInvalid
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.openai_chat.errors import error_object, read_in_band
-from proxy_app.formats.openai_chat.response import signature_field, thinking_block
+from proxy_app.formats.openai_chat.response import render_citation, signature_field, thinking_block
 from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.formats.usage_merge import merge_usage
 from proxy_app.sse import ServerSentEvent, encode
 from proxy_app.wire import (
     JSON,
+    CitationDelta,
     Finish,
     Finished,
     RefusalDelta,
@@ -155,6 +156,8 @@ class Renderer:
                 return b""
             case Terminated():
                 return self._end()
+            case CitationDelta():
+                return self._delta({"annotations": [render_citation(event.citation)]})
 
     def error(self, error: GatehouseError, request_id: str) -> bytes:
         return encode(orjson.dumps({"error": error_object(error, request_id)}))

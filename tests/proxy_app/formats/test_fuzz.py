@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway_project.errors import BadRequest, GatehouseError, UpstreamFailed
 from proxy_app.formats import exchange
-from proxy_app.wire import CallFacts, Target
+from proxy_app.wire import NOWHERE, CallFacts, Target
 from tests.proxy_app.formats.wire_bytes import OPTIONS, open_pipe
 
 TARGETS = [
@@ -148,7 +148,7 @@ def test_any_body_is_built_or_is_a_bad_request(body: Any) -> None:
     raw = orjson.dumps(body)
     body = orjson.loads(raw)
     try:
-        facts = exchange.read_call("openai_chat", body, None)
+        facts = exchange.read_call("openai_chat", body, NOWHERE)
     except BadRequest as error:
         assert error.detail
         return

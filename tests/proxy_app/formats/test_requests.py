@@ -8,7 +8,7 @@ import pytest
 
 from gateway_project.errors import GatehouseError, InvalidBody, UnsupportedContent, UnsupportedParameter
 from proxy_app.formats import exchange
-from proxy_app.wire import Target
+from proxy_app.wire import NOWHERE, Address, Target
 
 PNG = base64.b64encode(b"\x89PNG").decode()
 PDF = base64.b64encode(b"%PDF-1.7").decode()
@@ -28,7 +28,7 @@ def build(wire: str, quirks: dict[str, Any] | None = None, model: str = "", **bo
 def sent(wire: str, quirks: Any = None, model: str = "", **body: Any) -> tuple[Any, dict[str, Any]]:
     body = {"model": "public", "messages": [USER], **body}
     raw = orjson.dumps(body)
-    facts = exchange.read_call("openai_chat", body, None)
+    facts = exchange.read_call("openai_chat", body, NOWHERE)
     target = Target(wire, model or TARGETS.get(wire, "upstream-model"), quirks or {})
     outgoing = exchange.build_outgoing("openai_chat", target, raw, body, facts)
     return outgoing, orjson.loads(outgoing.body)
@@ -71,7 +71,7 @@ def test_the_same_format_is_relayed_with_every_value_as_it_was() -> None:
         b'"stream": true, "stream_options": {"include_obfuscation": false}, "x": {"a": 1, "a": 2}, "f": 1.10}'
     )
     body = orjson.loads(raw)
-    facts = exchange.read_call("openai_chat", body, None)
+    facts = exchange.read_call("openai_chat", body, NOWHERE)
     outgoing = exchange.build_outgoing("openai_chat", Target("openai_chat", 'up"1'), raw, body, facts)
     assert outgoing.path == "/chat/completions"
     assert outgoing.body == (
@@ -100,13 +100,17 @@ def test_facts_of_a_call() -> None:
         "safety_identifier": "eve",
         "metadata": {"tags": ["a", "b", "a", 7, *map(str, range(20))]},
     }
-    facts = exchange.read_call("openai_chat", body, None)
+    facts = exchange.read_call("openai_chat", body, NOWHERE)
     assert (facts.model, facts.stream, facts.wants_usage, facts.max_output_tokens) == ("m", True, True, 9)
     assert (facts.candidates, facts.end_user) == (2, "eve")
     assert facts.tags == ("a", "b", "0", "1", "2", "3", "4", "5")
-    assert exchange.read_call("openai_chat", {**body, "model": 1}, "from-path").model == "from-path"
+    in_path = Address(model="from-path")
+    assert exchange.read_call("openai_chat", {**body, "model": 1}, in_path).model == "from-path"
+        exchange.read_call("openai_chat", {**body, "model": 1}, Address(model="from-path")).model
+        == "from-path"
+    )
     claim = {"model": "m", "messages": [USER], "metadata": {"user_id": "u", "tags": "x, y"}}
-    facts = exchange.read_call("openai_chat", claim, None)
+    facts = exchange.read_call("openai_chat", claim, NOWHERE)
     assert (facts.end_user, facts.tags, facts.wants_usage) == ("u", ("x", "y"), False)
 
 
@@ -135,7 +139,7 @@ def test_facts_of_a_call() -> None:
 )
 def test_wrong_types_are_named_whatever_the_provider(change: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidBody) as caught:
-        exchange.read_call("openai_chat", {"model": "m", "messages": [USER], **change}, None)
+        exchange.read_call("openai_chat", {"model": "m", "messages": [USER], **change}, NOWHERE)
     assert caught.value.param == param
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway_project.errors import CallStopped
 from proxy_app.formats import exchange
-from proxy_app.wire import CallFacts, Finish, Target
+from proxy_app.wire import NOWHERE, CallFacts, Finish, Target
 from tests.proxy_app.formats.test_answers import ANSWERS
 from tests.proxy_app.formats.wire_bytes import OPTIONS, STREAMS, open_pipe, read, run
 
@@ -92,7 +92,7 @@ def test_an_answer_goes_back_into_the_next_request_with_its_signature(closing: l
         call["function"].pop("parsed_arguments", None)
     result = {"role": "tool", "tool_call_id": said["tool_calls"][0]["id"], "content": "sunny"}
     body = {"model": "m", "messages": [*QUESTION["messages"], said, result]}
-    facts = exchange.read_call("openai_chat", body, None)
+    facts = exchange.read_call("openai_chat", body, NOWHERE)
     outgoing = exchange.build_outgoing("openai_chat", Target("gemini", "gemini-3-pro"), b"", body, facts)
     parts = json.loads(outgoing.body)["contents"][1]["parts"]
     assert [part.get("thoughtSignature") for part in parts if "functionCall" in part] == ["c2ln"]
