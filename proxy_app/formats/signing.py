@@ -1,7 +1,8 @@
 """Signed thoughts across formats: what an answer's tool calls must be sent back with, and giving it back.
 
 A provider that signs its thoughts wants them again, unchanged, with the calls they led to. Formats
-without a field for them lose them; the gateway keeps them by tool call id. Pure.
+without a field for them lose them; the gateway keeps them by tool call id. Formats whose field is meant
+for another family's signatures carry them there under a tag that names who signed. Pure.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,38 @@ from proxy_app.wire import (
     ToolCall,
     ToolCallStarted,
 )
+
+_TAG = "gatehouse."
+_REDACTED = "+redacted"  # after the family's name: data in place of a thought, not a signature of one
+
+
+def tag_signature(signature: str, provider: str | None, own: str) -> str:
+    """A signature as a format of the family `own` may carry it: its own as it is, another family's as
+    `gatehouse.<provider>.<signature>`."""
+    return signature if provider is None or provider == own else f"{_TAG}{provider}.{signature}"
+
+
+def untag_signature(text: str, own: str) -> tuple[str, str]:
+    """(signature, the family that signed) of what `tag_signature` gave; without a tag it is `own`'s."""
+    provider, dot, signature = text.removeprefix(_TAG).partition(".")
+    return (signature, provider) if text.startswith(_TAG) and provider and dot else (text, own)
+
+
+def seal_of(thought: Thinking, own: str) -> str | None:
+    """What signs a thought or stands for it, tagged; None for a bare one."""
+    if thought.redacted is not None:
+        return tag_signature(thought.redacted, f"{thought.provider or own}{_REDACTED}", own)
+    return tag_signature(thought.signature, thought.provider, own) if thought.signature else None
+
+
+def sealed_thought(text: str, seal: str | None, own: str, id: str | None = None) -> Thinking:
+    """The thought a caller sent back with what `seal_of` gave."""
+    if not seal:
+        return Thinking(text, id=id)
+    signature, provider = untag_signature(seal, own)
+    if provider.endswith(_REDACTED):
+        return Thinking(text, redacted=signature, provider=provider.removesuffix(_REDACTED), id=id)
+    return Thinking(text, signature, provider=provider, id=id)
 
 
 def gather(parts: list[Part]) -> dict[str, Signed]:
