@@ -206,6 +206,7 @@ async def _relay_stream(
     brake = Brake(call, attempt)
     braked = brake.is_needed
     monotonic_ns = time.monotonic_ns
+    wants_cost = call.wants_cost
     while True:
         waiting = monotonic_ns()
         chunk = await answer.next_chunk()
@@ -215,17 +216,17 @@ async def _relay_stream(
             break
         relay.guard.last_s = came / 1e9
         out = pipe.feed(chunk)
-        if call.wants_cost and out:
+        if wants_cost and out:
             out = with_cost(call, attempt, out)
         if call.committed:
-            if out:
+            if out and not (call.client_gone_ms is None and call.reply.write_now(out)):
                 await _send(call, out)
         else:
             held += out
             if pipe.observed.content_started:
                 await _commit(call, relay, attempt, held)
                 held = b""
-        if braked:
+        if braked and brake.is_due(pipe.observed):
             await brake.look(pipe.observed)
         if came >= sample.due_ns:
             sample.take(pipe, came)

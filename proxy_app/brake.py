@@ -27,6 +27,10 @@ class Brake:
         """Whether a budget binds this call and its output has a price."""
         return bool(self._call.held_nanodollars) and self._price is not None
 
+    def is_due(self, observed: Observed) -> bool:
+        """Whether `look` has something to do: the cheap half of it, asked at every chunk."""
+        return self._refused or max(observed.output_events, observed.output_chars // 4) * 2 >= self._covered
+
     async def look(self, observed: Observed) -> None:
         """Hold more before the hold is used up; raises BudgetExceeded when it is and no more is to be had."""
         produced = max(observed.output_events, observed.output_chars // 4)

@@ -62,6 +62,10 @@ class Reply(Protocol):
 
     async def write(self, chunk: bytes) -> None: ...
 
+    def write_now(self, chunk: bytes) -> bool:
+        """Write without waiting; False: nothing was written, use `write`."""
+        ...
+
     async def finish(self) -> None: ...
 
     async def gone(self) -> None:

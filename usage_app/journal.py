@@ -28,6 +28,7 @@ logger = logging.getLogger("gatehouse.journal")
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 SYNC_INTERVAL_S = 0.1
+LOOK_INTERVAL_S = 1.0  # how often an idle journal looks at its disk
 END_BYTES = 16 * 1024  # room kept on the disk for the end of each open call
 SPARE_BYTES = 8 * 1024 * 1024  # set aside in a file, given up when the disk is full
 MINIMUM_FREE_BYTES = 64 * 1024 * 1024
@@ -91,6 +92,7 @@ class JournalWriter:
         self._unsynced = False
         self._new_files = False
         self._room = True
+        self._looked_s = 0.0
         self._open: set[str] = set()
         self._unwritten: list[bytes] = []  # ends that no disk took yet
 
@@ -225,6 +227,8 @@ class JournalWriter:
             while True:
                 await asyncio.sleep(interval_s)
                 self._write_waiting()
+                if not self._is_sync_due():
+                    continue
                 try:
                     await asyncio.to_thread(self.sync)
                 except OSError:
@@ -235,7 +239,13 @@ class JournalWriter:
             with contextlib.suppress(OSError):
                 self.sync()
 
+    def _is_sync_due(self) -> bool:
+        """Whether something waits to be synced; an idle journal only looks at its disk, once a second."""
+        waits = self._unsynced or self._retired or self._new_files or self._unwritten
+        return bool(waits) or not self._room or time.monotonic() - self._looked_s >= LOOK_INTERVAL_S
+
     def _look_at_disk(self) -> None:
+        self._looked_s = time.monotonic()
         needed = self._minimum_free_bytes + END_BYTES * len(self._open)
         try:
             room = not self._unwritten and self._free(self.folder) >= needed

@@ -41,7 +41,8 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-WHOLE_ANSWER = "gatehouse.whole_answer"  # the front door's extension: see gateway_project.frontdoor
+WHOLE_ANSWER = "gatehouse.whole_answer"  # the front door's extensions: see gateway_project.frontdoor
+PIECE = "gatehouse.piece"
 BODY_LIMIT = 16 * 1024 * 1024  # bytes
 BODY_PAUSE_S = 30.0  # longest wait for the next piece of a body
 
@@ -49,12 +50,13 @@ BODY_PAUSE_S = 30.0  # longest wait for the next piece of a body
 class ASGIReply:
     """The way back to the caller over ASGI."""
 
-    __slots__ = ("_cors", "_extensions", "_receive", "_send", "started")
+    __slots__ = ("_cors", "_extensions", "_piece", "_receive", "_send", "started")
 
     def __init__(self, receive: Receive, send: Send, extensions: Mapping[str, Any] | None = None) -> None:
         self._receive = receive
         self._send = send
         self._extensions = extensions or {}
+        self._piece = self._extensions.get(PIECE, _never)
         self._cors: tuple[tuple[bytes, bytes], ...] = ()
         self.started = False
 
@@ -99,6 +101,10 @@ class ASGIReply:
         if chunk:
             await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
 
+    def write_now(self, chunk: bytes) -> bool:
+        """Write without waiting, where the server offers it and the client keeps up; else False."""
+        return bool(self._piece(self._extensions, chunk))
+
     async def finish(self) -> None:
         await self._send({"type": "http.response.body", "body": b""})
 
@@ -107,6 +113,10 @@ class ASGIReply:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 return
+
+
+def _never(_extensions: Mapping[str, Any], _chunk: bytes) -> bool:
+    return False
 
 
 def _safe(value: str) -> bytes:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from gateway_project.frontdoor import FrontDoorProtocol, Limits
+from gateway_project.frontdoor import PIECE, FrontDoorProtocol, Limits
 from tests.gateway_project.doors import GET, Knock, a_door, hello
 
 QUICK = Limits(head_s=0.05, body_pause_s=0.05, write_stall_s=0.05, unread_body_s=0.05, sweep_s=0.01)
@@ -165,6 +165,31 @@ async def a_moment(ended: "asyncio.Future[str]") -> bool:
     """Wait a little; False once `ended` is done (then there may be nothing left to read)."""
     await asyncio.wait([ended], timeout=0.02)
     return not ended.done()
+
+
+async def test_pieces_are_written_at_once_until_the_client_stops_reading() -> None:
+    taken: list[bool] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        ways = scope["extensions"]
+        taken.append(ways[PIECE](ways, b"too early"))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"one ", "more_body": True})
+        taken.append(ways[PIECE](ways, b"two "))
+        big = b"x" * 4_000_000
+        while ways[PIECE](ways, big):
+            pass
+        taken.append(False)
+        await send({"type": "http.response.body", "body": b"last"})
+        taken.append(ways[PIECE](ways, b"too late"))
+
+    async with a_door(app) as port:
+        knock = await Knock.at(port, limit=1024)
+        knock.send(GET)
+        status, body = await knock.answer()
+        assert status == 200 and body.startswith(b"one two xxx") and body.endswith(b"xlast")
+        assert taken == [False, True, False, False]
+        await knock.close()
 
 
 async def test_a_closed_connection_whose_peer_reads_nothing_is_cut() -> None:

@@ -11,6 +11,7 @@ import pytest
 from gateway_project.errors import JournalFull
 from tests.usage_app.workload import a_begin, a_progress, an_attempt, an_end
 from usage_app.journal import (
+    LOOK_INTERVAL_S,
     BadLine,
     JournalInUse,
     JournalWriter,
@@ -203,6 +204,18 @@ def test_text_that_is_no_unicode_is_still_recorded(tmp_path: Path) -> None:
     ((record, _),) = read_records(segment_path(writer.folder, 1))
     assert isinstance(record, End)
     assert record.caller.end_user.startswith("half a pair")
+
+
+def test_an_idle_journal_has_nothing_to_sync_and_looks_at_its_disk_once_a_second(tmp_path: Path) -> None:
+    writer = make(tmp_path)
+    writer.sync()
+    assert not writer._is_sync_due()
+    writer.append(a_progress("call", 1))
+    assert writer._is_sync_due()
+    writer.sync()
+    writer._looked_s -= LOOK_INTERVAL_S
+    assert writer._is_sync_due()
+    writer.close()
 
 
 async def test_the_sync_loop_syncs_once_more_when_it_is_stopped(tmp_path: Path) -> None:
