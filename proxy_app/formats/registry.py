@@ -7,6 +7,7 @@ from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 
 INBOUND: Final[dict[str, InboundFormat]] = {
     "openai_chat": openai_chat.INBOUND,
+    "anthropic": anthropic.INBOUND,
 }
 
 UPSTREAM: Final[dict[str, UpstreamFormat]] = {

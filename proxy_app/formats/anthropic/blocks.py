@@ -8,6 +8,10 @@ from proxy_app.formats.media import decode_text
 from proxy_app.wire import JSON, Audio, File, Image, Part, Refusal, Text, Thinking, ToolCall, ToolResult
 
 PROVIDER = "anthropic"
+#: What signatures and indices begin with that this gateway made for answers of other providers.
+MARK = "gatehouse."
+#: In place of the signature of a thought that nobody signed.
+UNSIGNED = f"{MARK}unsigned."
 IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 

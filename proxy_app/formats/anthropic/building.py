@@ -1,15 +1,16 @@
 """A conversation written as an Anthropic Messages request.
 
-Not carried: `seed`, `verbosity`, `service_tier`, end user and metadata (dropped: hints and claims);
-penalties, `logit_bias`, log probabilities, several candidates and a temperature above 1 are refused.
-JSON mode without a schema becomes an instruction. Quirks: `default_max_tokens`, and `thinking_style`,
-"adaptive" (default) or "budget" for models older than adaptive thinking.
+Not carried: `seed`, `verbosity`, end user and metadata, service tiers without a counterpart (dropped:
+hints and claims); penalties, `logit_bias`, log probabilities, several candidates and a temperature above 1
+are refused. JSON mode without a schema becomes an instruction. Quirks: `default_max_tokens`, and
+`thinking_style`, "adaptive" (default) or "budget" for models older than adaptive thinking.
 """
 
 import orjson
 
 from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats.anthropic.blocks import build_block
+from proxy_app.formats.anthropic.request import PATH, headers_for
 from proxy_app.formats.carrying import allowed_tools, alternate, refuse_sampling, split_system
 from proxy_app.formats.efforts import BUDGETS, effort_of_budget
 from proxy_app.wire import (
@@ -26,12 +27,11 @@ from proxy_app.wire import (
     Turn,
 )
 
-PATH = "/v1/messages"
-VERSION = "2026-10-21"
-SAMPLING_VERSION = "2023-06-01"  # the last that takes temperature, top_p and top_k
 DEFAULT_MAX_TOKENS = 8192  # every model still served takes it
 DEFAULT_MAX_TOKENS_THINKING = 32000
 MIN_BUDGET_TOKENS = 1024
+#: service tier -> this format's; other tiers have no counterpart and are left out.
+_TIERS = {"auto": "auto", "priority": "auto", "default": "standard_only"}
 JSON_INSTRUCTION = "Answer with a single valid JSON object and nothing else: no prose, no code fence."
 
 
@@ -59,14 +59,13 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
     if conversation.output.kind == "schema":
         form = {"type": "json_schema", "schema": conversation.output.schema or {"type": "object"}}
         body["output_config"] = {**body.get("output_config", {}), "format": form}
+    if tier := _TIERS.get(conversation.service_tier or ""):
+        body["service_tier"] = tier
+    if conversation.cache_control is not None:
+        body["cache_control"] = conversation.cache_control
     if conversation.stream:
         body["stream"] = True
-    sampled = any(name in body for name in ("temperature", "top_p", "top_k"))
-    headers = {
-        "content-type": "application/json",
-        "anthropic-version": SAMPLING_VERSION if sampled else VERSION,
-    }
-    return Outgoing(PATH, orjson.dumps(body), headers)
+    return Outgoing(PATH, orjson.dumps(body), headers_for(body))
 
 
 def _default_max_tokens(conversation: Conversation, target: Target) -> int:
@@ -129,13 +128,13 @@ def _tool(tool: Tool) -> JSON:
     return rendered
 
 
-def _effort(reasoning: Reasoning | None) -> str:
-    """The effort asked for, in words; `none` when nothing was."""
+def _effort(reasoning: Reasoning | None) -> str | None:
+    """The effort asked for, in words; `none` when nothing was, None when that is the model's to decide."""
     if reasoning is None:
         return "none"
-    if reasoning.effort is not None:
+    if reasoning.effort is not None or reasoning.budget_tokens is None:
         return reasoning.effort
-    return "none" if reasoning.budget_tokens is None else effort_of_budget(reasoning.budget_tokens)
+    return effort_of_budget(reasoning.budget_tokens)
 
 
 def _thinking(
@@ -147,15 +146,19 @@ def _thinking(
     choice = conversation.tool_choice
     forced = choice is not None and choice.mode == "required"
     is_off = effort == "none" or forced or _has_lost_thoughts(turns)
+    shown: JSON = {}
+    if reasoning.include_thoughts is not None and not is_off:
+        shown = {"display": "summarized" if reasoning.include_thoughts else "omitted"}
     if target.quirks.get("thinking_style") == "budget":
         room = max_tokens * 3 // 4
         if is_off or room < MIN_BUDGET_TOKENS:
             return {"thinking": {"type": "disabled"}}
-        asked = reasoning.budget_tokens or BUDGETS[effort]
-        budget = max(MIN_BUDGET_TOKENS, min(asked if asked > 0 else BUDGETS[effort], room))
-        return {"thinking": {"type": "enabled", "budget_tokens": budget}}
-    body: JSON = {"thinking": {"type": "disabled" if is_off else "adaptive"}}
-    if effort != "none":
+        asked = reasoning.budget_tokens or -1
+        budget = asked if asked > 0 else BUDGETS[effort or "medium"]
+        budget = max(MIN_BUDGET_TOKENS, min(budget, room))
+        return {"thinking": {"type": "enabled", "budget_tokens": budget, **shown}}
+    body: JSON = {"thinking": {"type": "disabled" if is_off else "adaptive", **shown}}
+    if effort not in (None, "none"):
         body["output_config"] = {"effort": "low" if effort == "minimal" else effort}
     return body
 

@@ -43,8 +43,11 @@ def error_body(error: GatehouseError, request_id: str) -> JSON:
 
 
 def render_error(error: GatehouseError, request_id: str) -> RenderedError:
-    """Any error of ours as this format tells it."""
-    return RenderedError(_status(error), error_body(error, request_id), refusal_headers(error))
+    """Any error of ours as this format tells it. SDKs read the id of a call from `request-id`."""
+    headers = refusal_headers(error)
+    if request_id:
+        headers["request-id"] = request_id
+    return RenderedError(_status(error), error_body(error, request_id), headers)
 
 
 def read_failure(status: int, headers: Mapping[str, str], raw: bytes) -> UpstreamFailed:

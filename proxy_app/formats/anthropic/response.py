@@ -3,12 +3,17 @@
 import orjson
 
 from gateway_project.errors import UpstreamInvalid
-from proxy_app.formats.anthropic.blocks import PROVIDER
+from proxy_app.formats.anthropic.blocks import PROVIDER, UNSIGNED
+from proxy_app.formats.anthropic.citations import read_citation, render_citation
 from proxy_app.formats.anthropic.errors import read_in_band
 from proxy_app.formats.anthropic.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.reading import as_list, as_object, as_text
-from proxy_app.wire import JSON, Answer, Finish, Observed, Part, Refusal, Text, Thinking, ToolCall
+from proxy_app.formats.signing import seal_of
+from proxy_app.wire import JSON, Answer, Finish, Observed, Part, Refusal, Text, Thinking, ToolCall, Usage
+
+#: Service tiers an answer may tell, from those of other providers.
+_TIERS = {"standard": "standard", "default": "standard", "priority": "priority", "batch": "batch"}
 
 
 def parse_answer(body: JSON) -> Answer:
@@ -41,7 +46,8 @@ def _part(block: JSON) -> Part | None:
     """The part for a block; None for what no caller's request can bring about (server tools)."""
     match block.get("type"):
         case "text":
-            return Text(as_text(block.get("text")))
+            citations = [read_citation(one) for one in as_list(block.get("citations"))]
+            return Text(as_text(block.get("text")), citations=citations)
         case "tool_use":
             arguments = orjson.dumps(as_object(block.get("input"))).decode()
             return ToolCall(as_text(block.get("id")), as_text(block.get("name")), arguments)
@@ -77,29 +83,64 @@ def observe_answer(body: JSON) -> Observed:
 
 
 def render_answer(answer: Answer, options: RenderOptions) -> JSON:
-    """A `message`. A thought without this provider's signature is shown with an empty one."""
+    """A `message`. Another family's signature goes out under its tag, so that it comes back with the
+    thought; what a model wrote in refusing is its text, and the explanation."""
+    refused = "".join(part.text for part in answer.parts if isinstance(part, Refusal))
+    called = any(isinstance(part, ToolCall) for part in answer.parts)
+    word = stop_word(answer.finish, called=called, refused=bool(refused))
+    usage = render_usage(answer.usage or Usage(options.input_estimate))
+    if tier := _TIERS.get(answer.service_tier or ""):
+        usage["service_tier"] = tier
     return {
         "id": answer.id or options.answer_id,
         "type": "message",
         "role": "assistant",
         "model": options.model,
         "content": [block for part in answer.parts if (block := _block(part)) is not None],
-        "stop_reason": FINISH_WORDS[answer.finish],
+        "stop_reason": word,
         "stop_sequence": answer.stop_sequence,
-        "usage": render_usage(answer.usage),
+        "stop_details": stop_details(word, refused),
+        "usage": usage,
+    }
+
+
+def stop_word(finish: Finish | None, *, called: bool, refused: bool) -> str:
+    """The `stop_reason`: agents go by it, so calls tell `tool_use` and a refusal `refusal`, also where a
+    provider calls either a natural end."""
+    if finish in (None, Finish.STOP, Finish.TOOL_CALLS):
+        return "tool_use" if called else "refusal" if refused else "end_turn"
+    return FINISH_WORDS[finish]
+
+
+def stop_details(word: str, refused: str) -> JSON | None:
+    if word != "refusal":
+        return None
+    return {"type": "refusal", "category": None, "explanation": refused or None}
+
+
+def thought_block(thought: Thinking) -> JSON:
+    """A thought with the signature it must come back with; one that nobody signed says so."""
+    own = thought.provider in (None, PROVIDER)
+    if thought.redacted is not None:
+        data = thought.redacted if own else seal_of(thought, PROVIDER)
+        return {"type": "redacted_thinking", "data": data}
+    return {
+        "type": "thinking",
+        "thinking": thought.text,
+        "signature": seal_of(thought, PROVIDER) or UNSIGNED,
     }
 
 
 def _block(part: Part) -> JSON | None:
     match part:
+        case Text(text, _, citations) if citations:
+            return {"type": "text", "text": text, "citations": [render_citation(one) for one in citations]}
         case Text(text) | Refusal(text):
             return {"type": "text", "text": text} if text else None
         case ToolCall():
             return {"type": "tool_use", "id": part.id, "name": part.name, "input": _input(part.arguments)}
         case Thinking():
-            if part.redacted is not None:
-                return {"type": "redacted_thinking", "data": part.redacted}
-            return {"type": "thinking", "thinking": part.text, "signature": part.signature or ""}
+            return thought_block(part)
     return None
 
 

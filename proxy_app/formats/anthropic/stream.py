@@ -7,13 +7,15 @@ import orjson
 
 from gateway_project.errors import UpstreamInvalid
 from proxy_app.formats.anthropic.blocks import PROVIDER
+from proxy_app.formats.anthropic.citations import read_citation
 from proxy_app.formats.anthropic.errors import read_in_band
 from proxy_app.formats.anthropic.response import explanation
 from proxy_app.formats.anthropic.usage import FINISHES, read_usage
-from proxy_app.formats.reading import as_count, as_object, as_text
+from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.sse import ServerSentEvent
 from proxy_app.wire import (
     JSON,
+    CitationDelta,
     Finish,
     Finished,
     RefusalDelta,
@@ -93,8 +95,10 @@ class Parser:
                     self._with_arguments.add(call)
                     events.append(ToolCallDelta(call, orjson.dumps(block["input"]).decode()))
                 return events
-            case "text" if text := as_text(block.get("text")):
-                return (TextDelta(text),)
+            case "text":
+                text = as_text(block.get("text"))
+                cited = [CitationDelta(read_citation(one)) for one in as_list(block.get("citations"))]
+                return [TextDelta(text), *cited] if text else cited
             case "thinking":
                 self._signatures[index] = as_text(block.get("signature"))
                 text = as_text(block.get("thinking"))
@@ -117,6 +121,8 @@ class Parser:
             case "thinking_delta":
                 text = as_text(delta.get("thinking"))
                 return (ThinkingDelta(text),) if text else ()
+            case "citations_delta":
+                return (CitationDelta(read_citation(delta.get("citation"))),)
             case "signature_delta":
                 self._signatures[index] = self._signatures.get(index, "") + as_text(delta.get("signature"))
         return ()

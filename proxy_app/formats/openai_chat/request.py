@@ -6,13 +6,13 @@ import msgspec
 import orjson
 
 from gateway_project.errors import InvalidBody
+from proxy_app.formats.claims import read_tags
 from proxy_app.formats.reading import Fields, wrong_type
 from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Outgoing, Target
 
 PATH = "/chat/completions"
 HEADERS = {"content-type": "application/json"}
 MAX_CANDIDATES = 128
-MAX_TAGS = 8
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -40,7 +40,7 @@ def read_call(body: JSON, address: Address = NOWHERE) -> CallFacts:
         max_output_tokens=limit if limit is not None else old_limit,
         candidates=candidates or 1,
         end_user=_end_user(fields),
-        tags=_tags(body.get("metadata")),
+        tags=read_tags(body.get("metadata")),
     )
 
 
@@ -65,17 +65,6 @@ def _end_user(fields: Fields) -> str | None:
     metadata = fields.get("metadata")
     user_id = metadata.get("user_id") if isinstance(metadata, dict) else None
     return user_id if isinstance(user_id, str) and user_id else None
-
-
-def _tags(metadata: Any) -> tuple[str, ...]:
-    """`metadata.tags`: an array of strings, or strings parted by commas; at most eight, no repeats."""
-    tags = metadata.get("tags") if isinstance(metadata, dict) else None
-    if isinstance(tags, str):
-        tags = tags.split(",")
-    if not isinstance(tags, list):
-        return ()
-    named = dict.fromkeys(tag.strip() for tag in tags if isinstance(tag, str) and tag.strip())
-    return tuple(named)[:MAX_TAGS]
 
 
 def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> Outgoing:
