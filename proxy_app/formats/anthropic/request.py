@@ -8,7 +8,7 @@ import orjson
 
 from gateway_project.errors import InvalidBody
 from proxy_app.formats.anthropic.blocks import MARK
-from proxy_app.formats.claims import read_tags
+from proxy_app.formats.claims import claimed_tags
 from proxy_app.formats.reading import Fields, as_text, wrong_type
 from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Outgoing, Target
 
@@ -46,7 +46,7 @@ def read_call(body: JSON, address: Address = NOWHERE) -> CallFacts:
         wants_usage=True,  # the format's streams always carry it
         max_output_tokens=limit,
         end_user=end_user,
-        tags=read_tags(body.get("metadata")),
+        tags=claimed_tags(body.get("metadata")),
         session=session,
     )
 

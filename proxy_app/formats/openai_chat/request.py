@@ -6,7 +6,7 @@ import msgspec
 import orjson
 
 from gateway_project.errors import InvalidBody
-from proxy_app.formats.claims import read_tags
+from proxy_app.formats.claims import claimed_end_user, claimed_tags
 from proxy_app.formats.reading import Fields, wrong_type
 from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Outgoing, Target
 
@@ -39,8 +39,8 @@ def read_call(body: JSON, address: Address = NOWHERE) -> CallFacts:
         wants_usage=bool(options and options.maybe_flag("include_usage")),
         max_output_tokens=limit if limit is not None else old_limit,
         candidates=candidates or 1,
-        end_user=_end_user(fields),
-        tags=read_tags(body.get("metadata")),
+        end_user=claimed_end_user(fields),
+        tags=claimed_tags(body.get("metadata")),
     )
 
 
@@ -55,16 +55,6 @@ def check_messages(fields: Fields) -> None:
             raise wrong_type(message.at("role"), "system, developer, user, assistant or tool")
     if not count:
         raise InvalidBody("'messages' must not be empty.", param="messages")
-
-
-def _end_user(fields: Fields) -> str | None:
-    """Who the caller says is behind the call: a claim, recorded and never trusted."""
-    claim = fields.maybe_text("safety_identifier") or fields.maybe_text("user")
-    if claim:
-        return claim
-    metadata = fields.get("metadata")
-    user_id = metadata.get("user_id") if isinstance(metadata, dict) else None
-    return user_id if isinstance(user_id, str) and user_id else None
 
 
 def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> Outgoing:

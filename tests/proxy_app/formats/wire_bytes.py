@@ -76,11 +76,11 @@ def expected_usage(name: str) -> Usage:
     return USAGES[name.partition("/")[0]]
 
 
-def open_pipe(name: str, *, wants_usage: bool = True) -> StreamPipe:
-    """A pipe from the fixture's provider to a Chat Completions caller."""
+def open_pipe(name: str, *, wants_usage: bool = True, inbound: str = "openai_chat") -> StreamPipe:
+    """A pipe from the fixture's provider to a caller of the format `inbound`."""
     target = Target(name.partition("/")[0], "upstream-model")
-    options = RenderOptions(OPTIONS.model, OPTIONS.answer_id, OPTIONS.created, wants_usage)
-    return exchange.open_pipe("openai_chat", target, CallFacts("m", True, wants_usage), options)
+    options = RenderOptions(OPTIONS.model, OPTIONS.answer_id, OPTIONS.created, wants_usage, 7)
+    return exchange.open_pipe(inbound, target, CallFacts("m", True, wants_usage), options)
 
 
 def run(pipe: StreamPipe, *chunks: bytes) -> bytes:
