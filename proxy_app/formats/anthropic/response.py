@@ -18,11 +18,7 @@ _TIERS = {"standard": "standard", "default": "standard", "priority": "priority",
 
 def parse_answer(body: JSON) -> Answer:
     """A whole message. Raises UpstreamFailed for an error that came with 200."""
-    if body.get("type") == "error" or body.get("error"):
-        raise read_in_band(body)
-    if not isinstance(body.get("content"), list):
-        raise UpstreamInvalid("The provider's answer has no content.")
-    parts = [part for block in body["content"] if (part := _part(as_object(block))) is not None]
+    parts = [part for block in _blocks(body) if (part := _part(block)) is not None]
     finish = FINISHES.get(as_text(body.get("stop_reason")), Finish.STOP)
     if finish is Finish.CONTENT_FILTER and (told := explanation(body)):
         parts.append(Refusal(told))
@@ -35,6 +31,14 @@ def parse_answer(body: JSON) -> Answer:
         stop_sequence=as_text(body.get("stop_sequence")) or None,
         service_tier=as_text(as_object(body.get("usage")).get("service_tier")) or None,
     )
+
+
+def _blocks(body: JSON) -> list[JSON]:
+    if body.get("type") == "error" or body.get("error"):
+        raise read_in_band(body)
+    if not isinstance(body.get("content"), list):
+        raise UpstreamInvalid("The provider's answer has no content.")
+    return [as_object(block) for block in body["content"]]
 
 
 def explanation(body: JSON) -> str:
@@ -61,12 +65,9 @@ def _part(block: JSON) -> Part | None:
 
 def observe_answer(body: JSON) -> Observed:
     """What a relayed answer tells. Raises UpstreamFailed for an error that came with 200."""
-    if body.get("type") == "error" or body.get("error"):
-        raise read_in_band(body)
+    blocks = _blocks(body)
     chars = 0
-    blocks = as_list(body.get("content"))
     for block in blocks:
-        block = as_object(block)
         chars += len(as_text(block.get("text"))) + len(as_text(block.get("thinking")))
         if "input" in block:
             chars += len(orjson.dumps(block["input"]))
