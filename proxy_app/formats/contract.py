@@ -13,7 +13,7 @@ The pipeline talks to `proxy_app.formats.exchange` only:
     stream_content_type(inbound) -> str
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -53,11 +53,12 @@ class RenderedError:
 
 
 class StreamParser(Protocol):
-    """Provider events in, our events out. Raises UpstreamFailed on an in-band error."""
+    """Provider events in, our events out. Raises UpstreamFailed on an in-band error, perhaps only after
+    the events that came before it."""
 
-    def feed(self, event: ServerSentEvent) -> Sequence[StreamEvent]: ...
+    def feed(self, event: ServerSentEvent) -> Iterable[StreamEvent]: ...
 
-    def finish(self) -> Sequence[StreamEvent]:
+    def finish(self) -> Iterable[StreamEvent]:
         """The connection closed: what that means here (Gemini ends so); may return Terminated."""
         ...
 

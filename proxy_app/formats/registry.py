@@ -2,16 +2,18 @@
 
 from typing import Final
 
-from proxy_app.formats import anthropic, gemini, openai_chat
+from proxy_app.formats import anthropic, gemini, openai_chat, openai_responses
 from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 
 INBOUND: Final[dict[str, InboundFormat]] = {
     "openai_chat": openai_chat.INBOUND,
     "anthropic": anthropic.INBOUND,
+    "openai_responses": openai_responses.INBOUND,
 }
 
 UPSTREAM: Final[dict[str, UpstreamFormat]] = {
     "openai_chat": openai_chat.UPSTREAM,
+    "openai_responses": openai_responses.UPSTREAM,
     "anthropic": anthropic.UPSTREAM,
     "gemini": gemini.UPSTREAM,
 }

@@ -35,6 +35,11 @@ def untag_signature(text: str, own: str) -> tuple[str, str]:
     return (signature, provider) if text.startswith(_TAG) and provider and dot else (text, own)
 
 
+def is_foreign(text: str, own: str) -> bool:
+    """A signature under the tag of another family."""
+    return untag_signature(text, own)[1] != own
+
+
 def seal_of(thought: Thinking, own: str) -> str | None:
     """What signs a thought or stands for it, tagged; None for a bare one."""
     if thought.redacted is not None:

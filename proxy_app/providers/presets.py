@@ -14,7 +14,7 @@ Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "none"]
 QUIRKS: Mapping[str, str] = {
     "max_tokens_field": "Name of the field that limits the output; else max_completion_tokens.",
     "no_stream_options": "True: the server refuses stream_options and reports usage by itself.",
-    "system_role": "Role of instructions; else system.",
+    "system_role": "Role of instructions; else system (in Responses, amid a conversation, developer).",
     "default_max_tokens": "Output limit sent where the format demands one and the caller named none.",
     "thinking_style": "budget or level: how the models are told to think; else what suits their name.",
     "api_version": "Version in the path of a Gemini address; else v1beta.",
@@ -27,6 +27,8 @@ QUIRKS: Mapping[str, str] = {
 _OLD_LIMIT: Mapping[str, Any] = {"max_tokens_field": "max_tokens"}
 #: Servers of one's own: what is cancelled is not computed.
 _OWN_SERVER: Mapping[str, Any] = {"max_tokens_field": "max_tokens", "cancel_stops_billing": True}
+#: Servers of Chat Completions that serve `/responses` beside it.
+_RESPONSES_TOO: tuple[WireFormat, ...] = ("openai_responses",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ PRESETS: dict[str, Preset] = {
         kind="openai",
         label="OpenAI",
         base_url="https://api.openai.com/v1",
+        other_formats=_RESPONSES_TOO,
         price_provider_id="openai",
         key_hint="sk-…",
     ),
@@ -112,6 +115,7 @@ PRESETS: dict[str, Preset] = {
         kind="groq",
         label="Groq",
         base_url="https://api.groq.com/openai/v1",
+        other_formats=_RESPONSES_TOO,
         price_provider_id="groq",
         key_hint="gsk_…",
     ),
@@ -127,6 +131,7 @@ PRESETS: dict[str, Preset] = {
         kind="xai",
         label="xAI",
         base_url="https://api.x.ai/v1",
+        other_formats=_RESPONSES_TOO,
         price_provider_id="x-ai",
         key_hint="xai-…",
     ),
@@ -134,6 +139,7 @@ PRESETS: dict[str, Preset] = {
         kind="openrouter",
         label="OpenRouter",
         base_url="https://openrouter.ai/api/v1",
+        other_formats=_RESPONSES_TOO,
         quirks=_OLD_LIMIT,
         price_provider_id="openrouter",
         key_hint="sk-or-…",
@@ -150,6 +156,7 @@ PRESETS: dict[str, Preset] = {
         kind="fireworks",
         label="Fireworks AI",
         base_url="https://api.fireworks.ai/inference/v1",
+        other_formats=_RESPONSES_TOO,
         quirks=_OLD_LIMIT,
         price_provider_id="fireworks",
         key_hint="fw_…",

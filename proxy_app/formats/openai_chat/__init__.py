@@ -3,11 +3,11 @@
 from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 from proxy_app.formats.openai_chat.building import build_request
 from proxy_app.formats.openai_chat.conversation import parse_request
-from proxy_app.formats.openai_chat.errors import read_failure, render_error
 from proxy_app.formats.openai_chat.relay import Relay
 from proxy_app.formats.openai_chat.request import read_call, relay_request
 from proxy_app.formats.openai_chat.response import observe_answer, parse_answer, render_answer
 from proxy_app.formats.openai_chat.stream import Parser, Renderer
+from proxy_app.formats.openai_errors import read_failure, render_error
 
 NAME = "openai_chat"
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from gateway_project.errors import InvalidBody, UnsupportedContent
 from proxy_app.formats.media import AUDIO_TYPES, guess_type, is_data_url, is_web_url, split_data_url
 from proxy_app.formats.reading import Fields, wrong_type
+from proxy_app.formats.signing import sealed_thought
 from proxy_app.wire import Audio, File, Image, Part, Refusal, Role, Text, Thinking, ToolCall, ToolResult, Turn
 
 _ROLES: dict[str, Role] = {
@@ -142,8 +143,8 @@ def _thoughts(message: Fields) -> list[Part]:
         if block.get("type") == "redacted_thinking":
             thoughts.append(Thinking("", redacted=block.text("data"), provider="anthropic"))
         else:
-            text = block.maybe_text("thinking") or ""
-            thoughts.append(Thinking(text, block.maybe_text("signature"), provider="anthropic"))
+            text, seal = block.maybe_text("thinking") or "", block.maybe_text("signature")
+            thoughts.append(sealed_thought(text, seal, "anthropic"))
     if not thoughts and (bare := message.maybe_text("reasoning_content")):
         thoughts.append(Thinking(bare))
     return thoughts

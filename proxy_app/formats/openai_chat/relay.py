@@ -10,8 +10,8 @@ import msgspec
 import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
-from proxy_app.formats.openai_chat.errors import error_object, read_in_band
 from proxy_app.formats.openai_chat.usage import FINISHES, read_usage
+from proxy_app.formats.openai_errors import error_object, read_in_band
 from proxy_app.formats.reading import as_list, as_object, as_text
 from proxy_app.sse import Framer, encode, read_block
 from proxy_app.wire import CallFacts, Finish, Observed

@@ -2,9 +2,10 @@
 
 from gateway_project.errors import UpstreamInvalid
 from proxy_app.formats.contract import RenderOptions
-from proxy_app.formats.openai_chat.errors import read_in_band
 from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
+from proxy_app.formats.openai_errors import read_in_band
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
+from proxy_app.formats.signing import seal_of
 from proxy_app.wire import (
     JSON,
     Answer,
@@ -17,6 +18,8 @@ from proxy_app.wire import (
     Thinking,
     ToolCall,
 )
+
+BLOCK_FAMILY = "anthropic"  # whose signatures stand in `thinking_blocks` without a tag
 
 
 def observe_answer(body: JSON) -> Observed:
@@ -148,10 +151,11 @@ def render_citation(citation: Citation) -> JSON:
 
 
 def thinking_block(thought: Thinking) -> JSON:
-    """A signed thought in a shape that may be sent back to the same provider."""
+    """A signed thought in a shape that may be sent back to the same provider. The blocks are Anthropic's:
+    another family's signature is tagged."""
     if thought.redacted is not None:
         return {"type": "redacted_thinking", "data": thought.redacted}
-    return {"type": "thinking", "thinking": thought.text, "signature": thought.signature}
+    return {"type": "thinking", "thinking": thought.text, "signature": seal_of(thought, BLOCK_FAMILY)}
 
 
 def signature_field(signature: str) -> JSON:

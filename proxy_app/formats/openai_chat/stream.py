@@ -7,9 +7,9 @@ import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamInvalid
 from proxy_app.formats.contract import RenderOptions
-from proxy_app.formats.openai_chat.errors import error_object, read_in_band
 from proxy_app.formats.openai_chat.response import render_citation, signature_field, thinking_block
 from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
+from proxy_app.formats.openai_errors import error_object, read_in_band
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.formats.usage_merge import merge_usage
 from proxy_app.sse import ServerSentEvent, encode
@@ -199,7 +199,7 @@ class Renderer:
             # The official SDK's accumulator asserts a function in every delta of a call.
             call = {"index": event.call_index, "function": {"arguments": ""}}
             return self._delta({"tool_calls": [call | {"extra_content": signature_field(event.signature)}]})
-        thought = Thinking("".join(self._thought), event.signature)
+        thought = Thinking("".join(self._thought), event.signature, provider=event.provider)
         if event.redacted:
             thought = Thinking("", redacted=event.signature)
         self._thought = []

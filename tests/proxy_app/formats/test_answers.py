@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_project.errors import UpstreamFailed, UpstreamInvalid
-from proxy_app.formats import anthropic, exchange, gemini, openai_chat
+from proxy_app.formats import anthropic, exchange, gemini, openai_chat, openai_responses
 from proxy_app.formats.anthropic import response as anthropic_response
 from proxy_app.formats.gemini import response as gemini_response
 from proxy_app.formats.openai_chat import response as openai_response
@@ -17,6 +17,7 @@ from tests.proxy_app.formats.wire_bytes import (
     CLAUDE_USAGE,
     GEMINI_USAGE,
     OPTIONS,
+    RESPONSES_USAGE,
     SEARCH,
     USAGE,
     WEATHER,
@@ -53,6 +54,46 @@ OPENAI = {
         }
     ],
     "usage": OPENAI_USAGE,
+}
+RESPONSES = {
+    "id": "resp_F1",
+    "object": "response",
+    "created_at": 1790000000,
+    "status": "completed",
+    "model": "gpt-6-mini-2026-08-01",
+    "error": None,
+    "incomplete_details": None,
+    "output": [
+        {
+            "id": "rs_1",
+            "type": "reasoning",
+            "summary": [{"type": "summary_text", "text": "hm"}],
+            "encrypted_content": "c2ln",
+        },
+        {"id": "ws_1", "type": "web_search_call", "status": "completed"},
+        {
+            "id": "msg_1",
+            "type": "message",
+            "status": "completed",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "Let me look.", "annotations": []}],
+        },
+        {
+            "id": "fc_1",
+            "type": "function_call",
+            "status": "completed",
+            "call_id": "c1",
+            "name": "weather",
+            "arguments": '{"city": "Seoul"}',
+        },
+    ],
+    "usage": {
+        "input_tokens": 1200,
+        "input_tokens_details": {"cached_tokens": 1024, "cache_write_tokens": 100},
+        "output_tokens": 48,
+        "output_tokens_details": {"reasoning_tokens": 32},
+        "total_tokens": 1248,
+    },
 }
 ANTHROPIC = {
     "id": "msg_F1",
@@ -105,6 +146,7 @@ GEMINI = {
 }
 ANSWERS: dict[str, tuple[dict[str, Any], Usage]] = {
     "openai_chat": (OPENAI, USAGE),
+    "openai_responses": (RESPONSES, RESPONSES_USAGE),
     "anthropic": (ANTHROPIC, CLAUDE_USAGE),
     "gemini": (GEMINI, GEMINI_USAGE),
 }
@@ -145,6 +187,10 @@ def test_a_translated_answer_bears_the_public_name_and_its_signatures(wire: str)
     assert b"c2ln" in orjson.dumps(sent)
 
 
+def _cut_short(reason: str) -> dict[str, Any]:
+    return {"status": "incomplete", "incomplete_details": {"reason": reason}}
+
+
 @pytest.mark.parametrize(
     ("wire", "change", "finish", "word"),
     [
@@ -158,6 +204,10 @@ def test_a_translated_answer_bears_the_public_name_and_its_signatures(wire: str)
         ("gemini", {"candidates": [{"finishReason": "MAX_TOKENS"}]}, Finish.LENGTH, "length"),
         ("gemini", {"candidates": [{"finishReason": "SAFETY"}]}, Finish.CONTENT_FILTER, "content_filter"),
         ("gemini", {"candidates": [{"finishReason": "STOP"}]}, Finish.STOP, "stop"),
+        ("openai_responses", _cut_short("max_output_tokens"), Finish.LENGTH, "length"),
+        ("openai_responses", _cut_short("content_filter"), Finish.CONTENT_FILTER, "content_filter"),
+        ("openai_responses", _cut_short("something_new"), Finish.LENGTH, "length"),
+        ("openai_responses", {"output": RESPONSES["output"][:3]}, Finish.STOP, "stop"),
         (
             "gemini",
             {"candidates": [], "promptFeedback": {"blockReason": "SAFETY"}},
@@ -219,7 +269,12 @@ def test_usage_of_compatible_servers(usage: Any, expected: Any) -> None:
 
 
 def test_unknown_usage_is_unknown_and_not_zero() -> None:
-    for wire, key in (("anthropic", "usage"), ("gemini", "usageMetadata"), ("openai_chat", "usage")):
+    for wire, key in (
+        ("anthropic", "usage"),
+        ("gemini", "usageMetadata"),
+        ("openai_chat", "usage"),
+        ("openai_responses", "usage"),
+    ):
         body = {name: value for name, value in ANSWERS[wire][0].items() if name != key}
         sent, observed = convert(wire, body)
         assert observed.usage is None and "usage" not in sent
@@ -250,9 +305,14 @@ def answers(draw: st.DrawFn) -> Answer:
 
 @given(answers())
 def test_what_a_format_renders_it_reads_again(answer: Answer) -> None:
-    for response in (openai_response, anthropic_response, gemini_response):
-        rendered = orjson.loads(orjson.dumps(response.render_answer(answer, OPTIONS)))
-        again = response.parse_answer(rendered)
+    for render, parse in (
+        (openai_response.render_answer, openai_response.parse_answer),
+        (openai_responses.INBOUND.render_answer, openai_responses.UPSTREAM.parse_answer),
+        (anthropic_response.render_answer, anthropic_response.parse_answer),
+        (gemini_response.render_answer, gemini_response.parse_answer),
+    ):
+        rendered = orjson.loads(orjson.dumps(render(answer, OPTIONS)))
+        again = parse(rendered)
         plain = [
             (type(part), getattr(part, "text", None) or getattr(part, "arguments", None))
             for part in again.parts
@@ -277,4 +337,4 @@ def test_every_way_to_finish_has_its_word_in_every_format() -> None:
 
     for words in (chat.FINISH_WORDS, claude.FINISH_WORDS, google.FINISH_WORDS):
         assert set(words) == set(Finish)
-    assert {openai_chat.NAME, anthropic.NAME, gemini.NAME} == set(ANSWERS)
+    assert {openai_chat.NAME, openai_responses.NAME, anthropic.NAME, gemini.NAME} == set(ANSWERS)

@@ -25,11 +25,11 @@ from proxy_app.wire import Target
 
 RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "46.5s"}
 BAD_KEY = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
-WIRES = ["openai_chat", "anthropic", "gemini"]
+WIRES = ["openai_chat", "openai_responses", "anthropic", "gemini"]
 
 
 def body_of(wire: str, message: str, kind: str = "", code: Any = None, **more: Any) -> bytes:
-    if wire == "openai_chat":
+    if wire.startswith("openai"):
         return orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
     if wire == "anthropic":
         return orjson.dumps({"type": "error", "error": {"type": kind, "message": message}, "request_id": "r"})

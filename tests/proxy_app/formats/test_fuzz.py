@@ -14,6 +14,7 @@ from tests.proxy_app.formats.wire_bytes import OPTIONS, open_pipe
 
 TARGETS = [
     Target("openai_chat", "up"),
+    Target("openai_responses", "up"),
     Target("anthropic", "claude-opus-5"),
     Target("gemini", "gemini-3-pro"),
 ]

@@ -38,6 +38,7 @@ from tests.proxy_app.formats.wire_bytes import (
 
 BROKEN = [
     "openai_chat/truncated",
+    "openai_responses/truncated",
     "anthropic/truncated",
     "anthropic/truncated_after_finish",
     "gemini/truncated",
@@ -146,7 +147,12 @@ def test_a_cut_stream_is_never_shown_as_finished(name: str) -> None:
 
 
 def test_a_stream_cut_at_any_byte_is_cut_or_whole_but_never_silently_short() -> None:
-    for name in ("openai_chat/tool_three", "anthropic/tool_three", "gemini/tool_three"):
+    for name in (
+        "openai_chat/tool_three",
+        "openai_responses/tool_three",
+        "anthropic/tool_three",
+        "gemini/tool_three",
+    ):
         raw = read(name)
         for cut in range(len(raw)):
             pipe = open_pipe(name)
@@ -159,7 +165,13 @@ def test_a_stream_cut_at_any_byte_is_cut_or_whole_but_never_silently_short() -> 
 
 @pytest.mark.parametrize(
     ("name", "status"),
-    [("openai_chat/error_in_band", 502), ("anthropic/error_in_band", 529), ("gemini/error_in_band", 503)],
+    [
+        ("openai_chat/error_in_band", 502),
+        ("openai_responses/error_in_band", 502),
+        ("openai_responses/failed", 429),
+        ("anthropic/error_in_band", 529),
+        ("gemini/error_in_band", 503),
+    ],
 )
 def test_an_error_in_band_is_a_failure_that_may_be_retried(name: str, status: int) -> None:
     pipe = open_pipe(name)
@@ -174,14 +186,14 @@ def test_a_model_that_broke_off_is_a_failure() -> None:
         run(open_pipe("gemini/malformed_call"), read("gemini/malformed_call"))
 
 
-@pytest.mark.parametrize("name", ["openai_chat/x", "anthropic/x", "gemini/x"])
+@pytest.mark.parametrize("name", ["openai_chat/x", "openai_responses/x", "anthropic/x", "gemini/x"])
 @pytest.mark.parametrize("raw", [b"data: {oops\n\n", b"data: \xff\xfe\n\n", b"data: hello\n\n"])
 def test_what_cannot_be_read_is_a_failure(name: str, raw: bytes) -> None:
     with pytest.raises(UpstreamFailed):
         open_pipe(name).feed(raw)
 
 
-@pytest.mark.parametrize("name", ["openai_chat/x", "anthropic/x", "gemini/x"])
+@pytest.mark.parametrize("name", ["openai_chat/x", "openai_responses/x", "anthropic/x", "gemini/x"])
 @pytest.mark.parametrize("raw", [b"", b"\n", b"<html>busy</html>", b": hi\n\n"])
 def test_a_stream_that_says_nothing_is_cut(name: str, raw: bytes) -> None:
     pipe = open_pipe(name)
@@ -192,7 +204,7 @@ def test_a_stream_that_says_nothing_is_cut(name: str, raw: bytes) -> None:
 
 
 def test_a_plain_error_body_in_place_of_a_stream_is_told() -> None:
-    for name in ("openai_chat/x", "anthropic/x", "gemini/x"):
+    for name in ("openai_chat/x", "openai_responses/x", "anthropic/x", "gemini/x"):
         pipe = open_pipe(name)
         pipe.feed(b'{"error": {"message": "too fast", "type": "rate_limit_error", "code": 429}}')
         with pytest.raises(UpstreamRefused, match="too fast") as caught:
@@ -201,7 +213,7 @@ def test_a_plain_error_body_in_place_of_a_stream_is_told() -> None:
 
 
 def test_content_starts_with_the_first_thing_a_caller_can_see() -> None:
-    for name in ("openai_chat/text", "anthropic/text", "gemini/tool_one"):
+    for name in ("openai_chat/text", "openai_responses/text", "anthropic/text", "gemini/tool_one"):
         pipe, seen = open_pipe(name), False
         for event in read(name).replace(b"\r\n", b"\n").split(b"\n\n"):
             before = pipe.observed.output_events

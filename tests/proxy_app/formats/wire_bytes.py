@@ -13,6 +13,7 @@ TEXT = "Hé" + "llo \u2028 world — 안녕 🌍!\n" + '"q"'
 WEATHER = {"city": "Seoul", "days": 3}
 SEARCH = {"q": 'a "b" é', "deep": {"n": [1, 2.5, None]}}
 USAGE = Usage(1200, 1024, 100, None, 48, 32, 0, 0)
+RESPONSES_USAGE = Usage(1200, 1024, 100, None, 48, 32)
 CLAUDE_USAGE = Usage(1200, 1024, 100, 40, 48, 32)
 GEMINI_USAGE = Usage(1200, 1024, None, None, 48, 32)
 
@@ -47,6 +48,16 @@ STREAMS: dict[str, Told] = {
     "openai_chat/tool_all_index_zero": called("weather", "now", ids=("call_a0", "call_a1")),
     "openai_chat/reasoning": Told("42", "Think hard."),
     "openai_chat/refusal": Told(refusal="I can't do that."),
+    "openai_responses/text": Told(TEXT),
+    "openai_responses/text_crlf": Told(TEXT, finish=Finish.LENGTH),
+    "openai_responses/tool_one": called("weather", ids=("call_a1",)),
+    "openai_responses/tool_three": called(*ALL, ids=("call_a0", "call_a1", "call_a2")),
+    "openai_responses/text_then_tool": called("weather", ids=("call_a0",), text="Let me look."),
+    "openai_responses/reasoning": Told("42", "Think hard."),
+    "openai_responses/refusal": Told(refusal="I can't do that."),
+    "openai_responses/filtered": Told("Hal", finish=Finish.CONTENT_FILTER),
+    "openai_responses/cited": Told("See this."),
+    "openai_responses/unusual": called("weather", ids=("call_a1",), text="42"),
     "anthropic/text": Told(TEXT),
     "anthropic/stop_sequence": Told("ab", finish=Finish.STOP_SEQUENCE),
     "anthropic/tool_one": called("weather", ids=("toolu_a1",)),
@@ -63,7 +74,12 @@ STREAMS: dict[str, Told] = {
     "gemini/blocked_prompt": Told(finish=Finish.CONTENT_FILTER),
     "gemini/blocked_answer": Told("Hal", finish=Finish.CONTENT_FILTER),
 }
-USAGES = {"openai_chat": USAGE, "anthropic": CLAUDE_USAGE, "gemini": GEMINI_USAGE}
+USAGES = {
+    "openai_chat": USAGE,
+    "openai_responses": RESPONSES_USAGE,
+    "anthropic": CLAUDE_USAGE,
+    "gemini": GEMINI_USAGE,
+}
 WITHOUT_FULL_USAGE = {"openai_chat/text_no_done", "gemini/blocked_prompt"}
 OPTIONS = RenderOptions("public-model", "chatcmpl-ours", 1_790_000_001)
 

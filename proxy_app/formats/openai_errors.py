@@ -1,4 +1,4 @@
-"""Errors of Chat Completions: `{"error": {message, type, param, code}}`, both directions."""
+"""Errors of OpenAI's formats: `{"error": {message, type, param, code}}`, both directions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +20,9 @@ _IN_BAND = {
     "invalid_request_error": 400,
     "context_length_exceeded": 400,
     "content_filter": 400,
+    "invalid_prompt": 400,
+    "bio_policy": 400,
+    "misalignment_policy_violation": 400,
     "overloaded_error": 503,
     "timeout": 504,
 }
@@ -74,6 +77,8 @@ def read_in_band(error: Any, message: str = "") -> UpstreamFailed:
     status = (
         _status_of(as_object(error)) or _IN_BAND.get(complaint.code) or _IN_BAND.get(complaint.type) or 502
     )
+    if "image" in complaint.code:
+        status = 400  # invalid_image_url, image_too_large and their like are the caller's image
     return failure(status, complaint)
 
 

@@ -1,0 +1,151 @@
+"""A Responses stream on its way from a provider of the same format: read once, forwarded as it is.
+
+The hot path: one typed decode an event, which skips what is not looked at.
+"""
+
+from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
+from proxy_app.formats.openai_errors import error_object, read_in_band
+from proxy_app.formats.openai_responses.events import (
+    NOT_JSON,
+    TERMINAL,
+    TEXT_DELTAS,
+    Event,
+    decode_event,
+    load_object,
+    object_of,
+    refuse_error,
+)
+from proxy_app.formats.openai_responses.open_items import event_frame
+from proxy_app.formats.openai_responses.response import finish_after, has_calls, refuse_failed
+from proxy_app.formats.openai_responses.usage import read_usage
+from proxy_app.formats.reading import as_object, as_text
+from proxy_app.sse import Framer, read_block
+from proxy_app.wire import CallFacts, Observed
+
+#: Events of an answer that has begun and shows nothing yet.
+_QUIET = frozenset(
+    {
+        "response.created",
+        "response.queued",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.output_item.done",
+        "response.content_part.added",
+        "response.reasoning_summary_part.added",
+    }
+)
+
+
+class Relay:
+    """One stream. Forwards each event's bytes with LF line ends, unknown ones too; see `StreamPipe`."""
+
+    __slots__ = ("_framer", "_number", "_saw_call", "observed")
+
+    def __init__(self, facts: CallFacts) -> None:
+        self.observed = Observed()
+        self._framer = Framer()
+        self._number = -1  # the last sequence number seen
+        self._saw_call = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        blocks = self._framer.feed(chunk)
+        if len(blocks) == 1:
+            return self._pass(blocks[0])
+        return b"".join([self._pass(block) for block in blocks])
+
+    def finish(self) -> bytes:
+        """The upstream closed. A last event without its blank line counts when it can be read whole."""
+        sent = b""
+        rest = self._framer.take_rest()
+        if rest and not self.observed.ended:
+            sent = self._pass_rest(rest)
+        if not self.observed.ended:
+            raise UpstreamCut
+        return sent
+
+    def error(self, error: GatehouseError, request_id: str) -> bytes:
+        told = error_object(error, request_id)
+        body = {"code": told["code"], "message": told["message"], "param": told["param"]}
+        return event_frame("error", body, self._number + 1)
+
+    def _pass(self, block: bytes) -> bytes:
+        """The bytes to send for one block; reads what it says on the way. Nothing after the end."""
+        observed = self.observed
+        if observed.ended:
+            return b""
+        start = block.find(b"\ndata: {") + 7 if block.startswith(b"event: ") else 6
+        if (start == 6 and not block.startswith(b"data: {")) or b"\n" in block[start:]:
+            return self._pass_unusual(block)
+        event = decode_event(memoryview(block)[start:])
+        if event.sequence_number is not None:
+            self._number = event.sequence_number
+        kind = event.type
+        if kind in TEXT_DELTAS and event.delta is not None:
+            observed.output_chars += len(event.delta)
+            observed.output_events += 1
+            observed.content_started = True
+        elif kind not in _QUIET:
+            self._note(event, block, start)
+        elif event.response is not None:
+            self._note_start(event)
+        elif event.item is not None:
+            self._saw_call |= has_calls([object_of(event.item)])
+        return block + b"\n\n"
+
+    def _note_start(self, event: Event) -> None:
+        if self.observed.upstream_id is None:
+            response = object_of(event.response)
+            self.observed.upstream_id = as_text(response.get("id")) or None
+            self.observed.served_model = as_text(response.get("model")) or None
+
+    def _note(self, event: Event, block: bytes, start: int) -> None:
+        """Endings, errors, and content of kinds that are not counted. A new kind of event of the answer
+        counts as content; any other (a keep-alive, say) does not."""
+        observed, kind = self.observed, event.type
+        is_error = event.error is not None or block.startswith(b"event: error\n")
+        if kind == "error" or (not kind and is_error):
+            refuse_error(block[start:])
+        if kind in TERMINAL:
+            self._note_end(event)
+        elif kind.startswith("response."):
+            observed.content_started = True
+            observed.output_events += kind.endswith(".delta")
+
+    def _note_end(self, event: Event) -> None:
+        observed = self.observed
+        self._note_start(event)
+        response = object_of(event.response)
+        observed.usage = read_usage(response.get("usage")) or observed.usage
+        refuse_failed(response)
+        if event.type == "response.failed":
+            raise read_in_band(as_object(response.get("error")), "The provider's answer has failed.")
+        observed.finish = finish_after(response, self._saw_call)
+        observed.content_started = observed.ended = True
+
+    def _pass_unusual(self, block: bytes) -> bytes:
+        """Comments, several lines of data, other spacing, other fields, `[DONE]`."""
+        block = block.strip(b"\n")
+        event = read_block(block) if block else None
+        if event is None:
+            return block + b"\n\n" if block else b""
+        data = event.data.strip()
+        if data == b"[DONE]":
+            return b""
+        if not data.startswith(b"{"):
+            raise UpstreamInvalid(NOT_JSON)
+        if event.event == "error" and not load_object(data).get("type"):
+            refuse_error(data)
+        plain = b"data: " + event.data.replace(b"\n", b" ").strip()
+        self._pass(plain)
+        return block + b"\n\n"
+
+    def _pass_rest(self, rest: bytes) -> bytes:
+        """What came after the last blank line: whole, or the sign of a cut."""
+        if rest.lstrip().startswith(b"{"):
+            refuse_error(rest)
+        if read_block(rest) is None:
+            return b""
+        try:
+            return self._pass(rest)
+        except UpstreamInvalid as invalid:
+            raise UpstreamCut from invalid
