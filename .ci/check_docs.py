@@ -1,4 +1,4 @@
-"""Keeps the generated tables of the documentation true: settings and errors.
+"""Keeps the generated tables of the documentation true: settings, errors, and what converts to what.
 
 Checks by default; `--write` renders the tables between their markers again.
 """
@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
+
+from compatibility import compatibility_tables  # noqa: E402
 
 from gateway_project.conf import VARIABLES  # noqa: E402
 from gateway_project.errors import ERROR_CATALOGUE  # noqa: E402
@@ -38,7 +40,11 @@ def errors_table() -> str:
 
 
 #: page -> table; each page has one pair of markers.
-TABLES = {"docs/settings.md": settings_table, "docs/errors.md": errors_table}
+TABLES = {
+    "docs/settings.md": settings_table,
+    "docs/errors.md": errors_table,
+    "docs/compatibility.md": compatibility_tables,
+}
 _BLOCK = re.compile(r"(<!-- table:begin -->\n).*?(\n<!-- table:end -->)", re.DOTALL)
 
 
