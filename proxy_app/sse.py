@@ -93,6 +93,10 @@ def read_block(block: bytes) -> ServerSentEvent | None:
     """The event a block holds; None for one without data (a comment, a bare event name)."""
     if block.startswith(b"data: ") and b"\n" not in block:
         return ServerSentEvent("", block[6:])
+    if block.startswith(b"event: "):  # the usual two lines, at half the cost
+        end = block.find(b"\n")
+        if block.startswith(b"data: ", end + 1) and block.find(b"\n", end + 1) < 0:
+            return ServerSentEvent(block[7:end].decode("utf-8", "replace"), block[end + 7 :])
     name = ""
     data: list[bytes] = []
     for line in block.split(b"\n"):

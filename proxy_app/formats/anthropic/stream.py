@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import orjson
 
 from gateway_project.errors import UpstreamInvalid
@@ -30,6 +31,24 @@ from proxy_app.wire import (
     UsageReported,
 )
 
+_DELTA = "content_block_delta"
+
+
+class _Piece(msgspec.Struct, gc=False):
+    type: str
+    text: str = ""
+    thinking: str = ""
+    partial_json: str = ""
+
+
+class _Delta(msgspec.Struct, gc=False):
+    type: str
+    index: int
+    delta: _Piece
+
+
+_decode = msgspec.json.Decoder(_Delta).decode
+
 
 class Parser:
     """Goes by the data's `type`; unknown types are ignored, as the format demands. Usage figures are
@@ -42,6 +61,22 @@ class Parser:
         self._signatures: dict[int | None, str] = {}  # block index of a thought -> its signature so far
 
     def feed(self, event: ServerSentEvent) -> Sequence[StreamEvent]:
+        if event.event == _DELTA:
+            try:
+                told = _decode(event.data)
+            except msgspec.MsgspecError:
+                return self._feed_any(event)
+            piece = told.delta
+            match piece.type if told.type == _DELTA else "":
+                case "text_delta":
+                    return (TextDelta(piece.text),) if piece.text else ()
+                case "input_json_delta":
+                    return self._fragment(told.index, piece.partial_json)
+                case "thinking_delta":
+                    return (ThinkingDelta(piece.thinking),) if piece.thinking else ()
+        return self._feed_any(event)
+
+    def _feed_any(self, event: ServerSentEvent) -> Sequence[StreamEvent]:
         try:
             body = as_object(orjson.loads(event.data))
         except orjson.JSONDecodeError as error:
@@ -113,11 +148,7 @@ class Parser:
                 text = as_text(delta.get("text"))
                 return (TextDelta(text),) if text else ()
             case "input_json_delta":
-                fragment, call = as_text(delta.get("partial_json")), self._calls.get(index)
-                if call is None or not fragment:
-                    return ()
-                self._with_arguments.add(call)
-                return (ToolCallDelta(call, fragment),)
+                return self._fragment(index, as_text(delta.get("partial_json")))
             case "thinking_delta":
                 text = as_text(delta.get("thinking"))
                 return (ThinkingDelta(text),) if text else ()
@@ -126,6 +157,13 @@ class Parser:
             case "signature_delta":
                 self._signatures[index] = self._signatures.get(index, "") + as_text(delta.get("signature"))
         return ()
+
+    def _fragment(self, index: int | None, fragment: str) -> Sequence[StreamEvent]:
+        call = self._calls.get(index)
+        if call is None or not fragment:
+            return ()
+        self._with_arguments.add(call)
+        return (ToolCallDelta(call, fragment),)
 
     def _block_stopped(self, index: int | None) -> Sequence[StreamEvent]:
         call = self._calls.get(index)

@@ -77,6 +77,18 @@ def test_the_sdk_rebuilds_what_the_provider_said(name: str, client: Any) -> None
         assert total == 1200
 
 
+@pytest.mark.parametrize("name", ["openai_chat/tool_three", "anthropic/reasoning", "gemini/text"])
+def test_the_sdk_s_beta_client_rebuilds_the_same(name: str, client: Any) -> None:
+    sent = run(pipe_for(name), read(name))
+    with client(sent).beta.messages.stream(**QUESTION) as stream:
+        message = stream.get_final_message()
+    plain = final_message(client(sent))
+    assert [block.model_dump() for block in message.content] == [
+        block.model_dump() for block in plain.content
+    ]
+    assert message.usage.output_tokens == plain.usage.output_tokens
+
+
 @pytest.mark.parametrize("name", [name for name in STREAMS if not name.startswith("anthropic/")])
 def test_every_event_is_of_the_sdk_s_types(name: str) -> None:
     for event in events_of(run(pipe_for(name), read(name))):
