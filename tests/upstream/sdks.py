@@ -34,7 +34,12 @@ class Heard:
 
 
 async def hear(place: Place, text: str, stream: bool, model: str = "mock", **how: Any) -> Heard:
-    ask = {"openai": hear_openai, "anthropic": hear_anthropic, "gemini": hear_gemini}[place.format]
+    ask = {
+        "openai": hear_openai,
+        "openai_responses": hear_responses,
+        "anthropic": hear_anthropic,
+        "gemini": hear_gemini,
+    }[place.format]
     return await ask(place, text, stream, model, **how)
 
 
@@ -89,6 +94,41 @@ async def hear_openai(
         usage.completion_tokens_details.reasoning_tokens,
     )
     return Heard(choice.message.content or choice.message.refusal or "", calls, choice.finish_reason, counted)
+
+
+async def hear_responses(
+    place: Place, text: str, stream: bool, model: str, tools: bool = False, schema: bool = False
+) -> Heard:
+    """`finish` is the status, with the reason of an early end after a colon."""
+    asked: dict[str, Any] = {"model": model, "input": text}
+    if tools:
+        function = {"name": "get_weather", "parameters": TOOL_SCHEMA, "strict": True}
+        asked["tools"] = [{"type": "function"} | function]
+    if schema:
+        wanted = {"type": "json_schema", "name": "forecast", "schema": FORECAST_SCHEMA, "strict": True}
+        asked["text"] = {"format": wanted}
+    async with openai_client(place) as client:
+        if stream:
+            # What the helper ends with is the last event: it knows no final answer of an incomplete one.
+            async with client.responses.stream(**asked) as events:
+                told = [event async for event in events]
+            answer = told[-1].response
+        else:
+            answer = await client.responses.create(**asked)
+    said = [part for item in answer.output if item.type == "message" for part in item.content]
+    calls = [
+        (item.name, json.loads(item.arguments)) for item in answer.output if item.type == "function_call"
+    ]
+    usage = answer.usage
+    counted = usage and (
+        usage.input_tokens,
+        usage.input_tokens_details.cached_tokens,
+        usage.output_tokens,
+        usage.output_tokens_details.reasoning_tokens,
+    )
+    words = "".join(part.text if part.type == "output_text" else part.refusal for part in said)
+    reason = answer.incomplete_details and answer.incomplete_details.reason
+    return Heard(words, calls, f"{answer.status}:{reason}" if reason else answer.status, counted)
 
 
 async def hear_anthropic(

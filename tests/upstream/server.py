@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from tests.upstream import anthropic_wire, gemini_wire, openai_wire
+from tests.upstream import anthropic_wire, gemini_wire, openai_wire, responses_wire
 from tests.upstream.faults import Manner, first_content, middle_content, on_the_wire, read_manner
 from tests.upstream.recording import Recorder, Seen
 from tests.upstream.script import script_for
@@ -61,6 +61,7 @@ class MockUpstream:
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.urls = {
             "openai": f"{self.base_url}/v1",
+            "openai_responses": f"{self.base_url}/v1",
             "anthropic": self.base_url,
             "gemini": self.base_url,
         }
@@ -80,6 +81,7 @@ class MockUpstream:
     def _routes(self) -> dict[str, Any]:
         return {
             "/v1/chat/completions": self._openai,
+            "/v1/responses": self._responses,
             "/v1/messages": self._anthropic,
             "/{version:v1|v1beta}/models/{verb:.+:(generateContent|streamGenerateContent)}": self._gemini,
             "/v1/models": self._listing,
@@ -88,6 +90,9 @@ class MockUpstream:
 
     async def _openai(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, openai_wire, "", None)
+
+    async def _responses(self, request: web.Request) -> web.StreamResponse:
+        return await self._serve(request, responses_wire, "", None)
 
     async def _anthropic(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, anthropic_wire, "", None)
@@ -200,7 +205,7 @@ class MockUpstream:
         self, request: web.Request, frames: list[Frame], manner: Manner, wire: ProviderWire
     ) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
-        answer.headers["x-request-id" if wire is openai_wire else "request-id"] = "req_mock"
+        answer.headers["x-request-id" if wire.name == "openai" else "request-id"] = "req_mock"
         await answer.prepare(request)
         fault = manner.fault or ""
         until = first_content(frames) if fault.endswith("-first") else middle_content(frames)
@@ -236,7 +241,7 @@ async def _send_plain(
     if fault == "stall-first":
         await asyncio.sleep(SILENCE_S)
     if fault not in ("cut", "reset", "stall-mid"):
-        name = "x-request-id" if wire is openai_wire else "request-id"
+        name = "x-request-id" if wire.name == "openai" else "request-id"
         return web.Response(body=raw, content_type="application/json", headers={name: "req_mock"})
     answer = web.StreamResponse(headers={"content-type": "application/json", "content-length": str(len(raw))})
     await answer.prepare(request)

@@ -8,9 +8,10 @@ from tests.upstream.faults import FAULTS, STATUSES, read_manner
 from tests.upstream.server import SILENCE_S
 
 PROVIDERS = ("openai", "anthropic", "gemini")
-every_provider = pytest.mark.parametrize("provider", PROVIDERS)
+every_provider = pytest.mark.parametrize("provider", [*PROVIDERS, "openai_responses"])
 HEADERS = {
     "openai": {"authorization": f"Bearer {CREDENTIALS['openai']}"},
+    "openai_responses": {"authorization": f"Bearer {CREDENTIALS['openai']}"},
     "anthropic": {"x-api-key": CREDENTIALS["anthropic"], "anthropic-version": "2023-06-01"},
     "gemini": {"x-goog-api-key": CREDENTIALS["gemini"]},
 }
@@ -22,7 +23,9 @@ def call(provider: str, model: str, stream: bool = True, text: str = "hello", **
     paths = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
     body = {"model": model, "messages": [turn], "max_tokens": 500, "stream": stream}
     path = paths.get(provider)
-    if path is None:
+    if provider == "openai_responses":
+        path, body = "/v1/responses", {"model": model, "input": text, "stream": stream}
+    elif path is None:
         verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
         path, body = f"/v1/models/{model}:{verb}", {"contents": [{"parts": [{"text": text}]}]}
     return {"url": path, "json": body, "headers": HEADERS[provider] | headers}
@@ -106,7 +109,7 @@ async def test_a_connection_can_be_closed_without_a_byte(up, http, provider: str
 async def test_an_error_comes_in_the_stream(up, http, provider: str, fault: str, says_hello: bool) -> None:
     raw = await read(http, provider, f"mock-fault-{fault}")
     last = json.loads(raw.strip().rsplit(b"data: ", 1)[1])
-    assert last["error"]["message"]
+    assert last["message"] if provider == "openai_responses" else last["error"]["message"]
     assert (b"Hello!" in raw) is says_hello
 
 

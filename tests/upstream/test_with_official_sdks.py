@@ -19,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientS
 
 PROVIDERS = ("openai", "anthropic", "gemini")
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
+every_format = pytest.mark.parametrize("provider", ["openai_responses", *PROVIDERS])
 both_ways = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 
 
@@ -29,7 +30,7 @@ async def up() -> AsyncIterator[MockUpstream]:
 
 
 def place(up: MockUpstream, provider: str, key: str = "") -> Place:
-    return Place(provider, up.urls[provider], key or CREDENTIALS[provider])
+    return Place(provider, up.urls[provider], key or CREDENTIALS[provider.removesuffix("_responses")])
 
 
 def expected(text: str, **fields: Any) -> Any:
@@ -37,14 +38,29 @@ def expected(text: str, **fields: Any) -> Any:
 
 
 FINISHES = {
-    "stop": {"openai": "stop", "anthropic": "end_turn", "gemini": "STOP"},
-    "tool_calls": {"openai": "tool_calls", "anthropic": "tool_use", "gemini": "STOP"},
-    "length": {"openai": "length", "anthropic": "max_tokens", "gemini": "MAX_TOKENS"},
-    "refusal": {"openai": "stop", "anthropic": "refusal", "gemini": "SAFETY"},
+    "stop": {"openai": "stop", "openai_responses": "completed", "anthropic": "end_turn", "gemini": "STOP"},
+    "tool_calls": {
+        "openai": "tool_calls",
+        "openai_responses": "completed",
+        "anthropic": "tool_use",
+        "gemini": "STOP",
+    },
+    "length": {
+        "openai": "length",
+        "openai_responses": "incomplete:max_output_tokens",
+        "anthropic": "max_tokens",
+        "gemini": "MAX_TOKENS",
+    },
+    "refusal": {
+        "openai": "stop",
+        "openai_responses": "completed",
+        "anthropic": "refusal",
+        "gemini": "SAFETY",
+    },
 }
 
 
-@every_provider
+@every_format
 @both_ways
 @pytest.mark.parametrize("text", ["hello", "cached", "think", "long:50", "json", "empty", "length"])
 async def test_every_provider_tells_the_same_script(
@@ -63,7 +79,7 @@ async def test_every_provider_tells_the_same_script(
     assert heard.finish == FINISHES[script.finish][provider]
 
 
-@every_provider
+@every_format
 @both_ways
 @pytest.mark.parametrize("text", ["tool:1", "tools:3", "think-tools:2", "talk-tools:2"])
 async def test_every_provider_makes_the_same_calls(
@@ -77,20 +93,20 @@ async def test_every_provider_makes_the_same_calls(
     assert heard.usage[2] == script.usage.output_tokens
 
 
-@every_provider
+@every_format
 @both_ways
 async def test_a_schema_is_answered_with_json(up: MockUpstream, provider: str, stream: bool) -> None:
     assert json.loads((await hear(place(up, provider), "json", stream, schema=True)).text) == FORECAST
 
 
-@every_provider
+@every_format
 @both_ways
 async def test_a_refusal_comes_as_each_provider_tells_it(
     up: MockUpstream, provider: str, stream: bool
 ) -> None:
     heard = await hear(place(up, provider), "refuse", stream)
     assert heard.finish == FINISHES["refusal"][provider]
-    assert heard.text == (REFUSAL if provider == "openai" else "")
+    assert heard.text == (REFUSAL if provider.startswith("openai") else "")
 
 
 @both_ways
@@ -98,13 +114,24 @@ async def test_a_blocked_prompt_has_no_candidates_at_gemini(up: MockUpstream, st
     assert (await hear(place(up, "gemini"), "blocked", stream)).finish == "PROHIBITED_CONTENT"
 
 
-@every_provider
+@every_format
 @both_ways
 @pytest.mark.parametrize("manner", ["split", "crlf"])
 async def test_bytes_cut_anywhere_and_both_line_ends_are_the_same_stream(
     up: MockUpstream, provider: str, stream: bool, manner: str
 ) -> None:
     assert (await hear(place(up, provider), "hello", stream, f"mock-{manner}")).text == expected("hello").text
+
+
+async def test_thoughts_come_sealed_from_responses(up: MockUpstream) -> None:
+    async with openai_client(place(up, "openai_responses")) as client:
+        answer = await client.responses.create(model="mock", input="think")
+    thought = answer.output[0]
+    assert (thought.type, thought.summary[0].text, thought.encrypted_content) == (
+        "reasoning",
+        THOUGHTS,
+        SIGNATURE,
+    )
 
 
 async def test_thoughts_and_signatures_come_from_anthropic_and_gemini(up: MockUpstream) -> None:
@@ -182,6 +209,25 @@ async def test_openai_turns_are_understood(up: MockUpstream) -> None:
         assert await say(told, {"role": "user", "content": "system"}) == "My instructions are: Be brief.."
         assert await say(hello, stop=[","]) == "Hello! 안녕하세요"
         assert await say(hello, max_completion_tokens=1) == "Hello!"
+
+
+async def test_responses_items_are_understood(up: MockUpstream) -> None:
+    call = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"}
+    picture = {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}", "detail": "auto"}
+    async with openai_client(place(up, "openai_responses")) as client:
+
+        async def say(given: Any, **more: Any) -> str:
+            return (await client.responses.create(model="mock", input=given, **more)).output_text
+
+        hello = {"role": "user", "content": "hello"}
+        results = [
+            {"type": "function_call_output", "call_id": "c1", "output": text} for text in ("sun", "비")
+        ]
+        assert await say([hello, call, *results]) == "The tools said: sun | 비."
+        seen = {"role": "user", "content": [{"type": "input_text", "text": "image"}, picture, picture]}
+        assert await say([seen]) == "I see 2 images in what you sent."
+        assert await say("system", instructions="Be brief.") == "My instructions are: Be brief.."
+        assert await say("hello", max_output_tokens=1) == "Hello!"
 
 
 async def test_anthropic_turns_are_understood(up: MockUpstream) -> None:

@@ -1,4 +1,4 @@
-"""What the three wire formats of the mock have in common: frames, and the contract of a format."""
+"""What the wire formats of the mock have in common: frames, and the contract of a format."""
 
 import json
 from collections.abc import Mapping
