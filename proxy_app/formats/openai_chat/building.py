@@ -9,6 +9,7 @@ from typing import assert_never
 import orjson
 
 from gateway_project.errors import UnsupportedContent, UnsupportedParameter
+from proxy_app.formats.carrying import cannot_carry
 from proxy_app.formats.efforts import effort_of_budget
 from proxy_app.formats.media import AUDIO_FORMATS
 from proxy_app.formats.openai_chat.request import HEADERS, PATH
@@ -173,7 +174,7 @@ def _part(part: Part) -> JSON:
 
 def _cannot_carry(part: Part, where: str) -> UnsupportedContent:
     kind = type(part).__name__.lower()
-    return UnsupportedContent(f"A part of the kind '{kind}' in {where} cannot be carried to this model.")
+    return cannot_carry(part, f"a part of the kind '{kind}' in {where} cannot be carried to this model.")
 
 
 def _tool(tool: Tool) -> JSON:
