@@ -231,18 +231,20 @@ def _same(*names: str, **quirks: Any) -> tuple[StarterModel, ...]:
 
 #: The models a provider starts with when it is set up from its key alone; each has a price.
 STARTER_MODELS: dict[str, tuple[StarterModel, ...]] = {
-    "openai": _same(
-        "gpt-6-astra",
-        "gpt-6.1-sol",
-        "gpt-6.1-terra",
-        "gpt-6-luna",
-        "gpt-5.6-sol",
-        "gpt-5.6-terra",
-        "gpt-5.6-luna",
-        "gpt-5.4-mini",
-        "gpt-5.4-nano",
-        "gpt-4.1",
-        "gpt-4.1-mini",
+    "openai": (
+        # They always reason, so they take no sampling, and they take tools in Responses only.
+        *_same("gpt-6-astra", "gpt-6.1-sol", tools_need_responses=True, drop=["temperature", "top_p"]),
+        *_same(
+            "gpt-6.1-terra",
+            "gpt-6-luna",
+            "gpt-5.6-sol",
+            "gpt-5.6-terra",
+            "gpt-5.6-luna",
+            "gpt-5.4-mini",
+            "gpt-5.4-nano",
+            "gpt-4.1",
+            "gpt-4.1-mini",
+        ),
     ),
     "anthropic": (
         *_same(

@@ -6,6 +6,8 @@ import pytest
 from genai_prices import Usage, calc_price, data
 
 import proxy_app
+from proxy_app.formats.exchange import choose_format
+from proxy_app.formats.registry import INBOUND, UPSTREAM
 from proxy_app.providers.presets import PRESETS, QUIRKS, STARTER_MODELS, Preset, auth_headers
 from proxy_app.providers.sandbox import SANDBOX_MODELS
 
@@ -35,6 +37,24 @@ def test_an_address_is_public_and_encrypted_or_local_and_marked_so(preset: Prese
 @EVERY_PRESET
 def test_quirks_are_known(preset: Preset) -> None:
     assert set(preset.quirks) <= set(QUIRKS)
+
+
+@EVERY_PRESET
+def test_other_formats_are_spoken_both_ways_and_are_not_the_main_one(preset: Preset) -> None:
+    assert preset.format in UPSTREAM and preset.format not in preset.other_formats
+    for name in preset.other_formats:
+        assert name in UPSTREAM and name in INBOUND
+
+
+def test_tools_of_a_chat_go_by_responses_to_models_that_want_it_so() -> None:
+    preset = PRESETS["openai"]
+    formats = (preset.format, *preset.other_formats)
+    (astra,) = (model for model in STARTER_MODELS["openai"] if model.upstream_model == "gpt-6-astra")
+    plain, with_tools = {"messages": []}, {"messages": [], "tools": [{}]}
+    assert choose_format("openai_chat", formats, astra.quirks, plain) == "openai_chat"
+    assert choose_format("openai_chat", formats, astra.quirks, with_tools) == "openai_responses"
+    assert choose_format("openai_responses", formats, astra.quirks, with_tools) == "openai_responses"
+    assert choose_format("openai_chat", formats, preset.quirks, with_tools) == "openai_chat"
 
 
 def test_every_known_quirk_is_read_somewhere_and_every_one_that_is_read_is_known() -> None:
