@@ -20,6 +20,7 @@ from keys_app.limits.contract import Demand, LimitStore
 from keys_app.limits.estimate import Hold, hold_for
 from proxy_app.call import Call
 from proxy_app.catalogue import Catalogue, ModelEntry
+from proxy_app.formats import exchange
 from proxy_app.planning import fill
 from usage_app import pricing
 from usage_app.pricing import CompiledPrice
@@ -128,8 +129,8 @@ def _hold_at(call: Call, price: CompiledPrice, left: int | None) -> Hold:
 
 def _cap_output(call: Call, cap: int) -> None:
     """An unnamed output limit is named, so that one plain call cannot eat the budget; a header says so."""
-    call.body["max_completion_tokens"] = cap
-    call.raw = orjson.dumps(call.body)
+    call.raw = exchange.name_output_limit(call.format, call.raw, cap)
+    call.body = orjson.loads(call.raw)
     call.facts.max_output_tokens = cap
     call.limit_headers = {**call.limit_headers, "x-gatehouse-output-cap": str(cap)}
 

@@ -115,6 +115,7 @@ class InboundFormat:
     open_renderer: Callable[[RenderOptions], StreamRenderer]
     render_error: Callable[[GatehouseError, str], RenderedError]
     forwarded: frozenset[str] = frozenset()
+    output_limit: tuple[str, ...] = ()  # where a body names its longest answer: the field, or its path
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ The same format on both sides is relayed as it is; different ones are translated
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamFailed, UpstreamInvalid
@@ -15,6 +16,8 @@ from proxy_app.formats.registry import INBOUND, UPSTREAM
 from proxy_app.formats.signing import give_back
 from proxy_app.formats.translation import Translation, observe_parts
 from proxy_app.wire import JSON, Address, CallFacts, Observed, Outgoing, Signed, Target
+
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def choose_format(inbound: str, formats: Sequence[str], quirks: Mapping[str, Any], body: JSON) -> str:
@@ -52,6 +55,23 @@ def build_outgoing(
     outgoing = UPSTREAM[target.format].build_request(conversation, target)
     outgoing.dropped += dropped
     return outgoing
+
+
+def name_output_limit(inbound: str, raw: bytes, tokens: int) -> bytes:
+    """The caller's body with its longest answer named; every other value keeps its bytes."""
+    return _put(raw, INBOUND[inbound].output_limit, tokens)
+
+
+def _put(raw: bytes, path: Sequence[str], value: int) -> bytes:
+    fields = _decode_fields(raw)
+    name, *rest = path
+    name = next((spelt for spelt in (_snake_case(name), name) if spelt in fields), name)
+    inner = _put(fields.get(name, b"{}"), rest, value) if rest else str(value).encode()
+    return msgspec.json.encode({**fields, name: msgspec.Raw(inner)})
+
+
+def _snake_case(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def convert_answer(

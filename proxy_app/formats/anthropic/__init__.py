@@ -25,6 +25,7 @@ INBOUND = InboundFormat(
     open_renderer=Renderer,
     render_error=render_error,
     forwarded=FORWARDED,
+    output_limit=("max_tokens",),
 )
 
 UPSTREAM = UpstreamFormat(

@@ -23,6 +23,7 @@ INBOUND = InboundFormat(
     render_answer=render_answer,
     open_renderer=Renderer,
     render_error=render_error,
+    output_limit=("max_completion_tokens",),
 )
 
 UPSTREAM = UpstreamFormat(

@@ -26,6 +26,7 @@ INBOUND = InboundFormat(
     open_renderer=Renderer,
     render_error=render_error,
     forwarded=frozenset({"openai-beta"}),
+    output_limit=("max_output_tokens",),
 )
 
 UPSTREAM = UpstreamFormat(
