@@ -1,5 +1,7 @@
 """Chat Completions answers: read from a provider, observed while relayed, rendered for a caller."""
 
+from typing import Any
+
 from gateway_project.errors import UpstreamInvalid
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
@@ -81,7 +83,7 @@ def _parts(message: JSON) -> list[Part]:
     if reasoning := _reasoning_of(message):
         parts.append(Thinking(reasoning))
     if content := as_text(message.get("content")):
-        parts.append(Text(content))
+        parts.append(Text(content, citations=read_citations(message.get("annotations"))))
     items = [as_text(as_object(item).get("text")) for item in as_list(message.get("content"))]
     parts += [Text(text) for text in items if text]
     if refusal := as_text(message.get("refusal")):
@@ -135,6 +137,21 @@ def render_answer(answer: Answer, options: RenderOptions) -> JSON:
     if answer.usage is not None:
         body["usage"] = render_usage(answer.usage)
     return body
+
+
+def read_citations(annotations: Any) -> list[Citation]:
+    """Web pages an answer names as its sources; annotations of other kinds mean nothing elsewhere."""
+    found = [as_object(each).get("url_citation") for each in as_list(annotations)]
+    return [
+        Citation(
+            url=as_text(one.get("url")) or None,
+            title=as_text(one.get("title")) or None,
+            start=as_count(one.get("start_index")),
+            end=as_count(one.get("end_index")),
+        )
+        for one in found
+        if isinstance(one, dict)
+    ]
 
 
 def render_citation(citation: Citation) -> JSON:

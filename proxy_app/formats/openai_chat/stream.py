@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamInvalid
 from proxy_app.formats.contract import RenderOptions
-from proxy_app.formats.openai_chat.response import render_citation, signature_field, thinking_block
+from proxy_app.formats.openai_chat.response import (
+    read_citations,
+    render_citation,
+    signature_field,
+    thinking_block,
+)
 from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
 from proxy_app.formats.openai_errors import error_object, read_in_band
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
@@ -35,6 +41,32 @@ from proxy_app.wire import (
 DONE = b"data: [DONE]\n\n"
 
 
+class _Delta(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """What almost every delta is; any other is read field by field."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    role: str | None = None
+    refusal: None = None
+    tool_calls: None = None
+    function_call: None = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    delta: _Delta
+    finish_reason: None = None
+    index: int = 0
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: tuple[_Choice]
+    usage: None = None
+    error: None = None
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+
+
 class Parser:
     """Reads candidate 0. Tool deltas are told apart by `index`, else by a new id, else they go on
     with the latest call: some compatible servers send no index."""
@@ -46,6 +78,16 @@ class Parser:
         self._ids: list[str] = []
 
     def feed(self, event: ServerSentEvent) -> Sequence[StreamEvent]:
+        if self._started and not event.event:
+            try:
+                [choice] = _decode(event.data).choices
+            except msgspec.DecodeError:
+                pass
+            else:
+                return _plain_delta(choice)
+        return self._feed_unusual(event)
+
+    def _feed_unusual(self, event: ServerSentEvent) -> Sequence[StreamEvent]:
         if event.data.strip() == b"[DONE]":
             return [Terminated()]
         try:
@@ -84,6 +126,7 @@ class Parser:
             events.append(RefusalDelta(text))
         for call in as_list(delta.get("tool_calls")):
             self._read_call(as_object(call), events)
+        events += [CitationDelta(citation) for citation in read_citations(delta.get("annotations"))]
 
     def _read_call(self, call: JSON, events: list[StreamEvent]) -> None:
         function = as_object(call.get("function"))
@@ -110,6 +153,15 @@ class Parser:
         if known is None:
             known = self._calls[key] = len(self._ids)
         return known
+
+
+def _plain_delta(choice: _Choice) -> Sequence[StreamEvent]:
+    text, thought = choice.delta.content, choice.delta.reasoning_content
+    if choice.index or not (text or thought):
+        return ()
+    if not thought:
+        return (TextDelta(text),) if text else ()
+    return (ThinkingDelta(thought), TextDelta(text)) if text else (ThinkingDelta(thought),)
 
 
 class Renderer:
