@@ -2,7 +2,9 @@
 
 Carried: instructions and input (messages, images, files, audio, tool calls and results, reasoning with
 its signatures), functions and tool choice, output format, verbosity, sampling, effort, service tier.
-Custom tools become functions with one string, `input`, and are answered as custom tools again.
+Custom tools become functions with one string, `input`, and are answered as custom tools again; tools in a
+namespace or in the input join the one list that other formats have. A web search that may not leave the
+provider is dropped.
 
 Dropped, because they are hints or the provider's housekeeping: `store` (what is translated is never
 stored, and says so), `include`, `prompt_cache_*`, `truncation`, `context_management`, `stream_options`,

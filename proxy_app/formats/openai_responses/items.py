@@ -8,6 +8,7 @@ import orjson
 from gateway_project.errors import InvalidBody
 from proxy_app.formats.openai_responses.content import parse_content, unsupported
 from proxy_app.formats.openai_responses.request import PROVIDER
+from proxy_app.formats.openai_responses.tools import flat_name
 from proxy_app.formats.reading import Fields, as_list, as_object, as_text, wrong_type
 from proxy_app.formats.signing import sealed_thought
 from proxy_app.wire import JSON, Part, Role, Text, Thinking, ToolCall, ToolResult, Turn
@@ -32,6 +33,8 @@ def parse_items(items: Iterable[Fields]) -> list[Turn]:
     last = ""
     for item in items:
         kind = _kind_of(item)
+        if kind == "additional_tools":
+            continue  # read with the other tools
         if kind == "message":
             _add_message(turns, item, last)
         elif kind in _RESULTS:
@@ -85,16 +88,19 @@ def _has_calls(turn: Turn) -> bool:
 def _assistant_part(item: Fields, kind: str) -> Part:
     match kind:
         case "function_call":
-            if item.get("namespace") is not None:
-                raise unsupported(item.at("namespace"), "calls of tools in a namespace")
-            call_id, name = item.text("call_id"), item.text("name")
-            return ToolCall(call_id, name, item.maybe_text("arguments") or "", path=item.path)
+            return ToolCall(
+                item.text("call_id"), _name_of(item), item.maybe_text("arguments") or "", path=item.path
+            )
         case "custom_tool_call":
             arguments = custom_arguments(item.maybe_text("input") or "")
-            return ToolCall(item.text("call_id"), item.text("name"), arguments, path=item.path)
+            return ToolCall(item.text("call_id"), _name_of(item), arguments, path=item.path)
         case "reasoning":
             return _thought(item)
     raise unsupported(item.path, f"items of the type '{kind[:60]}'")
+
+
+def _name_of(call: Fields) -> str:
+    return flat_name(call.text("name"), call.maybe_text("namespace"))
 
 
 def custom_arguments(text: str) -> str:

@@ -3,6 +3,7 @@
 Deltas are written from bytes made once for an item; everything else is rare.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from proxy_app.formats.openai_responses.rendering import (
     render_citation,
     text_part,
 )
+from proxy_app.formats.openai_responses.tools import Offered
 from proxy_app.wire import JSON, Citation, Refusal, Thinking, ToolCall
 
 
@@ -195,13 +197,13 @@ class OpenCall(Item):
     """A tool call. The input of a custom tool is told at once: it is inside the function's arguments."""
 
     def __init__(
-        self, events: Events, stem: str, index: int, call_id: str, name: str, custom: frozenset[str]
+        self, events: Events, stem: str, index: int, call_id: str, name: str, offered: Mapping[str, Offered]
     ) -> None:
         super().__init__(events, index)
         self._stem = stem
         self._call = ToolCall(call_id, name, "")
-        self._custom = custom
-        self._is_custom = name in custom
+        self._offered = offered
+        self._is_custom = name in offered and offered[name].is_custom
         self._pieces: list[str] = []
         item = self._item("", "in_progress")
         self._place: JSON = {"item_id": item["id"], "output_index": index}
@@ -216,7 +218,7 @@ class OpenCall(Item):
 
     def _item(self, arguments: str, status: str) -> JSON:
         self._call.arguments = arguments
-        item: dict[str, Any] = call_item(self._call, self._stem, self.index, self._custom, status)
+        item: dict[str, Any] = call_item(self._call, self._stem, self.index, self._offered, status)
         if not arguments and not self._is_custom:
             item["arguments"] = ""
         return item

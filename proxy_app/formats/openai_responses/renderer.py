@@ -18,7 +18,7 @@ from proxy_app.formats.openai_responses.open_items import (
     event_frame,
 )
 from proxy_app.formats.openai_responses.rendering import answer_ids, repeated, response_object
-from proxy_app.formats.openai_responses.tools import custom_names
+from proxy_app.formats.openai_responses.tools import offered_tools
 from proxy_app.formats.openai_responses.usage import ending
 from proxy_app.formats.usage_merge import merge_usage
 from proxy_app.wire import (
@@ -47,7 +47,7 @@ class Renderer:
     def __init__(self, options: RenderOptions) -> None:
         self._options = options
         self._events = Events()
-        self._custom = custom_names(options.request)
+        self._offered = offered_tools(options.request)
         self._common: JSON = {}
         self._id, self._stem = answer_ids("", options)
         self._created = options.created
@@ -149,7 +149,7 @@ class Renderer:
     def _start_call(self, index: int, call_id: str, name: str) -> bytes:
         self._begin()
         self._close()
-        call = OpenCall(self._events, self._stem, len(self._items), call_id, name, self._custom)
+        call = OpenCall(self._events, self._stem, len(self._items), call_id, name, self._offered)
         self._items.append(call)
         self._calls[index] = call
         return self._events.take()

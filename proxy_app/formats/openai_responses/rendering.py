@@ -2,6 +2,7 @@
 so that the same answer has the same ids, streamed or not."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -9,7 +10,7 @@ import orjson
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.openai_responses.building import SERVICE_TIERS
 from proxy_app.formats.openai_responses.request import PROVIDER
-from proxy_app.formats.openai_responses.tools import custom_names
+from proxy_app.formats.openai_responses.tools import Offered, offered_tools
 from proxy_app.formats.openai_responses.usage import ending, render_usage
 from proxy_app.formats.reading import as_text
 from proxy_app.formats.signing import seal_of
@@ -103,7 +104,7 @@ def render_answer(answer: Answer, options: RenderOptions) -> JSON:
     `encrypted_content` under a tag, and comes back to that family only."""
     answer_id, stem = answer_ids(answer.id, options)
     status, details = ending(answer.finish)
-    output = _output(answer.parts, stem, custom_names(options.request), status)
+    output = _output(answer.parts, stem, offered_tools(options.request), status)
     return response_object(
         repeated(options),
         answer_id,
@@ -116,7 +117,7 @@ def render_answer(answer: Answer, options: RenderOptions) -> JSON:
     )
 
 
-def _output(parts: list[Part], stem: str, custom: frozenset[str], status: str) -> list[JSON]:
+def _output(parts: list[Part], stem: str, offered: Mapping[str, Offered], status: str) -> list[JSON]:
     """Items in order; text and refusal in a row are parts of one message. What ran out of room did so in
     the last item."""
     items: list[JSON] = []
@@ -132,7 +133,7 @@ def _output(parts: list[Part], stem: str, custom: frozenset[str], status: str) -
                 else:
                     items.append(message_item(stem, index, [rendered], "completed"))
             case ToolCall():
-                items.append(call_item(part, stem, index, custom, "completed"))
+                items.append(call_item(part, stem, index, offered, "completed"))
             case Thinking():
                 items.append(reasoning_item(stem, index, part))
             case _:
@@ -175,25 +176,17 @@ def render_citation(citation: Citation) -> JSON:
     }
 
 
-def call_item(call: ToolCall, stem: str, index: int, custom: frozenset[str], status: str) -> JSON:
-    """A function call, or the call of a custom tool that the function stood for."""
-    if call.name in custom:
-        return {
-            "id": f"ctc_{stem}_{index}",
-            "type": "custom_tool_call",
-            "status": status,
-            "call_id": call.id,
-            "name": call.name,
-            "input": custom_input(call.arguments),
-        }
-    return {
-        "id": f"fc_{stem}_{index}",
-        "type": "function_call",
-        "status": status,
-        "call_id": call.id,
-        "name": call.name,
-        "arguments": call.arguments or "{}",
-    }
+def call_item(call: ToolCall, stem: str, index: int, offered: Mapping[str, Offered], status: str) -> JSON:
+    """A function call, or the call of a custom tool that the function stood for, under the caller's names."""
+    tool = offered.get(call.name) or Offered(call.name)
+    item: JSON = {"status": status, "call_id": call.id, "name": tool.name}
+    if tool.namespace is not None:
+        item["namespace"] = tool.namespace
+    if tool.is_custom:
+        told = {"input": custom_input(call.arguments)}
+        return {"id": f"ctc_{stem}_{index}", "type": "custom_tool_call", **item, **told}
+    told = {"arguments": call.arguments or "{}"}
+    return {"id": f"fc_{stem}_{index}", "type": "function_call", **item, **told}
 
 
 def custom_input(arguments: str) -> str:

@@ -289,7 +289,6 @@ REFUSED: list[tuple[dict[str, Any], type[BadRequest], str]] = [
         InvalidBody,
         "input[0].call_id",
     ),
-    ({"input": [CALL | {"namespace": "crm"}]}, UnsupportedContent, "input[0].namespace"),
     ({"tools": [WEATHER, {"type": "web_search"}]}, UnsupportedParameter, "tools[1]"),
     ({"tools": [WEATHER], "tool_choice": {"type": "file_search"}}, UnsupportedParameter, "tool_choice"),
     (
