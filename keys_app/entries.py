@@ -19,6 +19,14 @@ class BudgetEntry:
     anchor_ms: int | None
     time_zone: str
     hard: bool
+    extra_nanodollars: int = 0  # a temporary increase, until `extra_until_ms` (None: there is none)
+    extra_until_ms: int | None = None
+
+    def limit_at(self, now_ms: int) -> int:
+        """The amount, with the temporary increase while it lasts."""
+        if self.extra_until_ms is None or now_ms >= self.extra_until_ms:
+            return self.amount_nanodollars
+        return self.amount_nanodollars + self.extra_nanodollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +37,25 @@ class RateLimitEntry:
     requests_per_minute: int | None
     tokens_per_minute: int | None
     parallel: int | None
+    input_tokens_per_minute: int | None = None
+    output_tokens_per_minute: int | None = None
+
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class UserEntry:
+    """A person; what they may use bounds each of their keys."""
+
     id: str
     name: str
     is_active: bool
     role: str
+    email: str = ""
+    models_allowed: tuple[str, ...] = ()
+    endpoints_allowed: tuple[str, ...] = ()
+    networks: Networks = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +79,7 @@ class KeyEntry:
     models_allowed: tuple[str, ...] = ()
     no_models: bool = False
     endpoints_allowed: tuple[str, ...] = ()
-    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    networks: Networks = ()
     origins: tuple[str, ...] = ()
     expires_at_ms: int | None = None
     blocked: bool = False
@@ -86,6 +105,7 @@ class Snapshot:
     budgets: Mapping[tuple[str, str], tuple[BudgetEntry, ...]]  # by (scope, scope_id)
     rate_limits: Mapping[tuple[str, str], tuple[RateLimitEntry, ...]]
     sections: Mapping[str, Any] = field(default_factory=dict)
+    people: Mapping[str, str] = field(default_factory=dict)  # user id by name and by e-mail, lower case
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Who may do what: pure decisions over a snapshot. No Django, no I/O; time arrives as an argument."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from gateway_project.errors import AddressNotAllowed, EndpointNotAllowed, InvalidKey, KeyBlocked, KeyExpired
-from keys_app.entries import BudgetEntry, KeyEntry, Principal, RateLimitEntry, Snapshot
+from keys_app.entries import BudgetEntry, KeyEntry, Networks, Principal, RateLimitEntry, Snapshot
 from keys_app.limits.contract import NO_DEMAND, BudgetDemand, Demand, RateDemand
 from keys_app.periods import period_of
 
@@ -52,33 +52,57 @@ def authenticate(snapshot: Snapshot, secret_hash: str, now_ms: int) -> Principal
     return Principal(key, user, service)
 
 
-def authorise(principal: Principal, endpoint: str, address: str) -> None:
-    """Raises EndpointNotAllowed or AddressNotAllowed. `endpoint` such as chat.completions."""
+def identify(snapshot: Snapshot, principal: Principal, end_user: str) -> Principal:
+    """The person whom a key that trusts identity headers names, with that person's budgets and bounds.
+
+    Such a key needs networks of its own: from anywhere else a claim is anybody's to make. An unknown
+    name stays a claim. Raises KeyBlocked for somebody who is deactivated.
+    """
     key = principal.key
-    if key.endpoints_allowed and not _matches(key.endpoints_allowed, endpoint):
-        raise EndpointNotAllowed(f"This key may not use {endpoint}.")
-    if key.networks and not _is_within(key, address):
-        raise AddressNotAllowed
+    if not end_user or not key.trusts_identity_headers or not key.networks:
+        return principal
+    user_id = snapshot.people.get(end_user.casefold())
+    user = snapshot.users.get(user_id) if user_id else None
+    if user is None:
+        return principal
+    if not user.is_active:
+        raise KeyBlocked("The person this call is made for is deactivated.")
+    return Principal(key, user, principal.service)
 
 
-def _is_within(key: KeyEntry, address: str) -> bool:
+def authorise(principal: Principal, endpoint: str, address: str) -> None:
+    """Raises EndpointNotAllowed or AddressNotAllowed. `endpoint` such as chat.completions.
+
+    The owner's bounds hold for each of their keys.
+    """
+    for holder in (principal.key, principal.user):
+        if holder is None:
+            continue
+        if holder.endpoints_allowed and not matches(holder.endpoints_allowed, endpoint):
+            raise EndpointNotAllowed(f"This key may not use {endpoint}.")
+        if holder.networks and not is_within(holder.networks, address):
+            raise AddressNotAllowed
+
+
+def is_within(networks: Networks, address: str) -> bool:
+    """Whether an address lies in one of the networks."""
     try:
         caller: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     except ValueError:
         return False
     if isinstance(caller, IPv6Address) and caller.ipv4_mapped is not None:
         caller = caller.ipv4_mapped
-    return any(caller in network for network in key.networks if network.version == caller.version)
+    return any(caller in network for network in networks if network.version == caller.version)
 
 
 def may_use_model(principal: Principal, name: str) -> bool:
-    """Whether the key's list and its service's list both allow a public name; an empty list allows all."""
-    key, service = principal.key, principal.service
-    if key.no_models:
+    """Whether the lists of key, owner and service all allow a public name; an empty list allows all."""
+    if principal.key.no_models:
         return False
-    if key.models_allowed and not _matches(key.models_allowed, name):
-        return False
-    return service is None or not service.models_allowed or _matches(service.models_allowed, name)
+    for holder in (principal.key, principal.user, principal.service):
+        if holder is not None and holder.models_allowed and not matches(holder.models_allowed, name):
+            return False
+    return True
 
 
 def allowed_names(principal: Principal, names: Iterable[str]) -> list[str]:
@@ -107,7 +131,8 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[frozenset[str], re.Pattern[str
     return exact, re.compile("|".join(wild), re.DOTALL) if wild else None
 
 
-def _matches(patterns: tuple[str, ...], name: str) -> bool:
+def matches(patterns: tuple[str, ...], name: str) -> bool:
+    """Whether a name is one of these, or falls under a pattern such as gpt-*."""
     exact, wild = _compiled(patterns)
     return name in exact or (wild is not None and wild.fullmatch(name) is not None)
 
@@ -123,6 +148,8 @@ def demand(
     gathered.add("key", key.id, key.id)
     if key.user_id:
         gathered.add("user", key.user_id, key.user_id)
+    if principal.user is not None and principal.user.id != key.user_id:
+        gathered.add("user", principal.user.id, principal.user.id)
     if service_id:
         gathered.add("service", service_id, service_id)
     for scope, name in (("environment", key.environment), ("model", model), ("provider", provider)):
@@ -136,6 +163,23 @@ def demand(
             gathered.add("end_user", end_user, f"{service_id}/{end_user}")
             gathered.add("end_user", end_user, f"{service_id}/", each=True)
     gathered.add("global", "", "")
+    if not gathered.budgets and not gathered.rates:
+        return NO_DEMAND
+    return Demand(tuple(gathered.budgets), tuple(gathered.rates))
+
+
+def step_demand(
+    snapshot: Snapshot, principal: Principal, *, provider: str, deployment: str, now_ms: int
+) -> Demand:
+    """What limits one deployment and its provider: known only when a call is about to go there."""
+    if not snapshot.budgets and not snapshot.rate_limits:
+        return NO_DEMAND
+    gathered = _Gathered(snapshot, principal, now_ms)
+    service_id = principal.key.service_id
+    for scope, name in (("provider", provider), ("deployment", deployment)):
+        gathered.add(scope, name, name)
+        if service_id:
+            gathered.add(scope, name, f"{service_id}/{name}")
     if not gathered.budgets and not gathered.rates:
         return NO_DEMAND
     return Demand(tuple(gathered.budgets), tuple(gathered.rates))
@@ -164,7 +208,7 @@ class _Gathered:
         for budget in budgets or ():
             self.budgets.append(_budget_demand(budget, shown, value, self.now_ms))
         for rate in rates or ():
-            self.rates.append(_rate_demand(rate, shown, value))
+            self.rates.extend(_rate_demands(rate, shown, value))
 
 
 def _budget_demand(entry: BudgetEntry, name: str, value: str | None, now_ms: int) -> BudgetDemand:
@@ -172,7 +216,7 @@ def _budget_demand(entry: BudgetEntry, name: str, value: str | None, now_ms: int
     return BudgetDemand(
         entry.id,
         period.key if value is None else _kept_apart(period.key, value),
-        entry.amount_nanodollars,
+        entry.limit_at(now_ms),
         entry.hard,
         entry.scope,
         name,
@@ -182,15 +226,18 @@ def _budget_demand(entry: BudgetEntry, name: str, value: str | None, now_ms: int
     )
 
 
-def _rate_demand(entry: RateLimitEntry, name: str, value: str | None) -> RateDemand:
-    return RateDemand(
-        entry.id if value is None else f"{entry.id}/{value}",
-        entry.scope,
-        name,
-        entry.requests_per_minute,
-        entry.tokens_per_minute,
-        entry.parallel,
-    )
+def _rate_demands(entry: RateLimitEntry, name: str, value: str | None) -> Iterator[RateDemand]:
+    """One window for requests, all tokens and calls at once; one each for input and output tokens."""
+    window = entry.id if value is None else f"{entry.id}/{value}"
+    whole = (entry.requests_per_minute, entry.tokens_per_minute, entry.parallel)
+    if any(limit is not None for limit in whole):
+        yield RateDemand(window, entry.scope, name, *whole)
+    if entry.input_tokens_per_minute is not None:
+        limit = entry.input_tokens_per_minute
+        yield RateDemand(f"{window}:in", entry.scope, name, tokens_per_minute=limit, counts="input")
+    if entry.output_tokens_per_minute is not None:
+        limit = entry.output_tokens_per_minute
+        yield RateDemand(f"{window}:out", entry.scope, name, tokens_per_minute=limit, counts="output")
 
 
 def _kept_apart(period: str, value: str) -> str:

@@ -131,7 +131,15 @@ class SnapshotReader:
         rows: PolicyRows = data["policy"]
         others = {name: value for name, value in data.items() if name != "policy"}
         return Snapshot(
-            version, at_ms, rows.keys, rows.users, rows.services, rows.budgets, rows.rate_limits, others
+            version,
+            at_ms,
+            rows.keys,
+            rows.users,
+            rows.services,
+            rows.budgets,
+            rows.rate_limits,
+            others,
+            rows.people,
         )
 
 

@@ -44,6 +44,7 @@ class PolicyRows:
 
     keys: Mapping[str, KeyEntry] = field(default_factory=dict)
     users: Mapping[str, UserEntry] = field(default_factory=dict)
+    people: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, ServiceEntry] = field(default_factory=dict)
     budgets: Mapping[Place, tuple[BudgetEntry, ...]] = field(default_factory=dict)
     rate_limits: Mapping[Place, tuple[RateLimitEntry, ...]] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class PolicyRows:
             # The secret in use stands before the one that was rotated out.
             rotated = key.previous_until_ms is not None
             tables["key_hashes"][key.id] = (*known, digest) if rotated else (digest, *known)
+        tables["people"].update(_people(rows.users))
         tables["budget_places"].update(_places(rows.budgets))
         tables["rate_places"].update(_places(rows.rate_limits))
         return rows
@@ -94,7 +96,9 @@ class PolicySection:
         rates, rate_places = _file_limits({}, {}, (), _read_rates(None))
         users = {entry.id: entry for entry in _read_users(None)}
         services = {entry.id: entry for entry in _read_services(None)}
-        return PolicyRows(keys, users, services, budgets, rates, hashes, budget_places, rate_places)
+        return PolicyRows(
+            keys, users, _people(users), services, budgets, rates, hashes, budget_places, rate_places
+        )
 
     def refresh(self, previous: PolicyRows, changed: Mapping[str, frozenset[str]]) -> PolicyRows:
         """Reads the changed rows first and files them then, so that a failure leaves nothing half done."""
@@ -102,7 +106,7 @@ class PolicySection:
         if ids := changed.get(USER_TABLE):
             users = {key: entry for key, entry in rows.users.items() if key not in ids}
             users.update((entry.id, entry) for entry in _read_users(ids))
-            rows = replace(rows, users=users)
+            rows = replace(rows, users=users, people=_people(users))
         if ids := changed.get(SERVICE_TABLE):
             services = {key: entry for key, entry in rows.services.items() if key not in ids}
             services.update((entry.id, entry) for entry in _read_services(ids))
@@ -172,12 +176,33 @@ def _file_limits(
     return filed, filed_at
 
 
+def _people(users: Mapping[str, UserEntry]) -> dict[str, str]:
+    """Whom a claim means: a name wins over an e-mail address, an address of two people means nobody."""
+    emails: dict[str, str] = {}
+    for entry in users.values():
+        if entry.email:
+            address = entry.email.casefold()
+            emails[address] = "" if address in emails else entry.id
+    found = {address: user_id for address, user_id in emails.items() if user_id}
+    found.update((entry.name.casefold(), entry.id) for entry in users.values())
+    return found
+
+
 def _by_id(entry: BudgetEntry | RateLimitEntry) -> str:
     return entry.id
 
 
 def _places(entries: Mapping[Place, tuple[Limit, ...]]) -> dict[str, Place]:
     return {entry.id: place for place, filed in entries.items() for entry in filed}
+
+
+def limits_of_rows(budget_ids: frozenset[str], rate_ids: frozenset[str]) -> PolicyRows:
+    """The budgets and rate limits of these rows alone, filed as the snapshot files them."""
+    budgets, budget_places = _file_limits({}, {}, (), _read_budgets(budget_ids))
+    rates, rate_places = _file_limits({}, {}, (), _read_rates(rate_ids))
+    return PolicyRows(
+        budgets=budgets, rate_limits=rates, budget_places=budget_places, rate_places=rate_places
+    )
 
 
 # ---------------------------------------------------------------- reading
@@ -224,8 +249,11 @@ def _read_keys(ids: frozenset[str] | None) -> Iterator[tuple[KeyEntry, str, str,
 
 
 def _read_users(ids: frozenset[str] | None) -> Iterator[UserEntry]:
-    for row in _select(User.objects.order_by(), ids, "id", "username", "is_active", "role"):
-        yield UserEntry(str(row[0]), row[1], row[2], row[3])
+    columns = ("username", "is_active", "role", "email", "models_allowed", "endpoints_allowed", "networks")
+    for row in _select(User.objects.order_by(), ids, "id", *columns):
+        yield UserEntry(
+            str(row[0]), row[1], row[2], row[3], row[4], _names(row[5]), _names(row[6]), _networks(row[7])
+        )
 
 
 def _read_services(ids: frozenset[str] | None) -> Iterator[ServiceEntry]:
@@ -237,7 +265,10 @@ _SCOPE_COLUMNS = ("id", "scope", "key_id", "user_id", "service_id", "target")
 
 
 def _read_budgets(ids: frozenset[str] | None) -> Iterator[BudgetEntry]:
-    columns = ("amount_nanodollars", "period", "every", "anchor_at", "time_zone", "hard")
+    columns = (
+        "amount_nanodollars", "period", "every", "anchor_at", "time_zone", "hard",
+        "extra_nanodollars", "extra_until",
+    )  # fmt: skip
     enabled = Budget.objects.filter(is_enabled=True).order_by()
     for row in _select(enabled, ids, *_SCOPE_COLUMNS, *columns):
         yield BudgetEntry(
@@ -250,14 +281,19 @@ def _read_budgets(ids: frozenset[str] | None) -> Iterator[BudgetEntry]:
             anchor_ms=_ms(row[9]),
             time_zone=_zone(row[10] or config().time_zone),
             hard=row[11],
+            extra_nanodollars=row[12],
+            extra_until_ms=_ms(row[13]),
         )
 
 
 def _read_rates(ids: frozenset[str] | None) -> Iterator[RateLimitEntry]:
-    columns = ("requests_per_minute", "tokens_per_minute", "parallel")
+    columns = (
+        "requests_per_minute", "tokens_per_minute", "parallel",
+        "input_tokens_per_minute", "output_tokens_per_minute",
+    )  # fmt: skip
     enabled = RateLimit.objects.filter(is_enabled=True).order_by()
     for row in _select(enabled, ids, *_SCOPE_COLUMNS, *columns):
-        yield RateLimitEntry(str(row[0]), row[1], _scope_id(row), row[6], row[7], row[8])
+        yield RateLimitEntry(str(row[0]), row[1], _scope_id(row), *row[6:])
 
 
 def _scope_id(row: tuple[Any, ...]) -> str:

@@ -16,12 +16,12 @@ from gateway_project.errors import (
     UnpricedModel,
 )
 from keys_app import policy
-from keys_app.limits.contract import Demand, LimitStore
+from keys_app.limits.contract import Demand, Grant, LimitStore
 from keys_app.limits.estimate import Hold, hold_for
 from proxy_app.call import Call
 from proxy_app.catalogue import Catalogue, ModelEntry
 from proxy_app.formats import exchange
-from proxy_app.planning import fill
+from proxy_app.planning import Step, fill
 from usage_app import pricing
 from usage_app.pricing import CompiledPrice
 from usage_app.records import Charge
@@ -79,21 +79,65 @@ async def _reserve(call: Call, model: ModelEntry, name: str) -> None:
     )
     if demand.is_empty:
         return
+    grant, hold = await _hold_at_all(call, model, name, demand)
+    call.limit_headers = grant.headers
+    if hold.output_cap is not None:
+        _cap_output(call, hold.output_cap)
+    call.charges = _united(call.charges, demand)
+
+
+async def admit_step(call: Call, step: Step) -> None:
+    """The levels of one deployment and its provider, under the same reservation; raises LimitReached.
+
+    A deployment that was tried before and failed is not charged: its levels are let go at the end.
+    """
+    demand = policy.step_demand(
+        call.snapshot,
+        call.principal,
+        provider=step.deployment.provider.name,
+        deployment=step.deployment.name,
+        now_ms=call.arrived_ms,
+    )
+    if demand.is_empty and not call.step_charges:
+        return
+    former = set(call.step_charges)
+    base = tuple(charge for charge in call.charges if charge not in former)
+    held = {(charge.budget_id, charge.period) for charge in base}
+    budgets = tuple(one for one in demand.budgets if (one.budget_id, one.period) not in held)
+    demand = Demand(budgets, demand.rates)
+    if not demand.is_empty:
+        grant, hold = await _hold_at_all(call, step.model, call.fell_back_to or call.facts.model, demand)
+        call.limit_headers = {**grant.headers, **call.limit_headers}
+        if hold.output_cap is not None:
+            _cap_output(call, hold.output_cap)
+    call.charges = _united(base, demand)
+    call.step_charges = tuple(charge for charge in call.charges if charge not in base)
+    if call.begin is not None:
+        call.begin.charges, call.begin.held_nanodollars = call.charges, call.held_nanodollars
+
+
+def _united(charges: tuple[Charge, ...], demand: Demand) -> tuple[Charge, ...]:
+    united = {(charge.budget_id, charge.period): charge for charge in charges}
+    for budget_id, period in demand.charges:
+        united.setdefault((budget_id, period), Charge(budget_id, period))
+    return tuple(united.values())
+
+
+async def _hold_at_all(call: Call, model: ModelEntry, name: str, demand: Demand) -> tuple[Grant, Hold]:
+    """Reserve at every level of the demand, and keep what is held."""
     services = call.services
     if services.limits.needs_load:
         await _until_loaded(services.limits)
     left = await services.limits.left(demand) if demand.has_hard_budget else None
     hold = _hold(call, model, name, demand, left)
-    call.grant = await services.limits.reserve(call.id, demand, hold.nanodollars, hold.tokens, now_ms())
-    call.held_nanodollars = max(call.held_nanodollars, call.grant.held_nanodollars)
-    call.covered_tokens = hold.output_tokens
-    call.limit_headers = call.grant.headers
-    if hold.output_cap is not None:
-        _cap_output(call, hold.output_cap)
-    charges = {(charge.budget_id, charge.period): charge for charge in call.charges}
-    for budget_id, period in demand.charges:
-        charges.setdefault((budget_id, period), Charge(budget_id, period))
-    call.charges = tuple(charges.values())
+    grant = await services.limits.reserve(
+        call.id, demand, hold.nanodollars, hold.tokens, now_ms(), hold.counted_output_tokens
+    )
+    is_first = call.grant is None or not call.held_nanodollars
+    call.grant = grant
+    call.held_nanodollars = max(call.held_nanodollars, grant.held_nanodollars)
+    call.covered_tokens = hold.output_tokens if is_first else min(call.covered_tokens, hold.output_tokens)
+    return grant, hold
 
 
 async def _until_loaded(limits: LimitStore) -> None:

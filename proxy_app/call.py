@@ -116,6 +116,7 @@ class Call:
     grant: Grant | None = None
     fell_back_to: str = ""
     charges: tuple[Charge, ...] = ()
+    step_charges: tuple[Charge, ...] = ()  # of them, those of the deployment that is being tried
     limit_headers: Mapping[str, str] = field(default_factory=dict)
     plan: Plan | None = None
     decision: dict[str, Any] = field(default_factory=dict)
@@ -167,7 +168,7 @@ def caller_of(principal: Principal, claims: Claims) -> Caller:
         key_id=key.id,
         key_name=key.name,
         key_hint=key.hint,
-        user_id=key.user_id,
+        user_id=user.id if user else key.user_id,
         user_name=user.name if user else "",
         service_id=key.service_id,
         service_name=service.name if service else "",

@@ -18,11 +18,12 @@ from gateway_project.errors import (
     Draining,
     GatehouseError,
     InternalFault,
+    LimitReached,
     NoDeployment,
     UpstreamFailed,
 )
 from proxy_app import planning
-from proxy_app.admission import admit, authorise_model, move_to_fallback
+from proxy_app.admission import admit, admit_step, authorise_model, move_to_fallback
 from proxy_app.attempting import Relay, try_once
 from proxy_app.call import Call
 from proxy_app.catalogue import ModelEntry
@@ -162,7 +163,12 @@ async def _walk(call: Call, relay: Relay, plan: Plan) -> GatehouseError | None:
     while steps:
         step = steps.pop(0)
         try:
+            await admit_step(call, step)
             await try_once(call, relay, step)
+        except LimitReached as error:
+            if call.attempt is not None or call.committed:
+                raise
+            failure = error if isinstance(failure, NoDeployment) else failure
         except UpstreamFailed as error:
             failure = error
             _after_failure(call, step, error)

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from gateway_project.errors import BadRequest, ForbiddenParameter, InvalidBody
+from keys_app import policy
 from proxy_app.call import Call, caller_of
 from proxy_app.formats import exchange
 from proxy_app.identity import read_claims
@@ -29,6 +30,7 @@ async def read(call: Call) -> None:
             refuse_forbidden(body)
         call.facts = exchange.read_call(call.format, body, call.address)
         call.claims = read_claims(call.headers, call.facts)
+        call.principal = policy.identify(call.snapshot, call.principal, call.claims.end_user)
         call.input_estimate = estimate_input_tokens(len(call.raw))
         call.mark("parsed")
     except orjson.JSONDecodeError as error:

@@ -48,7 +48,8 @@ def status_of(call: Call) -> Status:
         return "cancelled"
     if isinstance(error, UpstreamCut) and call.committed:
         return "truncated"
-    if not call.begun:
+    nothing_tried = call.attempt is None and not call.attempts
+    if not call.begun or (isinstance(error, LimitReached) and nothing_tried):
         return "refused"
     return "error"
 
@@ -148,7 +149,14 @@ async def settle(call: Call) -> None:
         try:
             if call.grant is not None:
                 spent = (tokens.input_tokens or 0) + (tokens.output_tokens or 0)
-                await services.limits.settle(call.id, cost or 0, spent, record.finished_at_ms)
+                await services.limits.settle(
+                    call.id,
+                    cost or 0,
+                    spent,
+                    record.finished_at_ms,
+                    {(charge.budget_id, charge.period) for charge in call.charges},
+                    tokens.output_tokens or 0,
+                )
         finally:
             _leave(call, record)
 

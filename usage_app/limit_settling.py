@@ -133,7 +133,8 @@ async def settle_late(
 
 async def _settle(store: LimitStore, call: SettledCall, at_ms: int) -> bool:
     tokens = (call.input_tokens or 0) + (call.output_tokens or 0)
-    return await store.settle(call.id, call.cost_nanodollars or 0, tokens, at_ms)
+    cost, output_tokens = call.cost_nanodollars or 0, call.output_tokens or 0
+    return await store.settle(call.id, cost, tokens, at_ms, output_tokens=output_tokens)
 
 
 def read_rows(ids: Sequence[str]) -> list[SettledCall]:

@@ -38,6 +38,13 @@ class RateDemand(msgspec.Struct, frozen=True, gc=False):
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     parallel: int | None = None
+    counts: str = "both"  # which tokens: both, input or output
+
+    def counted(self, tokens: int, output_tokens: int) -> int:
+        """What a call of so many tokens, so many of them output, counts here."""
+        if self.counts == "both":
+            return tokens
+        return output_tokens if self.counts == "output" else max(0, tokens - output_tokens)
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -102,7 +109,7 @@ def rate_headers(requests: RateState | None, tokens: RateState | None) -> dict[s
 class LevelState(msgspec.Struct, frozen=True):
     """One limit of the effective policy as it stands now. Budgets in nanodollars."""
 
-    kind: str  # budget | requests | tokens | parallel
+    kind: str  # budget | requests | tokens | input_tokens | output_tokens | parallel
     id: str
     scope: str
     name: str
@@ -135,9 +142,15 @@ class LimitStore(Protocol):
         ...
 
     async def reserve(
-        self, call_id: str, demand: Demand, nanodollars: int, tokens: int, now_ms: int
+        self,
+        call_id: str,
+        demand: Demand,
+        nanodollars: int,
+        tokens: int,
+        now_ms: int,
+        output_tokens: int = 0,
     ) -> Grant:
-        """Admit a call at all levels or at none.
+        """Admit a call at all levels or at none. `output_tokens` is the part of `tokens` that is output.
 
         Again with the same id (a fallback, a repeat): levels it holds already are not counted twice,
         new ones are added, holds rise to `nanodollars` where they were lower. Raises RateLimited,
@@ -156,6 +169,7 @@ class LimitStore(Protocol):
         tokens: int,
         now_ms: int,
         charges: Collection[tuple[str, str]] | None = None,
+        output_tokens: int = 0,
     ) -> bool:
         """End a call's hold and count its true cost; `charges` narrows the budgets it counts for.
 

@@ -22,6 +22,7 @@ class Hold(msgspec.Struct, frozen=True):
     nanodollars: int
     tokens: int
     output_tokens: int  # covered by the hold, of all candidates together
+    counted_output_tokens: int = 0  # of `tokens`, the part that is output
     output_cap: int | None = None  # must be sent upstream as the limit of one candidate's output
 
 
@@ -71,7 +72,7 @@ def hold_for(
     output_tokens = output * candidates
     counted = min(output, slice_tokens) * candidates
     estimate = min(input_tokens, -(-body_bytes // BYTES_PER_TOKEN) + images * IMAGE_TOKENS)
-    return Hold(cost_of(input_tokens, output_tokens), estimate + counted, output_tokens, cap)
+    return Hold(cost_of(input_tokens, output_tokens), estimate + counted, output_tokens, counted, cap)
 
 
 def _affordable(

@@ -110,7 +110,7 @@ class _Hold:
         self.budgets: dict[
             tuple[str, str], tuple[int, _Counter, int | None]
         ] = {}  # amount, counter, hard limit
-        self.rates: dict[str, tuple[_Window, _Entry, int]] = {}  # window, entry, tokens
+        self.rates: dict[str, tuple[_Window, _Entry, int, RateDemand]] = {}  # window, entry, tokens
 
 
 class MemoryStore:
@@ -129,7 +129,13 @@ class MemoryStore:
         return not self._loaded
 
     async def reserve(
-        self, call_id: str, demand: Demand, nanodollars: int, tokens: int, now_ms: int
+        self,
+        call_id: str,
+        demand: Demand,
+        nanodollars: int,
+        tokens: int,
+        now_ms: int,
+        output_tokens: int = 0,
     ) -> Grant:
         if demand is NO_DEMAND or demand.is_empty:
             return UNLIMITED
@@ -139,7 +145,7 @@ class MemoryStore:
         if demand.budgets:
             self._check_budgets(demand.budgets, hold, nanodollars)
         if demand.rates:
-            self._check_rates(demand.rates, hold, tokens, now_ms)
+            self._check_rates(demand.rates, hold, (tokens, output_tokens), now_ms)
         if hold is None:
             hold = self._holds[call_id] = _Hold(now_ms)
         for budget in demand.budgets:
@@ -147,7 +153,7 @@ class MemoryStore:
         requests_state: RateState | None = None
         tokens_state: RateState | None = None
         for rate in demand.rates:
-            window = self._hold_rate(hold, rate, tokens, now_ms)
+            window = self._hold_rate(hold, rate, rate.counted(tokens, output_tokens), now_ms)
             reset_ms = window.reset_ms(now_ms)
             requests_state = tightest(requests_state, rate.requests_per_minute, window.requests, reset_ms)
             tokens_state = tightest(tokens_state, rate.tokens_per_minute, window.tokens, reset_ms)
@@ -170,9 +176,10 @@ class MemoryStore:
                 raise budget_refusal(budget, spent, held, calls, asked)
 
     def _check_rates(
-        self, rates: tuple[RateDemand, ...], hold: _Hold | None, tokens: int, now_ms: int
+        self, rates: tuple[RateDemand, ...], hold: _Hold | None, asked: tuple[int, int], now_ms: int
     ) -> None:
         for rate in rates:
+            tokens = rate.counted(*asked)
             window = self._windows.get(rate.id)
             if window is None:
                 window = self._windows[rate.id] = _Window()
@@ -212,7 +219,7 @@ class MemoryStore:
     def _hold_rate(self, hold: _Hold, rate: RateDemand, tokens: int, now_ms: int) -> _Window:
         window = self._windows[rate.id]
         if rate.id not in hold.rates:
-            hold.rates[rate.id] = (window, window.add(tokens, now_ms), tokens)
+            hold.rates[rate.id] = (window, window.add(tokens, now_ms), tokens, rate)
             window.open += 1
         return window
 
@@ -235,6 +242,7 @@ class MemoryStore:
         tokens: int,
         now_ms: int,
         charges: Collection[tuple[str, str]] | None = None,
+        output_tokens: int = 0,
     ) -> bool:
         hold = self._holds.pop(call_id, None)
         if hold is None:
@@ -244,11 +252,12 @@ class MemoryStore:
             counter.calls -= 1
             if charges is None or key in charges:
                 counter.spent += nanodollars
-        for window, entry, counted in hold.rates.values():
+        for window, entry, counted, rate in hold.rates.values():
             window.open -= 1
             if not entry.gone:
-                entry.tokens += tokens - counted
-                window.tokens += tokens - counted
+                difference = rate.counted(tokens, output_tokens) - counted
+                entry.tokens += difference
+                window.tokens += difference
         return True
 
     async def adjust(self, cause_id: str, charges: Collection[tuple[str, str]], nanodollars: int) -> bool:

@@ -87,17 +87,23 @@ class RedisStore:
     # ------------------------------------------------------------ steps
 
     async def reserve(
-        self, call_id: str, demand: Demand, nanodollars: int, tokens: int, now_ms: int
+        self,
+        call_id: str,
+        demand: Demand,
+        nanodollars: int,
+        tokens: int,
+        now_ms: int,
+        output_tokens: int = 0,
     ) -> Grant:
         if demand.is_empty:
             return UNLIMITED
-        arguments: list[Any] = [call_id, now_ms, nanodollars, tokens, len(demand.budgets), len(demand.rates)]
+        arguments: list[Any] = [call_id, now_ms, nanodollars, len(demand.budgets), len(demand.rates)]
         for budget in demand.budgets:
             limit = budget.limit_nanodollars if budget.hard else ""
             arguments += (f"{budget.budget_id}/{budget.period}", limit, _text(budget.resets_at_ms))
         for rate in demand.rates:
             limits = (rate.requests_per_minute, rate.tokens_per_minute, rate.parallel)
-            arguments += (rate.id, *map(_text, limits))
+            arguments += (rate.id, *map(_text, limits), rate.counted(tokens, output_tokens), rate.counts)
         try:
             answer = await self._step("reserve", arguments)
         except _Away as error:
@@ -107,7 +113,7 @@ class RedisStore:
                 return UNCHECKED
             raise LimitsUnavailable(retry_after_s=1) from None
         if answer[0] != "ok":
-            raise _refusal(answer, demand, tokens)
+            raise _refusal(answer, demand, tokens, output_tokens)
         return _grant(answer, demand, nanodollars)
 
     async def top_up(self, call_id: str, nanodollars: int) -> bool:
@@ -123,10 +129,11 @@ class RedisStore:
         tokens: int,
         now_ms: int,
         charges: Collection[tuple[str, str]] | None = None,
+        output_tokens: int = 0,
     ) -> bool:
         names = ["*"] if charges is None else [f"{budget}/{period}" for budget, period in charges]
         try:
-            await self._step("settle", [call_id, nanodollars, tokens, *names])
+            await self._step("settle", [call_id, nanodollars, tokens, output_tokens, *names])
         except _Away:
             return False
         return True
@@ -275,7 +282,7 @@ class RedisStore:
         orphans, self._orphans = self._orphans, []
         for start, call_id in enumerate(orphans):
             try:
-                arguments = [self._prefix, call_id, 0, 0, "*"]
+                arguments = [self._prefix, call_id, 0, 0, 0, "*"]
                 await self._steps["settle"](keys=[self._epoch], args=arguments)
             except (RedisError, OSError):
                 self._orphans.extend(orphans[start:])
@@ -295,7 +302,7 @@ def _grant(answer: list[Any], demand: Demand, nanodollars: int) -> Grant:
     return Grant(nanodollars if demand.budgets else 0, requests_state, tokens_state)
 
 
-def _refusal(answer: list[Any], demand: Demand, tokens: int) -> GatehouseError:
+def _refusal(answer: list[Any], demand: Demand, tokens: int, output_tokens: int) -> GatehouseError:
     """The error of what the script answered."""
     reason, position, *numbers = answer[0], int(answer[1]) - 1, *map(int, answer[2:])
     if reason == "budget":
@@ -307,4 +314,5 @@ def _refusal(answer: list[Any], demand: Demand, tokens: int) -> GatehouseError:
     left, reset_ms, wait_ms = numbers
     if reason == "requests":
         return requests_refusal(rate, RateState(rate.requests_per_minute or 0, left, reset_ms), wait_ms)
-    return tokens_refusal(rate, RateState(rate.tokens_per_minute or 0, left, reset_ms), wait_ms, tokens)
+    state = RateState(rate.tokens_per_minute or 0, left, reset_ms)
+    return tokens_refusal(rate, state, wait_ms, rate.counted(tokens, output_tokens))

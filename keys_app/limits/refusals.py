@@ -56,7 +56,8 @@ def requests_refusal(rate: RateDemand, state: RateState, wait_ms: int) -> RateLi
 def tokens_refusal(rate: RateDemand, state: RateState, wait_ms: int, asked: int) -> RateLimited:
     """`wait_ms` until enough tokens of the last minute stop counting."""
     left = f"{state.remaining} are left, this call needs about {asked}"
-    detail = f"The limit of {state.limit} tokens a minute of {rate.name} is reached: {left}."
+    kind = "tokens" if rate.counts == "both" else f"{rate.counts} tokens"
+    detail = f"The limit of {state.limit} {kind} a minute of {rate.name} is reached: {left}."
     return RateLimited(detail, retry_after_s=wait_ms / 1000, headers=rate_headers(None, state))
 
 

@@ -1,16 +1,17 @@
 -- Admits a call at all levels or at none.
--- ARGV: prefix, call, now, amount, tokens, number of budgets, number of rates,
---       then (name, hard limit or '', end of period or '') and (name, requests, tokens, parallel or '').
+-- ARGV: prefix, call, now, amount, number of budgets, number of rates,
+--       then (name, hard limit or '', end of period or '')
+--       and (name, requests, tokens, parallel or '', tokens of this call, which: both, input, output).
 -- Answers reload | budget i spent held calls asked | requests i left reset wait |
 --         tokens i left reset wait | parallel i | ok (requests tokens reset)*
 local keep = base()
 if not keep then return {'reload'} end
 local call, now = ARGV[2], tonumber(ARGV[3])
-local amount, tokens = tonumber(ARGV[4]), tonumber(ARGV[5])
+local amount = tonumber(ARGV[4])
 local hold = keep .. ':c:' .. call
-local budgets, rates, at = {}, {}, 8
+local budgets, rates, at = {}, {}, 7
 
-for i = 1, tonumber(ARGV[6]) do
+for i = 1, tonumber(ARGV[5]) do
   local name, limit = ARGV[at], ARGV[at + 1]
   local budget = {name = name, limit = limit, ends = ARGV[at + 2], key = keep .. ':b:' .. name}
   local known = redis.call('HGET', hold, 'b:' .. name)
@@ -27,8 +28,9 @@ for i = 1, tonumber(ARGV[6]) do
   at = at + 3
 end
 
-for i = 1, tonumber(ARGV[7]) do
-  local rate = {name = ARGV[at], parallel = tonumber(ARGV[at + 3])}
+for i = 1, tonumber(ARGV[6]) do
+  local rate = {name = ARGV[at], parallel = tonumber(ARGV[at + 3]), asked = ARGV[at + 4], counts = ARGV[at + 5]}
+  local tokens = tonumber(rate.asked)
   rate.key, rate.calls = keep .. ':w:' .. rate.name, keep .. ':p:' .. rate.name
   rate.held = redis.call('HEXISTS', hold, 'r:' .. rate.name) == 1
   local head, tail, requests, used = slide(rate.key, now)
@@ -50,7 +52,7 @@ for i = 1, tonumber(ARGV[7]) do
     end
   end
   rates[i] = rate
-  at = at + 4
+  at = at + 6
 end
 
 -- Admitted: from here on nothing is refused.
@@ -82,13 +84,13 @@ for _, rate in ipairs(rates) do
       redis.call('HSET', rate.key, 'l' .. entry, now)
     end
     redis.call('HINCRBY', rate.key, 'r' .. entry, 1)
-    redis.call('HINCRBY', rate.key, 'k' .. entry, ARGV[5])
+    redis.call('HINCRBY', rate.key, 'k' .. entry, rate.asked)
     redis.call('HINCRBY', rate.key, 'rq', 1)
-    redis.call('HINCRBY', rate.key, 'tk', ARGV[5])
+    redis.call('HINCRBY', rate.key, 'tk', rate.asked)
     redis.call('PEXPIRE', rate.key, 2 * WINDOW)
     redis.call('SADD', rate.calls, call)
-    redis.call('HSET', hold, 'r:' .. rate.name, entry .. '|' .. ARGV[5])
-    rate.requests, rate.tokens = rate.requests + 1, rate.tokens + tokens
+    redis.call('HSET', hold, 'r:' .. rate.name, entry .. '|' .. rate.asked .. '|' .. rate.counts)
+    rate.requests, rate.tokens = rate.requests + 1, rate.tokens + tonumber(rate.asked)
   end
   answer[#answer + 1] = rate.requests
   answer[#answer + 1] = rate.tokens

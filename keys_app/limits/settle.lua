@@ -1,8 +1,9 @@
 -- Ends a call's hold and counts its cost. A call that is not held changes nothing.
--- ARGV: prefix, call, cost, tokens, '*' or the budgets it counts for
+-- ARGV: prefix, call, cost, tokens, output tokens, '*' or the budgets it counts for
 local keep = base()
 if not keep then return 'reload' end
-local call, cost, tokens = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local call, cost, tokens, output = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local used = {both = tokens, input = math.max(0, tokens - output), output = output}
 local hold = keep .. ':c:' .. call
 local fields = redis.call('HGETALL', hold)
 if #fields == 0 then return 'unknown' end
@@ -10,7 +11,7 @@ redis.call('DEL', hold)
 redis.call('ZREM', keep .. ':open', call)
 
 local charged = {}
-for i = 5, #ARGV do charged[ARGV[i]] = true end
+for i = 6, #ARGV do charged[ARGV[i]] = true end
 
 for i = 1, #fields, 2 do
   local kind, name, value = string.sub(fields[i], 1, 2), string.sub(fields[i], 3), fields[i + 1]
@@ -24,10 +25,11 @@ for i = 1, #fields, 2 do
       if charged['*'] or charged[name] then redis.call('HINCRBY', counter, 's', cost) end
     end
   elseif kind == 'r:' then
-    local window, entry, counted = keep .. ':w:' .. name, string.match(value, '^(%d+)|(%d+)$')
+    local window = keep .. ':w:' .. name
+    local entry, counted, counts = string.match(value, '^(%d+)|(%d+)|(%a+)$')
     redis.call('SREM', keep .. ':p:' .. name, call)
     if redis.call('HEXISTS', window, 'k' .. entry) == 1 then
-      local difference = whole(tokens - tonumber(counted))
+      local difference = whole(used[counts] - tonumber(counted))
       redis.call('HINCRBY', window, 'k' .. entry, difference)
       redis.call('HINCRBY', window, 'tk', difference)
     end

@@ -43,6 +43,8 @@ def level_states(
             ("parallel", rate.parallel, opened),
         ):
             if limit is not None:
+                if kind == "tokens" and rate.counts != "both":
+                    kind = f"{rate.counts}_tokens"
                 left = max(0, limit - used)
                 at_ms = None if kind == "parallel" else resets_at_ms
                 states.append(LevelState(kind, rate.id, rate.scope, rate.name, limit, used, 0, left, at_ms))

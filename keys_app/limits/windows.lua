@@ -2,7 +2,7 @@
 --   <base>:b:<budget>/<period>  hash  s spent, h held, n calls in flight (nanodollars as integers)
 --   <base>:w:<rate>             hash  hd, tl first and next entry; rq, tk sums; f l r k <entry>
 --   <base>:p:<rate>             set   calls open now
---   <base>:c:<call>             hash  at; b:<budget> = amount|limit; r:<rate> = entry|tokens
+--   <base>:c:<call>             hash  at; b:<budget> = amount|limit; r:<rate> = entry|tokens|which
 --   <base>:open                 zset  calls by the time of their reservation
 -- All keys share one hash tag, so that a cluster keeps them in one slot.
 local WINDOW, MERGE = 60000, 100

@@ -17,12 +17,13 @@ class Scope(models.TextChoices):
     ENVIRONMENT = "environment", _("Environment")
     MODEL = "model", _("Model")
     PROVIDER = "provider", _("Provider")
+    DEPLOYMENT = "deployment", _("Deployment")
     END_USER = "end_user", _("End user")
     GLOBAL = "global", _("Everything")
 
 
 class Scoped(models.Model):
-    """One of key, user, service (by reference) or environment, model, provider, end user (by name)."""
+    """One of key, user, service (by reference) or environment, model, provider, deployment, end user (by name)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     scope = models.CharField(_("scope"), max_length=16, choices=Scope.choices)
@@ -39,7 +40,7 @@ class Scoped(models.Model):
         _("name"),
         max_length=200,
         blank=True,
-        help_text=_("The environment, model, provider or end user; empty for an end user: each of them."),
+        help_text=_("The environment, model, provider, deployment or end user; empty for an end user: each of them."),
     )
     is_enabled = models.BooleanField(_("enabled"), default=True)
     managed_by = models.CharField(_("managed by"), max_length=64, blank=True, editable=False)
@@ -70,6 +71,10 @@ class Budget(Scoped):
     )
     hard = models.BooleanField(_("hard"), default=True)
     alert_percents = models.JSONField(_("tell at percent"), default=list, blank=True)
+    extra_nanodollars = models.BigIntegerField(
+        _("temporary increase"), default=0, validators=[MinValueValidator(0)]
+    )
+    extra_until = models.DateTimeField(_("increase ends"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("budget")
@@ -79,11 +84,32 @@ class Budget(Scoped):
         return f"{self.scope} {self.period}"
 
 
+class TopUp(models.Model):
+    """Prepaid credit that was added to a budget; the budget's amount is raised with it, never alone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    budget = models.ForeignKey(Budget, models.CASCADE, related_name="top_ups", verbose_name=_("budget"))
+    amount_nanodollars = models.BigIntegerField(_("amount"))
+    note = models.CharField(_("note"), max_length=200, blank=True)
+    made_by = models.CharField(_("made by"), max_length=150, editable=False)
+    made_at = models.DateTimeField(_("made"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("top-up")
+        verbose_name_plural = _("top-ups")
+        ordering = ["-made_at"]
+
+    def __str__(self) -> str:
+        return f"{self.budget} {self.made_at:%Y-%m-%d}"
+
+
 class RateLimit(Scoped):
     """How fast: requests and tokens a minute (sliding), calls at once. NULL: no such limit."""
 
     requests_per_minute = models.PositiveIntegerField(_("requests a minute"), null=True, blank=True)
     tokens_per_minute = models.PositiveIntegerField(_("tokens a minute"), null=True, blank=True)
+    input_tokens_per_minute = models.PositiveIntegerField(_("input tokens a minute"), null=True, blank=True)
+    output_tokens_per_minute = models.PositiveIntegerField(_("output tokens a minute"), null=True, blank=True)
     parallel = models.PositiveIntegerField(_("calls at once"), null=True, blank=True)
 
     class Meta:

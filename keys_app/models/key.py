@@ -88,7 +88,7 @@ class VirtualKey(models.Model):
     class Meta:
         verbose_name = _("virtual key")
         verbose_name_plural = _("virtual keys")
-        ordering = ["-created_at"]
+        ordering = ["-id"]  # by time: the ids are
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint})"

@@ -34,14 +34,40 @@ class User(AbstractUser):
         _("language"), max_length=8, blank=True, help_text=_("Empty: the browser's language.")
     )
 
+    models_allowed = models.JSONField(
+        _("models"),
+        default=list,
+        blank=True,
+        help_text=_("Names or patterns such as gpt-*; empty: every model. Holds for all keys of this person."),
+    )
+    endpoints_allowed = models.JSONField(
+        _("endpoints"), default=list, blank=True, help_text=_("For example chat.completions; empty: all.")
+    )
+    networks = models.JSONField(
+        _("networks"), default=list, blank=True, help_text=_("For example 10.0.0.0/8; empty: any address.")
+    )
+    most_keys = models.PositiveIntegerField(
+        _("keys of their own, at most"), default=10, help_text=_("0: only an admin makes keys for them.")
+    )
+    longest_key_days = models.PositiveIntegerField(
+        _("their keys last, days at most"), null=True, blank=True, help_text=_("Empty: without an end.")
+    )
+
     class Meta(AbstractUser.Meta):
         verbose_name = _("user")  # type: ignore[assignment]  # translated when shown
         verbose_name_plural = _("users")  # type: ignore[assignment]
+
+        permissions = [("make_keys", "Can make keys within what an admin allows")]
 
     @property
     def sees_everything(self) -> bool:
         """Whether usage of every service is this person's to see."""
         return self.is_superuser or self.role == self.Role.ADMIN
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether this person may only look, whatever services they belong to."""
+        return not self.is_active or (self.role == self.Role.VIEWER and not self.is_superuser)
 
 
 class Service(models.Model):

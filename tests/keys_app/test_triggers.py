@@ -45,7 +45,7 @@ def test_columns_that_decide_nothing_are_not_logged() -> None:
     user = make_user()
     key, _ = make_key()
     with changes() as changed:
-        User.objects.filter(pk=user.pk).update(last_login=now(), email="alice@example.com")
+        User.objects.filter(pk=user.pk).update(last_login=now(), first_name="Alice")
         VirtualKey.objects.filter(pk=key.pk).update(blocked_reason="because")
     assert changed == {}
 
