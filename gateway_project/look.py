@@ -83,7 +83,10 @@ UNFOLD: dict[str, Any] = {
             },
             {
                 "title": _("Use"),
-                "items": [_page(_("Get started"), "rocket_launch", "ui:get-started")],
+                "items": [
+                    _page(_("My keys"), "key", "keys:mine"),
+                    _page(_("Get started"), "rocket_launch", "ui:get-started"),
+                ],
             },
             {
                 "title": _("Control"),
@@ -98,7 +101,7 @@ UNFOLD: dict[str, Any] = {
                     _control(_("Deployments"), "alt_route", "proxy_app_deployment"),
                     _control(_("Providers"), "dns", "proxy_app_provider"),
                     _control(_("Prices"), "sell", "usage_app_price"),
-                    _control(_("Audit"), "history", "admin_logentry"),
+                    _control(_("Audit"), "history", "keys_app_auditentry"),
                 ],
             },
         ],

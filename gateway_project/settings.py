@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "keys_app.audit.NoteAddress",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -104,6 +105,7 @@ def _database() -> dict[str, Any]:
 
 DATABASES = {"default": _database()}
 AUTH_USER_MODEL = "keys_app.User"
+AUTHENTICATION_BACKENDS = ["keys_app.roles.RoleBackend"]
 
 # ---------------------------------------------------------------- channels
 

@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
     path("ui/", include("usage_app.urls")),
+    path("ui/", include("keys_app.urls")),
     path("api/v1/", include("keys_app.api.urls")),
     path("api/v1/", include("proxy_app.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(**_FOR_ADMINS), name="schema"),

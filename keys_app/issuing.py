@@ -3,16 +3,26 @@
 A secret leaves this module once, as a return value; only its hash is stored.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from gateway_project.clock import now
-from keys_app.models import Budget, Environment, RateLimit, Scope, Service, User, VirtualKey
+from keys_app.models import (
+    Budget,
+    Environment,
+    EnvironmentDefaults,
+    RateLimit,
+    Scope,
+    Service,
+    User,
+    VirtualKey,
+)
 from keys_app.secrets import hash_secret, mint
 
 #: A secret brought along (from LiteLLM or a file) is hashed without salt, so it must be hard to guess.
@@ -36,19 +46,25 @@ class BudgetTerms:
 class LimitTerms:
     """How fast a key may be used; None: no such limit."""
 
+    NAMES: ClassVar[tuple[str, ...]] = (
+        "requests_per_minute",
+        "tokens_per_minute",
+        "input_tokens_per_minute",
+        "output_tokens_per_minute",
+        "parallel",
+    )
+
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    input_tokens_per_minute: int | None = None
+    output_tokens_per_minute: int | None = None
     parallel: int | None = None
 
     def __bool__(self) -> bool:
         return any(value is not None for value in self.values().values())
 
     def values(self) -> dict[str, int | None]:
-        return {
-            "requests_per_minute": self.requests_per_minute,
-            "tokens_per_minute": self.tokens_per_minute,
-            "parallel": self.parallel,
-        }
+        return {name: getattr(self, name) for name in self.NAMES}
 
 
 def issue_key(
@@ -99,6 +115,29 @@ def issue_key(
         set_budgets(key, budgets)
         set_limits(key, limits)
     return key, shown
+
+
+def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a new key is made of, filled up with its environment's defaults where it names nothing."""
+    filled = dict(values)
+    environment = filled.get("environment") or Environment.PRODUCTION
+    defaults = EnvironmentDefaults.objects.filter(environment=environment).first()
+    if defaults is None:
+        return filled
+    if not filled.get("models_allowed") and not filled.get("no_models"):
+        filled["models_allowed"] = list(defaults.models_allowed)
+    if filled.get("expires_at") is None and defaults.key_days is not None:
+        filled["expires_at"] = now() + timedelta(days=defaults.key_days)
+    if "budgets" not in filled and defaults.budget_nanodollars is not None:
+        filled["budgets"] = [BudgetTerms(defaults.budget_nanodollars, defaults.budget_period)]
+    if filled.get("limits") is None:
+        terms = LimitTerms(
+            requests_per_minute=defaults.requests_per_minute,
+            tokens_per_minute=defaults.tokens_per_minute,
+            parallel=defaults.parallel,
+        )
+        filled["limits"] = terms or None
+    return filled
 
 
 def give_secret(key: VirtualKey, secret: str | None = None) -> str:

@@ -9,6 +9,7 @@ from hmac import compare_digest
 from gateway_project.conf import Config
 
 PREFIX = "sk-gh-"
+MANAGEMENT_PREFIX = "mk-gh-"
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 43  # 62 ** 43 is just over 2 ** 256
 
@@ -23,10 +24,15 @@ class Minted:
     last_four: str
 
 
-def mint() -> Minted:
+def mint(prefix: str = PREFIX) -> Minted:
     """A new secret of more than 256 random bits."""
-    secret = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
-    return Minted(secret, hash_secret(secret), PREFIX, secret[-4:])
+    secret = prefix + random_text()
+    return Minted(secret, hash_secret(secret), prefix, secret[-4:])
+
+
+def random_text() -> str:
+    """Letters and digits, more than 256 random bits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
 def hash_secret(secret: str) -> str:

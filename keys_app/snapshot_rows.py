@@ -205,6 +205,14 @@ def limits_of_rows(budget_ids: frozenset[str], rate_ids: frozenset[str]) -> Poli
     )
 
 
+def entries_of(key: VirtualKey) -> tuple[KeyEntry, UserEntry | None, ServiceEntry | None]:
+    """A key with its owner and service, from their rows as they are now."""
+    entry = next(_read_keys(frozenset({str(key.pk)})))[0]
+    user = next(_read_users(frozenset({entry.user_id})), None) if entry.user_id else None
+    service = next(_read_services(frozenset({entry.service_id})), None) if entry.service_id else None
+    return entry, user, service
+
+
 # ---------------------------------------------------------------- reading
 
 
@@ -227,25 +235,28 @@ def _read_keys(ids: frozenset[str] | None) -> Iterator[tuple[KeyEntry, str, str,
         "previous_until",
     )  # fmt: skip
     for row in _select(VirtualKey.objects.order_by(), ids, *columns):
-        entry = KeyEntry(
-            id=str(row[0]),
-            name=row[1],
-            hint=f"{row[2]}…{row[3]}",
-            user_id=_reference(row[4]),
-            service_id=_reference(row[5]),
-            environment=row[6],
-            models_allowed=_names(row[7]),
-            no_models=row[8],
-            endpoints_allowed=_names(row[9]),
-            networks=_networks(row[10]),
-            origins=() if not isinstance(row[11], list) else tuple(map(str, row[11])),
-            expires_at_ms=_ms(row[12]),
-            blocked=row[13] is not None,
-            trusts_identity_headers=row[14],
-            reports_cost=row[15],
-            allows_unpriced=row[16],
-        )
-        yield entry, row[17], row[18] or "", _ms(row[19]) or 0
+        yield _key_entry(row), row[17], row[18] or "", _ms(row[19]) or 0
+
+
+def _key_entry(row: tuple[Any, ...]) -> KeyEntry:
+    return KeyEntry(
+        id=str(row[0]),
+        name=row[1],
+        hint=f"{row[2]}…{row[3]}",
+        user_id=_reference(row[4]),
+        service_id=_reference(row[5]),
+        environment=row[6],
+        models_allowed=_names(row[7]),
+        no_models=row[8],
+        endpoints_allowed=_names(row[9]),
+        networks=_networks(row[10]),
+        origins=() if not isinstance(row[11], list) else tuple(map(str, row[11])),
+        expires_at_ms=_ms(row[12]),
+        blocked=row[13] is not None,
+        trusts_identity_headers=row[14],
+        reports_cost=row[15],
+        allows_unpriced=row[16],
+    )
 
 
 def _read_users(ids: frozenset[str] | None) -> Iterator[UserEntry]:

@@ -1,14 +1,19 @@
 """What every admin page here has in common: rows a file manages are read-only, and changes are logged."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Model
 from django.http import HttpRequest
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from keys_app.admin.marks import column
+from keys_app.audit import differences, record_change, values_of
 
+_CHANGES = "gatehouse.changes"
 MANAGED_NOTE = _("A configuration file defines this; it is changed there.")
 
 
@@ -18,7 +23,7 @@ def is_managed(row: Any) -> bool:
 
 
 class ControlAdmin(ModelAdmin):  # type: ignore[misc]
-    """Rows of a configuration file can be looked at and nothing else."""
+    """Rows of a configuration file can be looked at and nothing else; each change is in the audit log."""
 
     list_per_page = 50
     show_full_result_count = False
@@ -31,6 +36,28 @@ class ControlAdmin(ModelAdmin):  # type: ignore[misc]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return not is_managed(obj) and super().has_delete_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        before = self.model._default_manager.filter(pk=obj.pk).first() if change else None
+        super().save_model(request, obj, form, change)
+        after = values_of(obj)
+        # Kept for the entry, which Django asks for after it has saved the inlines too.
+        request.META[_CHANGES] = differences(values_of(before) if before is not None else {}, after)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        record_change(request.user, obj, "added", (), request.META.get(_CHANGES))
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        record_change(request.user, obj, "changed", _inlines_of(message), request.META.get(_CHANGES))
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+        for row in queryset:
+            record_change(request.user, row, "deleted")
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """What happened to an object is in the audit log, by whatever way it was changed."""
+        log = reverse("admin:keys_app_auditentry_changelist")
+        return redirect(f"{log}?{urlencode({'object_id': object_id})}")
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -52,6 +79,14 @@ class ControlAdmin(ModelAdmin):  # type: ignore[misc]
     @column(description=_("managed by"), label=True)
     def managed(self, row: Any) -> str:
         return row.managed_by or ""
+
+
+def _inlines_of(message: Any) -> list[str]:
+    """The kinds of rows inside an object's form that were added, changed or deleted."""
+    if not isinstance(message, list):
+        return []
+    found = (part.get("name") for step in message if isinstance(step, dict) for part in step.values())
+    return sorted({str(name) for name in found if name})
 
 
 class ControlInline(TabularInline):  # type: ignore[misc]

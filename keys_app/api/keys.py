@@ -1,36 +1,67 @@
-"""Virtual keys over the management API, and a key's answer about itself."""
+"""Virtual keys over the management API: an admin all of them, everyone else theirs."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import cast
+from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from keys_app import issuing
+from keys_app import issuing, rights
 from keys_app.api import rendering
-from keys_app.api.authentication import HoldsKey, KeyHolder, VirtualKeyAuthentication, acting_user
+from keys_app.api.authentication import IsPerson, acting_user
 from keys_app.api.filtering import KEY_FILTERS, filter_keys
 from keys_app.api.management import ManagementViewSet, columns, refuse_managed
-from keys_app.api.serializers import BlockBody, KeyBody, RotateBody
-from keys_app.audit import record_change
-from keys_app.models import VirtualKey
+from keys_app.api.serializers import BlockBody, CloneBody, KeyBody, RotateBody
+from keys_app.audit import differences, record_change, values_of
+from keys_app.copying import clone_key
+from keys_app.models import User, VirtualKey
 
 #: field of the body -> column of the row
 COLUMNS = {"models": "models_allowed", "endpoints": "endpoints_allowed"}
+
+
+class KeyRows(ManagementViewSet):
+    """What all views of keys share: only keys that may be seen are there at all."""
+
+    scope = "keys"
+    permission_classes = [IsPerson]
+    queryset = VirtualKey.objects.select_related("user", "service")
+
+    @property
+    def person(self) -> User | None:
+        """Who signed in; None for a management key, which may do what its scopes say."""
+        return acting_user(self.request.user)
+
+    def get_queryset(self) -> QuerySet[VirtualKey]:
+        person = self.person
+        return super().get_queryset() if person is None else rights.visible_keys(person)
+
+    def acted_on(self) -> VirtualKey:
+        """The row of the address, for something its owner may do; 403 for who may only see it."""
+        key: VirtualKey = self.row()
+        if self.person is not None and not rights.may_act_on(self.person, key):
+            raise PermissionDenied(_("This key is not yours to change."))
+        return key
+
+    def only_admins(self) -> None:
+        if self.person is not None and not self.person.sees_everything:
+            raise PermissionDenied(_("Only an admin may do this."))
 
 
 @extend_schema_view(
     list=extend_schema(responses=rendering.KeyAnswer(many=True), parameters=KEY_FILTERS),
     retrieve=extend_schema(responses=rendering.KeyAnswer),
 )
-class KeyViewSet(ManagementViewSet):
-    """Virtual keys: issue, list, change, block, rotate, delete."""
+class KeyViewSet(KeyRows):
+    """Virtual keys: issue, list, change, block, rotate, clone, delete."""
 
-    queryset = VirtualKey.objects.select_related("user", "service")
     serializer_class = KeyBody
 
     def list(self, request: Request) -> Response:
@@ -44,43 +75,31 @@ class KeyViewSet(ManagementViewSet):
     def create(self, request: Request) -> Response:
         body = KeyBody(data=request.data)
         body.is_valid(raise_exception=True)
-        values = dict(body.validated_data)
-        budgets, limits = values.pop("budgets", []), values.pop("limits", None)
+        values = issuing.with_defaults(columns(dict(body.validated_data), COLUMNS))
         with transaction.atomic():
-            key, secret = issuing.issue_key(
-                **columns(values, COLUMNS),
-                budgets=budgets,
-                limits=limits,
-                created_by=acting_user(request.user),
-            )
+            if self.person is not None:
+                values = rights.narrow_new_key(self.person, values)
+            key, secret = issuing.issue_key(**values, created_by=self.person)
             record_change(request.user, key, "added")
-        answer = Response({**rendering.render_key(key), "key": secret}, status=status.HTTP_201_CREATED)
-        answer["Cache-Control"] = "no-store"
-        return answer
+        return shown_once(rendering.render_key(key), secret, status.HTTP_201_CREATED)
 
     @extend_schema(request=KeyBody(partial=True), responses=rendering.KeyAnswer)
     def partial_update(self, request: Request, pk: str) -> Response:
-        key = self.row()
+        key = self.acted_on()
         refuse_managed(key)
         body = KeyBody(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        values = dict(body.validated_data)
+        values = columns(dict(body.validated_data), COLUMNS)
         with transaction.atomic():
-            if "budgets" in values:
-                issuing.set_budgets(key, values.pop("budgets"))
-            if "limits" in values:
-                issuing.set_limits(key, values.pop("limits"))
-            changed = columns(values, COLUMNS)
-            for name, value in changed.items():
-                setattr(key, name, value)
-            if changed:
-                key.save(update_fields=list(changed))
-            record_change(request.user, key, "changed", sorted(body.validated_data))
+            if self.person is not None:
+                rights.check_change(self.person, key, values)
+            record_change(request.user, key, "changed", (), change_key(key, values))
         return Response(rendering.render_key(key))
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
         key = self.row()
+        self.only_admins()
         refuse_managed(key)
         with transaction.atomic():
             record_change(request.user, key, "deleted")
@@ -89,7 +108,7 @@ class KeyViewSet(ManagementViewSet):
 
     @extend_schema(request=BlockBody, responses=rendering.KeyAnswer)
     def block(self, request: Request, pk: str) -> Response:
-        key = self.row()
+        key = self.acted_on()
         body = BlockBody(data=request.data)
         body.is_valid(raise_exception=True)
         issuing.block_key(key, body.validated_data["reason"])
@@ -99,33 +118,53 @@ class KeyViewSet(ManagementViewSet):
     @extend_schema(request=None, responses=rendering.KeyAnswer)
     def unblock(self, request: Request, pk: str) -> Response:
         key = self.row()
+        self.only_admins()
         issuing.unblock_key(key)
         record_change(request.user, key, "unblocked")
         return Response(rendering.render_key(key))
 
     @extend_schema(request=RotateBody, responses=rendering.IssuedKeyAnswer)
     def rotate(self, request: Request, pk: str) -> Response:
-        key = self.row()
+        key = self.acted_on()
         refuse_managed(key)
         body = RotateBody(data=request.data)
         body.is_valid(raise_exception=True)
         with transaction.atomic():
             secret = issuing.rotate_key(key, timedelta(hours=body.validated_data["grace_hours"]))
             record_change(request.user, key, "rotated")
-        answer = Response({**rendering.render_key(key), "key": secret})
-        answer["Cache-Control"] = "no-store"
-        return answer
+        return shown_once(rendering.render_key(key), secret)
+
+    @extend_schema(request=CloneBody, responses={201: rendering.IssuedKeyAnswer})
+    def clone(self, request: Request, pk: str) -> Response:
+        key = self.row()
+        self.only_admins()
+        body = CloneBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        with transaction.atomic():
+            made = clone_key(key, body.validated_data["name"], self.person)
+            record_change(request.user, made.key, "added", (), {"cloned from": [None, str(key.pk)]})
+        return shown_once(rendering.render_key(made.key), made.secret, status.HTTP_201_CREATED)
 
 
-class OwnKeyView(APIView):
-    """A virtual key about itself: owner, environment, models, limits, budgets."""
+def change_key(key: VirtualKey, values: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Write the columns, budgets and limits; returns what the audit log keeps of it."""
+    values, before = dict(values), values_of(key)
+    changes: dict[str, list[Any]] = {}
+    if "budgets" in values:
+        issuing.set_budgets(key, values.pop("budgets"))
+        changes["budgets"] = []
+    if "limits" in values:
+        issuing.set_limits(key, values.pop("limits"))
+        changes["limits"] = []
+    for name, value in values.items():
+        setattr(key, name, value)
+    if values:
+        key.save(update_fields=list(values))
+    return {**differences(before, values_of(key)), **changes}
 
-    authentication_classes = [VirtualKeyAuthentication]
-    permission_classes = [HoldsKey]
 
-    @extend_schema(responses=rendering.KeyAnswer, parameters=[OpenApiParameter("x-api-key", str, "header")])
-    def get(self, request: Request) -> Response:
-        answer = rendering.render_key(cast(KeyHolder, request.user).key)
-        for hidden in ("managed_by", "blocked_reason"):
-            del answer[hidden]
-        return Response(answer)
+def shown_once(answer: dict[str, Any], secret: str, code: int = status.HTTP_200_OK) -> Response:
+    """An answer with a secret that no cache keeps."""
+    response = Response({**answer, "key": secret}, status=code)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from keys_app import issuing
-from keys_app.api.authentication import ManagementAuthentication, ManagementPrincipal
+from keys_app.api.authentication import ManagementAuthentication, ManagementPrincipal, has_scope
 from keys_app.api.litellm_bodies import (
     check_fields,
     parse_budgets,
@@ -38,13 +38,14 @@ LARGEST_PAGE = 100
 
 class HoldsMasterKey(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return isinstance(cast(Any, request.user), ManagementPrincipal)
+        return isinstance(cast(Any, request.user), ManagementPrincipal) and has_scope(request, view)
 
 
 @extend_schema(tags=["LiteLLM"], request=dict, responses=dict)
 class LiteLLMView(APIView):
     """Errors as LiteLLM's clients read them: {"error": {message, type, param, code}}."""
 
+    scope = "keys"
     authentication_classes = [ManagementAuthentication]
     permission_classes = [HoldsMasterKey]
 

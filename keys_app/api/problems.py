@@ -50,7 +50,7 @@ def as_api_exception(exc: Exception) -> exceptions.APIException:
         case Http404():
             return exceptions.NotFound()
         case PermissionDenied():
-            return exceptions.PermissionDenied()
+            return exceptions.PermissionDenied(str(exc) or None)
         case DjangoValidationError():
             detail: Any = exc.message_dict if hasattr(exc, "error_dict") else exc.messages
             return exceptions.ValidationError(detail)

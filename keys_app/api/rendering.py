@@ -10,8 +10,8 @@ from rest_framework import serializers
 
 from gateway_project.clock import now
 from gateway_project.money import usd_string
-from keys_app.issuing import key_state
-from keys_app.models import Budget, KeyUse, RateLimit, Scope, Service, User, VirtualKey
+from keys_app.issuing import LimitTerms, key_state
+from keys_app.models import Budget, KeyUse, RateLimit, Scope, Service, SignIn, User, VirtualKey
 
 
 class BudgetAnswer(serializers.Serializer[Any]):
@@ -28,6 +28,8 @@ class BudgetAnswer(serializers.Serializer[Any]):
 class LimitsAnswer(serializers.Serializer[Any]):
     requests_per_minute = serializers.IntegerField(allow_null=True)
     tokens_per_minute = serializers.IntegerField(allow_null=True)
+    input_tokens_per_minute = serializers.IntegerField(allow_null=True)
+    output_tokens_per_minute = serializers.IntegerField(allow_null=True)
     parallel = serializers.IntegerField(allow_null=True)
 
 
@@ -91,6 +93,11 @@ class UserAnswer(serializers.Serializer[Any]):
     username = serializers.CharField()
     email = serializers.CharField()
     role = serializers.CharField()
+    models = serializers.ListField(child=serializers.CharField())
+    endpoints = serializers.ListField(child=serializers.CharField())
+    networks = serializers.ListField(child=serializers.CharField())
+    most_keys = serializers.IntegerField()
+    longest_key_days = serializers.IntegerField(allow_null=True)
     is_active = serializers.BooleanField()
     services = MembershipAnswer(many=True)
     created_at = serializers.DateTimeField()
@@ -168,11 +175,12 @@ def _budget(budget: Budget) -> dict[str, Any]:
 
 
 def _limits(limit: RateLimit | None) -> dict[str, int | None]:
-    return {
-        "requests_per_minute": limit.requests_per_minute if limit else None,
-        "tokens_per_minute": limit.tokens_per_minute if limit else None,
-        "parallel": limit.parallel if limit else None,
-    }
+    return {name: getattr(limit, name, None) for name in LimitTerms.NAMES}
+
+
+def render_session(row: SignIn) -> dict[str, Any]:
+    """A session without the key that opens it."""
+    return {"id": str(row.pk), "began_at": row.began_at, "address": row.address, "client": row.client}
 
 
 def render_service(service: Service) -> dict[str, Any]:
@@ -197,6 +205,11 @@ def render_user(user: User) -> dict[str, Any]:
         "username": user.username,
         "email": user.email,
         "role": user.role,
+        "models": user.models_allowed,
+        "endpoints": user.endpoints_allowed,
+        "networks": user.networks,
+        "most_keys": user.most_keys,
+        "longest_key_days": user.longest_key_days,
         "is_active": user.is_active,
         "services": [
             {"service": str(m.service_id), "service_name": m.service.name, "role": m.role}

@@ -137,16 +137,18 @@ class BudgetBody(StrictSerializer):
         )
 
 
+def count_field() -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True)
+
+
 class LimitsBody(StrictSerializer):
     """How fast a key may be used; null or absent: no such limit."""
 
-    requests_per_minute = serializers.IntegerField(
-        min_value=1, max_value=2**31 - 1, required=False, allow_null=True
-    )
-    tokens_per_minute = serializers.IntegerField(
-        min_value=1, max_value=2**31 - 1, required=False, allow_null=True
-    )
-    parallel = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True)
+    requests_per_minute = count_field()
+    tokens_per_minute = count_field()
+    input_tokens_per_minute = count_field()
+    output_tokens_per_minute = count_field()
+    parallel = count_field()
 
     def to_internal_value(self, data: Any) -> LimitTerms:
         return LimitTerms(**super().to_internal_value(data))
@@ -193,6 +195,32 @@ class BlockBody(StrictSerializer):
     reason = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
 
 
+class CloneBody(StrictSerializer):
+    name = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
+
+
+class BulkBody(StrictSerializer):
+    """What to do to which keys. `expires_at` belongs to expire, `user` and `service` to move."""
+
+    action = serializers.ChoiceField(["block", "unblock", "expire", "move"])
+    keys = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=1000)
+    reason = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    expires_at = serializers.DateTimeField(required=False)
+    user = user_field()
+    service = service_field()
+
+    def validate(self, values: Any) -> Any:
+        belongs = {"expire": {"expires_at"}, "move": {"user", "service"}, "block": {"reason"}}
+        named = {name for name in ("expires_at", "user", "service") if values.get(name) is not None}
+        if odd := sorted(named - belongs.get(values["action"], set())):
+            raise serializers.ValidationError({name: [_("Not for this action.")] for name in odd})
+        return values
+
+
+class ImportBody(StrictSerializer):
+    csv = serializers.CharField(max_length=2_000_000, trim_whitespace=False)
+
+
 class ServiceBody(StrictSerializer):
     """An application or a team."""
 
@@ -214,6 +242,11 @@ class UserBody(StrictSerializer):
 
     username = serializers.CharField(max_length=150)
     email = serializers.EmailField(required=False, allow_blank=True)
+    models = names_field()
+    endpoints = names_field()
+    networks = names_field(NetworkField(max_length=64))
+    most_keys = serializers.IntegerField(min_value=0, max_value=10_000, required=False)
+    longest_key_days = serializers.IntegerField(min_value=1, max_value=3650, required=False, allow_null=True)
     role = serializers.ChoiceField(User.Role.choices, required=False)
     is_active = serializers.BooleanField(required=False)
     services = MembershipBody(many=True, required=False)

@@ -23,7 +23,7 @@ class Scope(models.TextChoices):
 
 
 class Scoped(models.Model):
-    """One of key, user, service (by reference) or environment, model, provider, deployment, end user (by name)."""
+    """One of key, user, service by reference, or one of the other levels by its name."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     scope = models.CharField(_("scope"), max_length=16, choices=Scope.choices)
@@ -40,7 +40,9 @@ class Scoped(models.Model):
         _("name"),
         max_length=200,
         blank=True,
-        help_text=_("The environment, model, provider, deployment or end user; empty for an end user: each of them."),
+        help_text=_(
+            "The environment, model, provider, deployment or end user; empty for an end user: each of them."
+        ),
     )
     is_enabled = models.BooleanField(_("enabled"), default=True)
     managed_by = models.CharField(_("managed by"), max_length=64, blank=True, editable=False)

@@ -38,7 +38,9 @@ class User(AbstractUser):
         _("models"),
         default=list,
         blank=True,
-        help_text=_("Names or patterns such as gpt-*; empty: every model. Holds for all keys of this person."),
+        help_text=_(
+            "Names or patterns such as gpt-*; empty: every model. Holds for all keys of this person."
+        ),
     )
     endpoints_allowed = models.JSONField(
         _("endpoints"), default=list, blank=True, help_text=_("For example chat.completions; empty: all.")

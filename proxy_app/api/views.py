@@ -50,6 +50,7 @@ class ProviderUnwell(APIException):
 class ProviderViewSet(ManagementViewSet):
     """Where calls go."""
 
+    scope = "catalogue"
     queryset = Provider.objects.all()
     serializer_class = ProviderBody
 
@@ -117,6 +118,7 @@ class ProviderViewSet(ManagementViewSet):
 class ModelViewSet(ManagementViewSet):
     """The names applications ask for."""
 
+    scope = "catalogue"
     queryset = Model.objects.prefetch_related("deployments__provider", "deployments__model")
     serializer_class = ModelBody
 
@@ -169,6 +171,7 @@ class ModelViewSet(ManagementViewSet):
 class DeploymentViewSet(ManagementViewSet):
     """The ways a model is served."""
 
+    scope = "catalogue"
     queryset = Deployment.objects.select_related("model", "provider")
     serializer_class = DeploymentBody
 

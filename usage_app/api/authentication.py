@@ -7,16 +7,16 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from gateway_project.conf import config
 from keys_app.api.authentication import (
     REALM,
     KeyHolder,
     ManagementPrincipal,
     VirtualKeyAuthentication,
     bearer,
+    find_management,
+    has_scope,
 )
 from keys_app.models import User
-from keys_app.secrets import is_master
 from usage_app.sight import EVERYTHING, Sight, sight_of
 
 
@@ -25,8 +25,8 @@ class MasterOrVirtualKey(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[ManagementPrincipal | KeyHolder, None] | None:
         sent = bearer(request)
-        if sent is not None and is_master(sent, config()):
-            return ManagementPrincipal(), None
+        if sent is not None and (found := find_management(sent)):
+            return found, None
         return VirtualKeyAuthentication().authenticate(request)
 
     def authenticate_header(self, request: Request) -> str:
@@ -38,9 +38,9 @@ class MayReadUsage(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         principal: Any = request.user
-        return isinstance(principal, KeyHolder | ManagementPrincipal) or (
-            isinstance(principal, User) and principal.is_active
-        )
+        if isinstance(principal, ManagementPrincipal):
+            return has_scope(request, view)
+        return isinstance(principal, KeyHolder) or (isinstance(principal, User) and principal.is_active)
 
 
 def sight_of_principal(principal: Any) -> Sight:

@@ -35,6 +35,7 @@ _FILTERS = [OpenApiParameter(name, str, description="An id, or a name.") for nam
 class UsageView(APIView):
     """What the three endpoints share: who may call, and what they may see."""
 
+    scope = "usage"
     authentication_classes = [MasterOrVirtualKey, WindowSession]
     permission_classes = [MayReadUsage]
 

@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.generic import View
 
+from keys_app.frame import skeleton
 from keys_app.models import User
 from usage_app.forms import SignInForm
 from usage_app.theme import theme_stylesheet
-from usage_app.views.page import skeleton
 
 
 class SignInView(LoginView):

@@ -56,7 +56,7 @@ class GettingStartedView(PageView):
             connected=any(provider.kind != "sandbox" for provider in providers),
             provider_kinds=PROVIDER_KINDS,
             may_connect=self.viewer.sees_everything,
-            may_make_keys=self.viewer.has_perm("keys_app.add_virtualkey"),
+            may_make_keys=self.viewer.has_perm("keys_app.make_keys"),
         )
 
     @cached_property

@@ -1,0 +1,84 @@
+"""Forms of this app's pages in the window."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+from django.utils.translation import gettext_lazy as _
+
+from keys_app import rights
+from keys_app.models import Budget, Environment, Service, User
+
+
+class NewKeyForm(forms.Form):
+    """A key of one's own, or of a service one manages. What it may be is checked by `rights`."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    service = forms.ModelChoiceField(
+        Service.objects.none(), label=_("Service"), required=False, empty_label=_("My own")
+    )
+    environment = forms.ChoiceField(label=_("Environment"), choices=Environment.choices)
+    models = forms.CharField(
+        label=_("Models"),
+        required=False,
+        max_length=2000,
+        help_text=_("Names or patterns such as gpt-*, with spaces between; empty: what you may use."),
+    )
+    days = forms.IntegerField(
+        label=_("Works for, days"), required=False, min_value=1, max_value=3650, help_text=_("Empty: no end.")
+    )
+    budget_usd = forms.DecimalField(
+        label=_("Budget in $"), required=False, min_value=0, max_digits=18, decimal_places=9
+    )
+    budget_period = forms.ChoiceField(
+        label=_("per"), choices=Budget.Period.choices[:5], initial=Budget.Period.MONTH
+    )
+    requests_per_minute = forms.IntegerField(
+        label=_("Requests a minute"), required=False, min_value=1, max_value=2**31 - 1
+    )
+
+    def __init__(self, person: User, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        services = Service.objects.filter(is_active=True)
+        if not person.sees_everything:
+            services = services.filter(pk__in=rights.managed_services(person))
+        choice = self.fields["service"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = services
+        if not services.exists():
+            del self.fields["service"]
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "gh-input"
+
+    def clean_models(self) -> list[str]:
+        text: str = self.cleaned_data["models"]
+        return list(dict.fromkeys(text.replace(",", " ").split()))
+
+
+class PasswordForm(forms.Form):
+    """A new password, twice."""
+
+    password = forms.CharField(
+        label=_("New password"),
+        widget=forms.PasswordInput(attrs={"class": "gh-input", "autocomplete": "new-password"}),
+    )
+    again = forms.CharField(
+        label=_("The same once more"),
+        widget=forms.PasswordInput(attrs={"class": "gh-input", "autocomplete": "new-password"}),
+    )
+
+    def __init__(self, user: User, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._user = user
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        password = values.get("password")
+        if password and values.get("again") != password:
+            self.add_error("again", _("The two differ."))
+        elif password:
+            try:
+                validate_password(password, self._user)
+            except forms.ValidationError as error:
+                self.add_error("password", error)
+        return values
