@@ -57,7 +57,7 @@ def move(
     def change(key: VirtualKey) -> str:
         if key.managed_by:
             return ""
-        fields = []
+        fields: list[str] = []
         if user is not None and key.user_id != user.pk:
             key.user, fields = user, [*fields, "user"]
         if service is not None and key.service_id != service.pk:

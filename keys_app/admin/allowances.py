@@ -11,11 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from gateway_project.clock import now
 from gateway_project.money import usd_string
 from keys_app.admin.base import ControlAdmin, ControlInline
+from keys_app.admin.credit import CreditAdmin
 from keys_app.admin.fields import DollarColumnsMixin, DollarsField, LinesField
 from keys_app.admin.marks import column
+from keys_app.issuing import LimitTerms
 from keys_app.models import Budget, RateLimit, Scope
 
 #: the column that holds the reference of a scope; the others are named in `target`
+NAMED = (Scope.ENVIRONMENT, Scope.MODEL, Scope.PROVIDER, Scope.DEPLOYMENT)
 REFERENCES = {Scope.KEY: "key", Scope.USER: "user", Scope.SERVICE: "service"}
 
 
@@ -46,12 +49,13 @@ class ScopedForm(forms.ModelForm):  # type: ignore[type-arg]
         values = super().clean() or self.cleaned_data
         scope = values.get("scope")
         wanted = REFERENCES.get(scope) if scope else None
+        within_service = scope in NAMED or scope == Scope.END_USER
         for name in REFERENCES.values():
             if name == wanted and not values.get(name):
                 self.add_error(name, _("This level needs one."))
-            elif name != wanted and values.get(name):
+            elif name != wanted and values.get(name) and not (name == "service" and within_service):
                 self.add_error(name, _("Not at this level."))
-        named = scope in (Scope.ENVIRONMENT, Scope.MODEL, Scope.PROVIDER)
+        named = scope in NAMED
         if named and not values.get("target"):
             self.add_error("target", _("This level needs a name."))
         if scope is not None and not named and scope != Scope.END_USER and values.get("target"):
@@ -64,7 +68,8 @@ class WholeBudgetForm(BudgetForm, ScopedForm):
 
     class Meta:
         model = Budget
-        exclude = ("amount_nanodollars",)  # noqa: DJ006  edited in dollars
+        # Edited in dollars, and by actions of their own.
+        exclude = ("amount_nanodollars", "extra_nanodollars", "extra_until")  # noqa: DJ006
 
     def clean_alert_percents(self) -> list[int]:
         try:
@@ -77,16 +82,15 @@ class WholeBudgetForm(BudgetForm, ScopedForm):
 
 
 class RateLimitForm(forms.ModelForm):  # type: ignore[type-arg]
-    """At least one of the three."""
+    """At least one of them."""
 
     class Meta:
         model = RateLimit
-        fields = ("requests_per_minute", "tokens_per_minute", "parallel", "is_enabled")
+        fields = (*LimitTerms.NAMES, "is_enabled")
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
-        names = ("requests_per_minute", "tokens_per_minute", "parallel")
-        if not self.errors and all(values.get(name) is None for name in names):
+        if not self.errors and all(values.get(name) is None for name in LimitTerms.NAMES):
             raise forms.ValidationError(_("Set at least one of the limits."))
         return values
 
@@ -157,7 +161,7 @@ class ScopedAdmin(ControlAdmin):
 
 
 @admin.register(Budget)
-class BudgetAdmin(ScopedAdmin):
+class BudgetAdmin(CreditAdmin, ScopedAdmin):
     """Every budget, at every level."""
 
     form = WholeBudgetForm
@@ -171,7 +175,9 @@ class BudgetAdmin(ScopedAdmin):
 
     @column(description=_("amount"), ordering="amount_nanodollars")
     def amount(self, row: Budget) -> str:
-        return f"${usd_string(row.amount_nanodollars)}"
+        extra = row.extra_nanodollars if row.extra_until and row.extra_until > now() else 0
+        more = f" + ${usd_string(extra)}" if extra else ""
+        return f"${usd_string(row.amount_nanodollars)}{more}"
 
     @column(description=_("period"), ordering="period")
     def per(self, row: Budget) -> str:
@@ -200,5 +206,5 @@ class RateLimitAdmin(ScopedAdmin):
     )
     fieldsets = (
         (_("Applies to"), {"fields": ("scope", "key", "user", "service", "target")}),
-        (_("Limits"), {"fields": ("requests_per_minute", "tokens_per_minute", "parallel", "is_enabled")}),
+        (_("Limits"), {"fields": (*LimitTerms.NAMES, "is_enabled")}),
     )

@@ -7,11 +7,10 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
@@ -20,9 +19,11 @@ from gateway_project.clock import now
 from keys_app import issuing
 from keys_app.admin.acting import ActionPage, change_url, serve, show_secret
 from keys_app.admin.allowances import inlines_for
-from keys_app.admin.base import ControlAdmin, is_managed
+from keys_app.admin.base import is_managed
 from keys_app.admin.fields import LinesField, NetworksField, OriginsField
 from keys_app.admin.key_filters import StateFilter
+from keys_app.admin.key_policy import OneKeyAdmin
+from keys_app.admin.many_keys import ManyKeysAdmin
 from keys_app.admin.marks import column, doing
 from keys_app.audit import record_change
 from keys_app.models import KeyUse, Scope, VirtualKey
@@ -85,7 +86,7 @@ class BlockForm(forms.Form):
 
 
 @admin.register(VirtualKey)
-class VirtualKeyAdmin(ControlAdmin):
+class VirtualKeyAdmin(ManyKeysAdmin, OneKeyAdmin):
     """What applications call the gateway with."""
 
     form = KeyForm
@@ -110,8 +111,9 @@ class VirtualKeyAdmin(ControlAdmin):
     autocomplete_fields = ("service", "user")
     list_select_related = ("service", "user")
     inlines = inlines_for(Scope.KEY)
-    actions = ("block_selected", "unblock_selected")
-    actions_detail = ("rotate", "block", "unblock")
+    actions = ("block_selected", "unblock_selected", "end_selected", "move_selected", "export_selected")
+    actions_list = ("import_file",)
+    actions_detail = ("policy", "clone", "rotate", "block", "unblock")
     readonly_fields = ("hint", "stands", "blocked_reason", "used", "created_at", "created_by")
     fieldsets = (
         (None, {"fields": ("name", "service", "user", "environment", "expires_at")}),
@@ -207,26 +209,6 @@ class VirtualKeyAdmin(ControlAdmin):
     ) -> HttpResponse:
         return show_secret(self, request, obj, getattr(obj, _SHOWN_ONCE), _now("The key is ready"))
 
-    # ------------------------------------------------------------ actions on many
-
-    @doing(description=_("Block selected keys"), permissions=["change"], icon="block")
-    def block_selected(self, request: HttpRequest, queryset: QuerySet[VirtualKey]) -> None:
-        keys = list(queryset.filter(blocked_at__isnull=True))
-        for key in keys:
-            issuing.block_key(key)
-            record_change(request.user, key, "blocked")
-        text = ngettext("%(count)d key is blocked.", "%(count)d keys are blocked.", len(keys))
-        self.message_user(request, text % {"count": len(keys)}, messages.SUCCESS)
-
-    @doing(description=_("Unblock selected keys"), permissions=["change"], icon="lock_open")
-    def unblock_selected(self, request: HttpRequest, queryset: QuerySet[VirtualKey]) -> None:
-        keys = list(queryset.filter(blocked_at__isnull=False))
-        for key in keys:
-            issuing.unblock_key(key)
-            record_change(request.user, key, "unblocked")
-        text = ngettext("%(count)d key works again.", "%(count)d keys work again.", len(keys))
-        self.message_user(request, text % {"count": len(keys)}, messages.SUCCESS)
-
     # ------------------------------------------------------------ actions on one
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
@@ -240,7 +222,7 @@ class VirtualKeyAdmin(ControlAdmin):
 
     @doing(description=_("Rotate"), url_path="rotate", permissions=["act"], icon="autorenew")
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        key = self._key(request, object_id)
+        key = self._one(request, object_id)
         if is_managed(key):
             raise PermissionDenied
 
@@ -266,7 +248,7 @@ class VirtualKeyAdmin(ControlAdmin):
         variant=ActionVariant.DANGER,
     )
     def block(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        key = self._key(request, object_id)
+        key = self._one(request, object_id)
 
         def act(form: BlockForm) -> HttpResponse:
             issuing.block_key(key, form.cleaned_data["reason"])
@@ -286,7 +268,7 @@ class VirtualKeyAdmin(ControlAdmin):
 
     @doing(description=_("Unblock"), url_path="unblock", permissions=["act"], icon="lock_open")
     def unblock(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        key = self._key(request, object_id)
+        key = self._one(request, object_id)
 
         def act(_form: None) -> HttpResponse:
             issuing.unblock_key(key)
@@ -305,10 +287,3 @@ class VirtualKeyAdmin(ControlAdmin):
     def has_act_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Blocking is allowed for keys of a file, too: it is how a leak is stopped."""
         return bool(request.user.has_perm("keys_app.change_virtualkey"))
-
-    def _key(self, request: HttpRequest, object_id: str) -> VirtualKey:
-        key = self.get_object(request, object_id)
-        if key is None:
-            raise Http404
-        found: VirtualKey = key
-        return found

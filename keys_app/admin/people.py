@@ -13,10 +13,12 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from keys_app.admin.allowances import inlines_for
 from keys_app.admin.base import ControlAdmin, ControlInline
-from keys_app.admin.fields import LinesField
+from keys_app.admin.fields import LinesField, NetworksField
+from keys_app.admin.leaving import LeavingAdmin
 from keys_app.admin.marks import column
 from keys_app.models import Membership, Scope, Service, User
 from keys_app.roles import apply_role
+from keys_app.sessions import end_sessions
 
 admin.site.unregister(Group)  # roles say what people may do
 
@@ -34,6 +36,17 @@ class PeopleInline(ControlInline):
 
 
 class PersonForm(UserChangeForm):  # type: ignore[misc]
+    models_allowed = LinesField(
+        label=_("models"),
+        help_text=_(
+            "One name or pattern such as gpt-* a line; empty: every model. Holds for all their keys."
+        ),
+    )
+    endpoints_allowed = LinesField(
+        label=_("endpoints"), help_text=_("For example chat.completions; empty: all.")
+    )
+    networks = NetworksField(label=_("networks"), help_text=_("For example 10.0.0.0/8; empty: any address."))
+
     def clean(self) -> Any:
         values = super().clean()
         user: User = self.instance
@@ -48,7 +61,7 @@ def _other_admins(user: User) -> QuerySet[User]:
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ControlAdmin):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin, LeavingAdmin):  # type: ignore[type-arg,misc]
     """People who sign in. The role decides; nobody sets Django's flags by hand."""
 
     form = PersonForm
@@ -65,6 +78,10 @@ class UserAdmin(DjangoUserAdmin, ControlAdmin):  # type: ignore[type-arg]
         (None, {"fields": ("username", "password")}),
         (_("Person"), {"fields": ("first_name", "last_name", "email", "language", "time_zone")}),
         (_("Access"), {"fields": ("role", "is_active")}),
+        (
+            _("Their keys"),
+            {"fields": ("models_allowed", "endpoints_allowed", "networks", "most_keys", "longest_key_days")},
+        ),
         (_("History"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
@@ -82,6 +99,8 @@ class UserAdmin(DjangoUserAdmin, ControlAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         apply_role(obj)
         super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            end_sessions(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The last admin stays, and so does who is looking."""

@@ -65,6 +65,7 @@ class ScopedViewSet(ManagementViewSet):
 
     scope = "allowances"
     body: type[BudgetRowBody] | type[LimitRowBody]
+    model: type[Budget] | type[RateLimit]
     filters = {
         "scope": "scope",
         "key": "key_id",
@@ -85,7 +86,7 @@ class ScopedViewSet(ManagementViewSet):
         return Response(self.render(self.row()))
 
     def create(self, request: Request) -> Response:
-        return self._write(request, self.queryset.model(), "added", status.HTTP_201_CREATED)
+        return self._write(request, self.model(), "added", status.HTTP_201_CREATED)
 
     def partial_update(self, request: Request, pk: str) -> Response:
         row = self.row()
@@ -125,6 +126,7 @@ class ScopedViewSet(ManagementViewSet):
 class BudgetViewSet(ScopedViewSet):
     """Budgets of every level."""
 
+    model = Budget
     queryset = Budget.objects.all()
     serializer_class = BudgetRowBody
     body = BudgetRowBody
@@ -192,6 +194,7 @@ class BudgetViewSet(ScopedViewSet):
 class RateLimitViewSet(ScopedViewSet):
     """Rate limits of every level."""
 
+    model = RateLimit
     queryset = RateLimit.objects.all()
     serializer_class = LimitRowBody
     body = LimitRowBody

@@ -148,7 +148,7 @@ class AlertTargetViewSet(ManagementViewSet):
     serializer_class = AlertTargetBody
     filters = {"kind": "kind", "service": "service_id", "is_enabled": "is_enabled"}
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="api_v1_alert_targets_list", responses=OpenApiTypes.OBJECT)
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filtered()) or []
         return self.get_paginated_response([render_target(row) for row in page])

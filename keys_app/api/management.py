@@ -14,6 +14,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from gateway_project.conf import config
@@ -62,7 +63,7 @@ class NewestFirst(CursorPagination):
         }
 
 
-class Managed:
+class Managed(APIView):
     """Mixed into a view: who may call it, and changes that are made once for an idempotency key.
 
     `scope` is what a management key needs: <scope>:read or <scope>:write.
@@ -70,21 +71,20 @@ class Managed:
 
     scope: ClassVar[str] = ""
     authentication_classes = [ManagementAuthentication, WindowSession]
-    permission_classes: ClassVar[list[Any]] = [IsAdmin]
+    permission_classes = [IsAdmin]
     _claim: IdempotentAnswer | None = None
 
     def initial(self, request: Request, *args: Any, **options: Any) -> None:
-        super().initial(request, *args, **options)  # type: ignore[misc]
+        super().initial(request, *args, **options)
         self._claim = idempotency.begin(request, caller_of(request))
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, idempotency.Replay):
             return exc.response
-        handled: Response = super().handle_exception(exc)  # type: ignore[misc]
-        return handled
+        return super().handle_exception(exc)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **options: Any) -> Any:
-        final = super().finalize_response(request, response, *args, **options)  # type: ignore[misc]
+        final = super().finalize_response(request, response, *args, **options)
         claim, self._claim = self._claim, None
         if claim is not None:
             idempotency.finish(claim, final)

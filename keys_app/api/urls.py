@@ -13,6 +13,7 @@ from keys_app.api.control import (
     ManagementKeyViewSet,
 )
 from keys_app.api.keys import KeyViewSet
+from keys_app.api.management import ManagementViewSet
 from keys_app.api.many_keys import ManyKeysViewSet
 from keys_app.api.own import OwnKeyView, PolicyViewSet
 from keys_app.api.people import ServiceViewSet, UserViewSet
@@ -22,11 +23,11 @@ _ROW: dict[str, Any] = {"get": "retrieve", "patch": "partial_update"}
 _WHOLE: dict[str, Any] = {**_ROW, "delete": "destroy"}
 
 
-def _post(view: Any, address: str, action: str, name: str) -> URLPattern:
+def _post(view: type[ManagementViewSet], address: str, action: str, name: str) -> URLPattern:
     return path(address, view.as_view({"post": action}), name=name)
 
 
-def _get(view: Any, address: str, action: str, name: str) -> URLPattern:
+def _get(view: type[ManagementViewSet], address: str, action: str, name: str) -> URLPattern:
     return path(address, view.as_view({"get": action}), name=name)
 
 

@@ -2,12 +2,11 @@ import re
 from html import unescape
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
 from keys_app.issuing import find_key, issue_key
-from keys_app.models import Budget, Membership, RateLimit, Service, User, VirtualKey
+from keys_app.models import AuditEntry, Budget, Membership, RateLimit, Service, User, VirtualKey
 from tests.keys_app.cast import person
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +62,7 @@ def test_issuing_shows_the_secret_once_and_stores_its_hash(admin_client: Client,
         assert secret not in body
         assert key.secret_hash not in body
         assert key.last_four in body
-    assert secret not in str(list(LogEntry.objects.values()))
+    assert secret not in str(list(AuditEntry.objects.values()))
 
 
 def test_the_secret_s_page_has_no_inline_script(admin_client: Client):
@@ -113,7 +112,7 @@ def test_blocking_asks_then_blocks_and_is_logged(admin_client: Client):
     key.refresh_from_db()
     assert key.blocked_at is not None
     assert key.blocked_reason == "leaked"
-    assert LogEntry.objects.get().change_message == "blocked"
+    assert AuditEntry.objects.get().verb == "blocked"
     admin_client.post(path(key, "unblock"))
     key.refresh_from_db()
     assert key.blocked_at is None
@@ -133,7 +132,7 @@ def test_many_keys_are_blocked_at_once(admin_client: Client):
     chosen = {"action": "block_selected", "_selected_action": [str(key.pk) for key in keys[:2]]}
     admin_client.post(LIST, chosen)
     assert VirtualKey.objects.filter(blocked_at__isnull=False).count() == 2
-    assert LogEntry.objects.filter(change_message="blocked").count() == 2
+    assert AuditEntry.objects.filter(verb="blocked").count() == 2
 
 
 def test_search_finds_by_the_last_four_with_or_without_the_ellipsis(admin_client: Client):
@@ -176,6 +175,7 @@ def test_the_role_decides_who_enters(admin_client: Client):
         "username": "bob",
         "role": "admin",
         "is_active": "on",
+        "most_keys": "10",
         **management("memberships"),
         **management("budgets"),
         **management("ratelimits"),
@@ -194,6 +194,7 @@ def test_the_last_admin_stays_one(admin_client: Client, alice: User):
         "username": "alice",
         "role": "member",
         "is_active": "on",
+        "most_keys": "10",
         **management("memberships"),
         **management("budgets"),
         **management("ratelimits"),
@@ -213,6 +214,7 @@ def test_a_service_gets_members(admin_client: Client):
     fields = {
         "name": "checkout",
         "is_active": "on",
+        "most_keys": "10",
         "models_allowed": "gpt-*",
         **management("memberships", 1),
         "memberships-0-user": str(bob.pk),
@@ -260,10 +262,13 @@ def test_a_global_budget_is_set_in_dollars(admin_client: Client):
 def test_the_log_is_read_by_nobody_s_pen(admin_client: Client):
     issue = admin_client.post(LIST + "add/", form())
     assert issue.status_code == 200
-    entry = LogEntry.objects.get()
-    assert admin_client.get("/admin/admin/logentry/").status_code == 200
-    assert admin_client.post(f"/admin/admin/logentry/{entry.pk}/delete/", {"post": "yes"}).status_code == 403
-    assert admin_client.post("/admin/admin/logentry/add/", {}).status_code == 403
+    entry = AuditEntry.objects.get()
+    assert admin_client.get("/admin/keys_app/auditentry/").status_code == 200
+    assert (
+        admin_client.post(f"/admin/keys_app/auditentry/{entry.pk}/delete/", {"post": "yes"}).status_code
+        == 403
+    )
+    assert admin_client.post("/admin/keys_app/auditentry/add/", {}).status_code == 403
 
 
 def test_the_form_says_how_the_key_stands_in_words(admin_client: Client):

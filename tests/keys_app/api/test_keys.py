@@ -2,13 +2,12 @@ import logging
 from datetime import timedelta
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from gateway_project.clock import now
 from gateway_project.conf import config
 from keys_app.issuing import issue_key
-from keys_app.models import Budget, Service, User, VirtualKey
+from keys_app.models import AuditEntry, Budget, Service, User, VirtualKey
 from keys_app.secrets import hash_secret
 from tests.keys_app.cast import CSRF_COOKIE, JSON, person, signed_in, with_key
 
@@ -41,7 +40,8 @@ def test_a_key_is_issued_with_everything_it_was_asked_for(master: Client):
     assert [(b["amount_usd"], b["amount_nanodollars"], b["period"]) for b in made["budgets"]] == [
         ("12.5", 12_500_000_000, "day")
     ]
-    assert made["limits"] == {"requests_per_minute": 5, "tokens_per_minute": None, "parallel": 2}
+    assert (made["limits"]["requests_per_minute"], made["limits"]["tokens_per_minute"]) == (5, None)
+    assert made["limits"]["parallel"] == 2
 
 
 def test_the_secret_is_answered_once_and_cached_nowhere(master: Client):
@@ -210,10 +210,10 @@ def test_a_session_needs_the_csrf_token_to_change_anything(alice: User):
 def test_every_change_is_in_the_log_without_a_secret(master: Client, alice: User):
     made = make(master)
     signed_in(alice).post(f"/api/v1/keys/{made['id']}/block/", {}, **JSON)
-    entries = list(LogEntry.objects.order_by("id"))
-    assert [(entry.user.username, entry.change_message) for entry in entries] == [
-        ("master", "added"),
-        ("alice", "blocked"),
+    entries = list(AuditEntry.objects.order_by("id"))
+    assert [(entry.actor, entry.verb, entry.address) for entry in entries] == [
+        ("master", "added", "127.0.0.1"),
+        ("alice", "blocked", "127.0.0.1"),
     ]
     assert made["key"] not in str([vars(entry) for entry in entries])
 
@@ -224,13 +224,6 @@ def test_no_secret_is_logged(master: Client, caplog: pytest.LogCaptureFixture):
     with_key(made["key"]).get("/api/v1/keys/")
     with_key(made["key"]).get("/api/v1/key")
     assert made["key"] not in caplog.text
-
-
-def test_the_user_master_cannot_sign_in(master: Client):
-    make(master)
-    stand_in = User.objects.get(username="master")
-    assert not stand_in.is_active
-    assert not stand_in.has_usable_password()
 
 
 def test_services_and_people_are_made_changed_and_listed(master: Client):

@@ -37,6 +37,11 @@ ANSWERS: dict[str, dict[str, object]] = {
         **dict.fromkeys(("viewer", "member", "manager", "other_manager"), 302),  # and 403 behind it
         **dict.fromkeys(("anonymous", "master", "virtual_key"), 302),
     },
+    # where the admin sends who may not enter: strangers to the sign-in, everybody else is refused
+    "door": {
+        **dict.fromkeys(("anonymous", "admin", "master", "virtual_key"), "allow"),
+        **dict.fromkeys(("viewer", "member", "manager", "other_manager"), 403),
+    },
     "control": {
         **dict.fromkeys(("admin", "master"), "allow"),
         **dict.fromkeys(("viewer", "member", "manager", "other_manager"), 403),
@@ -70,7 +75,7 @@ ANSWERS: dict[str, dict[str, object]] = {
 TABLE: dict[str, Row] = {
     "": Row("public"),
     "favicon.ico": Row("public"),
-    "admin/login/": Row("public"),
+    "admin/login/": Row("door"),
     "ui/": Row("page"),
     "ui/live/": Row("page"),
     "ui/requests/": Row("page"),
@@ -163,7 +168,7 @@ ACTS = {
     "both": {"member", "manager", "admin"},
     "stranger": {"other_manager", "admin"},
 }
-NOBODY_ELSE = dict.fromkeys(SEES, {"admin"})
+NOBODY_ELSE = {whose: {"admin"} for whose in SEES}
 KEY_ACTIONS: dict[tuple[str, str], dict[str, set[str]]] = {
     ("GET", ""): SEES,
     ("PATCH", ""): ACTS,

@@ -1,0 +1,110 @@
+import re
+
+import pytest
+from django.test import Client
+
+from keys_app.issuing import BudgetTerms, issue_key
+from keys_app.models import Membership, Service, User, VirtualKey
+from tests.keys_app.cast import person, signed_in, with_key
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return person("bob", "member")
+
+
+@pytest.fixture
+def browser(bob: User) -> Client:
+    return signed_in(bob)
+
+
+def make(browser: Client, **fields: str) -> str:
+    body = {"name": "notebook", "environment": "experiment", "budget_period": "month", **fields}
+    answer = browser.post("/ui/keys/new/", body)
+    assert answer.status_code == 200, answer.content.decode()
+    assert "no-store" in answer["Cache-Control"]
+    assert "Content-Encoding" not in answer
+    found = re.search(r"sk-gh-\w{43}", answer.content.decode())
+    assert found is not None
+    return found[0]
+
+
+def test_a_member_makes_a_key_sees_its_secret_once_and_finds_it_listed(browser: Client, bob: User):
+    secret = make(browser, budget_usd="5", models="gpt-* sandbox", days="7", requests_per_minute="9")
+    told = with_key(secret).get("/api/v1/key").json()
+    assert (told["user_name"], told["models"]) == ("bob", ["gpt-*", "sandbox"])
+    assert (told["budgets"][0]["amount_usd"], told["limits"]["requests_per_minute"]) == ("5", 9)
+    for path in ("/ui/keys/", f"/ui/keys/{told['id']}/"):
+        page = browser.get(path).content.decode()
+        assert "notebook" in page and secret not in page
+
+
+def test_a_key_wider_than_its_maker_is_refused_in_the_form(browser: Client, bob: User):
+    User.objects.filter(pk=bob.pk).update(models_allowed=["gpt-*"])
+    answer = browser.post(
+        "/ui/keys/new/", {"name": "x", "environment": "test", "budget_period": "month", "models": "claude-*"}
+    )
+    assert answer.status_code == 403
+    assert "more than you may use" in answer.content.decode()
+    assert not VirtualKey.objects.exists()
+
+
+def test_a_viewer_is_offered_no_key_and_gets_none():
+    vera = signed_in(person("vera", "viewer"))
+    assert "/ui/keys/new/" not in vera.get("/ui/keys/").content.decode()
+    assert vera.get("/ui/keys/new/").status_code == 403
+    assert vera.post("/ui/keys/new/", {"name": "x", "environment": "test"}).status_code == 403
+    assert not VirtualKey.objects.exists()
+
+
+def test_a_manager_makes_a_key_of_the_service_they_manage():
+    mona, checkout = person("mona", "manager"), Service.objects.create(name="checkout")
+    search = Service.objects.create(name="search")
+    Membership.objects.create(user=mona, service=checkout, role="manager")
+    browser = signed_in(mona)
+    assert (
+        with_key(make(browser, service=str(checkout.pk))).get("/api/v1/key").json()["service_name"]
+        == "checkout"
+    )
+    body = {"name": "x", "environment": "test", "budget_period": "month", "service": str(search.pk)}
+    assert browser.post("/ui/keys/new/", body).status_code == 400
+
+
+def test_an_owner_rotates_and_blocks_but_does_not_unblock(browser: Client, bob: User):
+    key, secret = issue_key(name="mine", user=bob)
+    assert browser.get(f"/ui/keys/{key.pk}/rotate/").status_code == 405
+    page = browser.post(f"/ui/keys/{key.pk}/rotate/").content.decode()
+    fresh = re.search(r"sk-gh-\w{43}", page)
+    assert fresh is not None
+    for each in (secret, fresh[0]):
+        assert with_key(each).get("/api/v1/key").status_code == 200
+    browser.post(f"/ui/keys/{key.pk}/block/")
+    assert with_key(fresh[0]).get("/api/v1/key").status_code == 401
+    assert browser.post(f"/ui/keys/{key.pk}/unblock/").status_code == 404
+    assert VirtualKey.objects.get().blocked_at is not None
+
+
+def test_the_keys_of_others_are_not_there(browser: Client):
+    key, _secret = issue_key(name="stranger's", user=person("carol", "member"))
+    assert "stranger" not in browser.get("/ui/keys/?all=1").content.decode()
+    assert browser.get(f"/ui/keys/{key.pk}/").status_code == 404
+    for action in ("rotate", "block"):
+        assert browser.post(f"/ui/keys/{key.pk}/{action}/").status_code == 404
+    assert VirtualKey.objects.get().blocked_at is None
+
+
+def test_a_key_s_page_says_what_is_left_of_each_limit(browser: Client, bob: User):
+    key, _secret = issue_key(name="mine", user=bob, budgets=[BudgetTerms(5 * 10**9, "day")])
+    page = browser.get(f"/ui/keys/{key.pk}/").content.decode()
+    assert "$5.00" in page and "binds first" in page and "unknown" in page
+
+
+def test_the_list_takes_the_same_queries_for_one_key_and_for_many(
+    browser: Client, bob: User, django_assert_max_num_queries: object
+):
+    for number in range(30):
+        issue_key(name=f"k{number}", user=bob)
+    with django_assert_max_num_queries(12):  # type: ignore[operator]
+        browser.get("/ui/keys/")
