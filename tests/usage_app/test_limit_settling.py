@@ -43,13 +43,14 @@ class Away(MemoryStore):
         tokens: int,
         now_ms: int,
         charges: Collection[tuple[str, str]] | None = None,
+        output_tokens: int = 0,
     ) -> bool:
         if self.failures:
             self.failures -= 1
             return False
         self.settled.append(call_id)
         self.answered.set()
-        return await super().settle(call_id, nanodollars, tokens, now_ms, charges)
+        return await super().settle(call_id, nanodollars, tokens, now_ms, charges, output_tokens)
 
 
 async def held(store: MemoryStore, *calls: str) -> MemoryStore:
