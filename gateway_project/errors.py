@@ -4,10 +4,11 @@ GatehouseError
     BadRequest            400  InvalidBody, ForbiddenParameter, UnsupportedContent, UnsupportedParameter
     InvalidKey            401  MissingKey, KeyExpired, KeyBlocked
     NotAllowed            403  ModelNotAllowed, EndpointNotAllowed, AddressNotAllowed
-    NotFound              404  UnknownModel, UnknownPath
+    NotFound              404  UnknownModel, UnknownPath, NotServed
     MethodNotAllowed      405
     SlowBody              408
     BodyTooLarge          413
+    UnsupportedEncoding   415
     LimitReached          429  RateLimited, BudgetExceeded, UnpricedModel (403)
     Unavailable           503  Overloaded, NotReady, LimitsUnavailable, NoDeployment, JournalFull
     UpstreamFailed        502  UpstreamRefused, CredentialRefused, UpstreamUnreachable, UpstreamCut,
@@ -150,6 +151,12 @@ class UnknownPath(NotFound):
     remedy = "Check the base address: for OpenAI clients it ends in /v1."
 
 
+class NotServed(NotFound):
+    code = "endpoint_not_served"
+    default_detail = "No provider of this model has this endpoint."
+    remedy = "Choose a model whose provider has it, or do without it."
+
+
 class MethodNotAllowed(GatehouseError):
     status_code = 405
     code = "method_not_allowed"
@@ -171,6 +178,14 @@ class BodyTooLarge(GatehouseError):
     code = "body_too_large"
     default_detail = "The request body is larger than this endpoint takes."
     remedy = "Send less in one request."
+    fault: ClassVar[Fault] = "caller"
+
+
+class UnsupportedEncoding(GatehouseError):
+    status_code = 415
+    code = "unsupported_encoding"
+    default_detail = "The request body is compressed in a way that is not read here."
+    remedy = "Send gzip, deflate, or the JSON as it is."
     fault: ClassVar[Fault] = "caller"
 
 

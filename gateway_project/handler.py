@@ -11,6 +11,7 @@ from django.core.handlers.asgi import ASGIHandler
 
 from gateway_project.errors import NotReady
 from proxy_app.call import Services
+from proxy_app.dialects import dialect_of
 from proxy_app.formats import exchange
 from proxy_app.urls import PATHS, PATTERNS
 from proxy_app.views.base import APIView, ASGIReply, Receive, Request, Scope, Send
@@ -55,7 +56,8 @@ async def _without_services(scope: Scope, send: Send) -> None:
     if scope["path"] in ("/health/live", "/health/ready"):
         await ASGIReply(_never, send).whole(200, {}, b'{"status":"live"}')
         return
-    rendered = exchange.render_error("openai_chat", NotReady("This process serves the dashboard only."), "")
+    format = dialect_of(scope["path"], dict(scope["headers"]), scope["query_string"])
+    rendered = exchange.render_error(format, NotReady("This process serves the dashboard only."), "")
     await ASGIReply(_never, send).whole(rendered.status, rendered.headers, orjson.dumps(rendered.body))
 
 

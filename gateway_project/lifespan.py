@@ -24,6 +24,7 @@ from proxy_app.call import Services
 from proxy_app.catalogue_loading import CatalogueSection
 from proxy_app.health import Health
 from proxy_app.metrics import Metrics
+from proxy_app.signatures import open_signatures
 from proxy_app.upstream import Upstream
 from proxy_app.upstream_inprocess import SandboxSender
 from proxy_app.upstream_network import AiohttpSender
@@ -77,6 +78,7 @@ class Lifespan:
             registry=Registry(),
             health=Health(),
             metrics=Metrics(),
+            signatures=open_signatures(config),
             master_hash=hash_secret(config.master_key) if config.master_key else "",
         )
         services.journal.open()
@@ -116,6 +118,7 @@ class Lifespan:
         await services.keeper.stop()
         await services.upstream.aclose()
         await services.limits.close()
+        await services.signatures.close()
         services.journal.sync()
         services.journal.close()
 

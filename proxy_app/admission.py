@@ -55,6 +55,20 @@ async def admit(call: Call) -> None:
     call.mark("admitted")
 
 
+async def admit_free(call: Call) -> None:
+    """Step 4 of what costs nothing: rate limits count it, budgets do not."""
+    assert call.model is not None
+    demand = _demand(call, call.model)
+    if not demand.rates:
+        return
+    services = call.services
+    if services.limits.needs_load:
+        await _until_loaded(services.limits)
+    call.grant = await services.limits.reserve(call.id, Demand((), demand.rates), 0, 0, now_ms())
+    call.limit_headers = call.grant.headers
+    call.mark("admitted")
+
+
 async def move_to_fallback(call: Call, target: ModelEntry, name: str) -> bool:
     """Whether a fallback target may take the call over: allowed, and admitted as itself."""
     if not policy.may_use_model(call.principal, name):
@@ -67,9 +81,9 @@ async def move_to_fallback(call: Call, target: ModelEntry, name: str) -> bool:
     return True
 
 
-async def _reserve(call: Call, model: ModelEntry, name: str) -> None:
+def _demand(call: Call, model: ModelEntry) -> Demand:
     providers = {deployment.provider.name for deployment in model.deployments}
-    demand = policy.demand(
+    return policy.demand(
         call.snapshot,
         call.principal,
         model=model.name,
@@ -77,6 +91,10 @@ async def _reserve(call: Call, model: ModelEntry, name: str) -> None:
         end_user=call.claims.end_user,
         now_ms=call.arrived_ms,
     )
+
+
+async def _reserve(call: Call, model: ModelEntry, name: str) -> None:
+    demand = _demand(call, model)
     if demand.is_empty:
         return
     grant, hold = await _hold_at_all(call, model, name, demand)
@@ -173,7 +191,7 @@ def _hold_at(call: Call, price: CompiledPrice, left: int | None) -> Hold:
 
 def _cap_output(call: Call, cap: int) -> None:
     """An unnamed output limit is named, so that one plain call cannot eat the budget; a header says so."""
-    call.raw = exchange.name_output_limit(call.format, call.raw, cap)
+    call.raw = exchange.name_output_limit(call.body_format, call.raw, cap)
     call.body = orjson.loads(call.raw)
     call.facts.max_output_tokens = cap
     call.limit_headers = {**call.limit_headers, "x-gatehouse-output-cap": str(cap)}

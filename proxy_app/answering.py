@@ -3,22 +3,29 @@
 from gateway_project.money import usd_string
 from proxy_app.call import Attempt, Call
 from proxy_app.costing import add_cost_to_events
+from proxy_app.dialects import limits_in
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.settling import attempt_cost, tokens_of
+
+
+def told_ids(request_id: str) -> dict[str, str]:
+    """The request id under the names that SDKs look for it."""
+    return {"x-request-id": request_id, "request-id": request_id}
 
 
 def answer_headers(call: Call, attempt: Attempt) -> dict[str, str]:
     """The headers every answer carries."""
     headers = {
-        "x-request-id": call.id,
-        "request-id": call.id,
+        **told_ids(call.id),
         "x-gatehouse-model": call.fell_back_to or call.facts.model,
         "x-gatehouse-deployment": attempt.step.deployment.name,
         "x-gatehouse-attempts": str(attempt.number),
-        **call.limit_headers,
+        **limits_in(call.format, call.limit_headers, call.arrived_ms),
     }
     if call.dropped:
         headers["x-gatehouse-dropped"] = ", ".join(call.dropped)
+    if call.lost_thoughts:
+        headers["x-gatehouse-thinking"] = "off"
     if call.facts.stream:
         headers["x-gatehouse-overhead-ms"] = overhead_ms(call)
     return headers

@@ -18,6 +18,7 @@ from proxy_app.formats import exchange
 from proxy_app.guard import Guard
 from proxy_app.hiding import hide_credential
 from proxy_app.planning import Step
+from proxy_app.remembering import keep, recall
 from proxy_app.sampling import Sampler
 from proxy_app.upstream import UpstreamAnswer, on_connected
 from proxy_app.wire import Outgoing, Target
@@ -68,13 +69,16 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     """One attempt at one deployment; raises UpstreamFailed, or ClientGone and its kin."""
     deployment = step.deployment
     provider = deployment.provider
-    wire = exchange.choose_format(call.format, provider.formats, provider.quirks, call.body)
+    wire = exchange.choose_format(call.body_format, provider.formats, provider.quirks, call.body)
     target = Target(wire, step.upstream_model, provider.quirks)
-    outgoing = exchange.build_outgoing(call.format, target, call.raw, call.body, call.facts)
-    for name in exchange.forwarded(call.format, target):
+    signed = await recall(call, step) if wire != call.body_format else None
+    outgoing = exchange.build_outgoing(call.body_format, target, call.raw, call.body, call.facts, signed)
+    for name in exchange.forwarded(call.body_format, target):
         if value := call.headers.get(name.encode()):
             outgoing.headers[name] = value.decode("latin-1")
-    call.dropped = outgoing.dropped
+    if call.address.verb:
+        outgoing.path = exchange.with_verb(wire, outgoing.path, call.address.verb)
+    call.dropped, call.lost_thoughts = outgoing.dropped, outgoing.lost_thoughts
     attempt = _open_attempt(call, step)
     outgoing.headers["x-gatehouse-request-id"] = call.id
     outgoing.headers["x-gatehouse-attempt"] = str(attempt.number)
@@ -110,6 +114,8 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
         guard.answer = None
         if answer is not None:
             answer.release()
+    if attempt.observed.signed:
+        await keep(call, attempt)
     _note_success(call, attempt)
 
 
@@ -184,9 +190,12 @@ async def _take_whole(
     raw = await answer.read()
     call.waited_ns += time.monotonic_ns() - waiting
     call.mark("read")
-    relay.body, attempt.observed = exchange.convert_answer(
-        call.format, target, raw, call.facts, render_options(call)
-    )
+    if call.is_count:
+        relay.body = raw
+    else:
+        relay.body, attempt.observed = exchange.convert_answer(
+            call.format, target, raw, call.facts, render_options(call)
+        )
     attempt.first_content_ms = attempt.headers_ms
     call.ttft_ms = call.offset_ms()
     call.answered = True
@@ -207,6 +216,7 @@ async def _relay_stream(
     braked = brake.is_needed
     monotonic_ns = time.monotonic_ns
     wants_cost = call.wants_cost
+    guard = relay.guard
     while True:
         waiting = monotonic_ns()
         chunk = await answer.next_chunk()
@@ -214,13 +224,15 @@ async def _relay_stream(
         call.waited_ns += came - waiting
         if not chunk:
             break
-        relay.guard.last_s = came / 1e9
+        guard.last_s = came / 1e9
         out = pipe.feed(chunk)
         if wants_cost and out:
             out = with_cost(call, attempt, out)
         if call.committed:
-            if out and not (call.client_gone_ms is None and call.reply.write_now(out)):
-                await _send(call, out)
+            if out:
+                guard.sent_s = guard.last_s
+                if not (call.client_gone_ms is None and call.reply.write_now(out)):
+                    await _send(call, out)
         else:
             held += out
             if pipe.observed.content_started:
@@ -253,6 +265,8 @@ async def _commit(call: Call, relay: Relay, attempt: Attempt, held: bytes) -> No
         await call.reply.begin(200, headers)
         if held:
             await _send(call, held)
+        quiet = exchange.keep_alive(call.format)
+        relay.guard.keep_alive(lambda: call.client_gone_ms is None and call.reply.write_now(quiet))
 
 
 async def _send(call: Call, chunk: bytes) -> None:

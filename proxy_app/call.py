@@ -18,6 +18,7 @@ from proxy_app.health import Health
 from proxy_app.identity import Claims
 from proxy_app.metrics import Metrics
 from proxy_app.planning import Plan, Step
+from proxy_app.signatures import MemorySignatures, Signatures
 from proxy_app.upstream import Upstream
 from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Observed
 from usage_app.journal import JournalWriter
@@ -39,6 +40,7 @@ class Services:
     health: Health
     metrics: Metrics
     master_hash: str = ""
+    signatures: Signatures = field(default_factory=MemorySignatures)
     calls: dict[str, "Call"] = field(default_factory=dict)
     abandoned: dict[tuple[str, int], "Call"] = field(default_factory=dict)
     refusals: dict[tuple[str, ...], Any] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class Call:
 
     id: str
     endpoint: str
-    format: str
+    format: str  # of the answer
     principal: Principal
     snapshot: Snapshot
     services: Services
@@ -106,6 +108,7 @@ class Call:
     arrived_ms: int = field(default_factory=now_ms)
     started_ns: int = field(default_factory=time.monotonic_ns)
     # read
+    body_format: str = ""  # of the body, where it differs from what its address says
     body: JSON = field(default_factory=dict)
     facts: CallFacts = field(default_factory=lambda: CallFacts(model=""))
     claims: Claims = field(default_factory=Claims)
@@ -128,6 +131,7 @@ class Call:
     marks: list[Mark] = field(default_factory=list)
     live: LiveCall | None = None
     waited_ns: int = 0  # on the provider and on the client
+    is_count: bool = False  # asks for a number of tokens: free, whatever is answered
     committed: bool = False  # the caller has been sent something
     client_gone_ms: float | None = None
     # ended
@@ -144,6 +148,7 @@ class Call:
     guard: Guard | None = None
     pipe: StreamPipe | None = None  # of the stream that the caller is being sent
     dropped: tuple[str, ...] = ()  # parameters that the last attempt left out
+    lost_thoughts: bool = False  # the last attempt had to turn thinking off
 
     @property
     def wants_cost(self) -> bool:

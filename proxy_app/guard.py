@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from gateway_project.errors import ClientGone, GatehouseError, UpstreamTimeout
 from proxy_app.upstream import UpstreamAnswer
 
+KEEP_ALIVE_S = 15.0  # longest silence towards a client that is being sent a stream
 WATCH_AFTER_S = 0.02  # most calls on a fast provider end before a watcher for the client is worth it
 
 
@@ -22,6 +23,7 @@ class Guard:
         "_gone",
         "_loop",
         "_on_gone",
+        "_on_quiet",
         "_task",
         "_timer",
         "answer",
@@ -30,6 +32,7 @@ class Guard:
         "last_s",
         "limit_s",
         "phase",
+        "sent_s",
         "total_at",
     )
 
@@ -45,6 +48,8 @@ class Guard:
         self.phase = "first_content"
         self.limit_s = 0.0  # longest silence in this phase; 0: none
         self.last_s = time.monotonic()  # when something last came
+        self.sent_s = 0.0  # when the client was last sent something
+        self._on_quiet: Callable[[], object] | None = None
         self.total_at = 0.0  # end of the whole call
         self.give_up_at = 0.0  # end of draining for a client that left
         self._timer = self._loop.call_later(WATCH_AFTER_S, self._tick)
@@ -56,6 +61,12 @@ class Guard:
         self.last_s = time.monotonic()
         if self._timer is None and self._task is not None:  # it rests once it has ended an attempt
             self._look_again(self.last_s)
+
+    def keep_alive(self, write: Callable[[], object]) -> None:
+        """Call `write` whenever the client has been sent nothing for a while, from now on. It is called
+        between two writes of whole events, never within one."""
+        self._on_quiet = write
+        self.sent_s = time.monotonic()
 
     def fire(self, error: GatehouseError) -> None:
         """End the upstream with this error, once."""
@@ -78,6 +89,7 @@ class Guard:
         """The call has ended. Task and callback are let go: they lead back here, in a cycle."""
         self._task = None
         self._on_gone = _nothing
+        self._on_quiet = None
         self.answer = None
         if self._timer is not None:
             self._timer.cancel()
@@ -98,6 +110,9 @@ class Guard:
             )
         elif self.limit_s and now - self.last_s >= self.limit_s:
             self.fire(_silence(self.phase, self.limit_s))
+        elif self._on_quiet is not None and now - self.sent_s >= KEEP_ALIVE_S:
+            self._on_quiet()
+            self.sent_s = now
         self._timer = None
         if self.error is None:
             self._look_again(now)
@@ -109,6 +124,8 @@ class Guard:
         due = [at for at in (self.give_up_at, self.total_at) if at]
         if self.limit_s:
             due.append(self.last_s + self.limit_s)
+        if self._on_quiet is not None:
+            due.append(self.sent_s + KEEP_ALIVE_S)
         # A phase may change to a shorter limit before the timer fires: never sleep past a second.
         return min([*due, now + 1.0])
 

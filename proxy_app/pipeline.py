@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import orjson
 
@@ -20,13 +20,16 @@ from gateway_project.errors import (
     InternalFault,
     LimitReached,
     NoDeployment,
+    NotServed,
     UpstreamFailed,
 )
 from proxy_app import planning
 from proxy_app.admission import admit, admit_step, authorise_model, move_to_fallback
+from proxy_app.answering import told_ids
 from proxy_app.attempting import Relay, try_once
 from proxy_app.call import Call
 from proxy_app.catalogue import ModelEntry
+from proxy_app.dialects import limits_in
 from proxy_app.formats import exchange
 from proxy_app.planning import Plan, Step
 from proxy_app.reading import read
@@ -40,21 +43,26 @@ log = logging.getLogger("gatehouse.calls")
 STALE_CONNECTION_RETRIES = 1
 
 
-async def run(call: Call) -> None:
+async def converse(call: Call) -> None:
+    """The story itself."""
+    await read(call)  # 1
+    await authorise_model(call)  # 3
+    await admit(call)  # 4
+    route(call)  # 5
+    begin(call)  # 6
+    relay = Relay(call)
+    try:
+        await attempt_all(call, relay)  # 7
+        await settle(call)  # 8
+        await relay.finish()
+    finally:
+        relay.close()
+
+
+async def run(call: Call, story: Callable[[Call], Awaitable[None]] = converse) -> None:
     """Carry one authenticated call to its end, whatever that is."""
     try:
-        await read(call)  # 1
-        await authorise_model(call)  # 3
-        await admit(call)  # 4
-        route(call)  # 5
-        begin(call)  # 6
-        relay = Relay(call)
-        try:
-            await attempt_all(call, relay)  # 7
-            await settle(call)  # 8
-            await relay.finish()
-        finally:
-            relay.close()
+        await story(call)
     except GatehouseError as error:
         await end_with(call, error)
     except asyncio.CancelledError:
@@ -82,7 +90,8 @@ async def end_with(call: Call, error: GatehouseError) -> None:
         await call.reply.finish()
         return
     rendered = exchange.render_error(call.format, error, call.id)
-    headers = {**call.limit_headers, **error.headers, **rendered.headers, "x-request-id": call.id}
+    told = {**call.limit_headers, **error.headers, **rendered.headers, **told_ids(call.id)}
+    headers = limits_in(call.format, told, call.arrived_ms)
     await call.reply.whole(rendered.status, headers, orjson.dumps(rendered.body))
 
 
@@ -92,6 +101,8 @@ def route(call: Call) -> None:
     call.plan = _plan(call, call.model)
     call.decision = call.plan.decision()
     call.mark("routed")
+    if call.plan.is_unserved:
+        raise NotServed
 
 
 def begin(call: Call) -> None:
@@ -233,6 +244,7 @@ def _cause(failure: GatehouseError) -> str | None:
 
 
 def _plan(call: Call, model: ModelEntry, asked: str | None = None) -> Plan:
-    return planning.plan(
+    plan = planning.plan(
         model, asked or call.facts.model, call.services.health.cooling, time.monotonic(), random.random
     )
+    return planning.only_speakers(plan, call.format) if call.address.verb and not call.is_count else plan

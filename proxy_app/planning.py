@@ -10,6 +10,8 @@ from typing import Any
 
 from proxy_app.catalogue import DeploymentEntry, ModelEntry
 
+NO_ENDPOINT = "its provider does not have this endpoint"
+
 
 @dataclass(frozen=True, slots=True)
 class Cooling:
@@ -43,6 +45,11 @@ class Plan:
     steps: tuple[Step, ...]
     left_out: tuple[LeftOut, ...] = ()
     retry_after_s: float | None = None
+
+    @property
+    def is_unserved(self) -> bool:
+        """No step, because of providers that do not have the endpoint."""
+        return not self.steps and any(left.reason == NO_ENDPOINT for left in self.left_out)
 
     def decision(self) -> dict[str, Any]:
         """The plan as the request's row keeps it."""
@@ -80,6 +87,13 @@ def plan(
         for deployment, reason in _ordered(usable, model.strategy, chance)
     )
     return Plan(model.strategy, steps, tuple(left_out), None if steps else soonest)
+
+
+def only_speakers(plan: Plan, format: str) -> Plan:
+    """The plan without providers of other formats, for what is never translated."""
+    kept = tuple(step for step in plan.steps if format in step.deployment.provider.formats)
+    others = tuple(LeftOut(step.deployment, NO_ENDPOINT) for step in plan.steps if step not in kept)
+    return Plan(plan.strategy, kept, (*plan.left_out, *others), plan.retry_after_s)
 
 
 def fill(pattern: str, upstream_model: str, asked: str) -> str:

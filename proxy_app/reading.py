@@ -8,7 +8,9 @@ from gateway_project.errors import BadRequest, ForbiddenParameter, InvalidBody
 from keys_app import policy
 from proxy_app.call import Call, caller_of
 from proxy_app.formats import exchange
+from proxy_app.formats.shapes import rewritten, shape_of
 from proxy_app.identity import read_claims
+from proxy_app.wire import JSON
 from usage_app.usage import estimate_input_tokens
 
 #: Where a request goes and with which credential is an admin's to say. Refused at any depth.
@@ -19,28 +21,54 @@ _MARKS = (b"api_base", b"base_url", b"api_key", b"\\u")
 async def read(call: Call) -> None:
     """Parse the body; from here on the caller, its claims and the model asked for are known."""
     try:
-        body = orjson.loads(call.raw)
-        if not isinstance(body, dict):
-            raise InvalidBody("The body is not a JSON object.")
-        call.body = body
-        name = body.get("model")
-        if isinstance(name, str):
-            call.facts.model = name[:200]
-        if any(mark in call.raw for mark in _MARKS):
-            refuse_forbidden(body)
-        call.facts = exchange.read_call(call.format, body, call.address)
+        body = parse(call)
+        recognise(call)
+        call.facts = exchange.read_call(call.body_format, call.body, call.address)
+        if call.body_format != call.format:
+            call.facts.wants_usage = wants_usage_chunk(body)
         call.claims = read_claims(call.headers, call.facts)
         call.principal = policy.identify(call.snapshot, call.principal, call.claims.end_user)
         call.input_estimate = estimate_input_tokens(len(call.raw))
         call.mark("parsed")
-    except orjson.JSONDecodeError as error:
-        call.claims = read_claims(call.headers, None)
-        raise InvalidBody(f"The body is not valid JSON: {error.msg} at position {error.pos}.") from None
     except BadRequest:
         call.claims = read_claims(call.headers, None)
         raise
     finally:
         call.caller = caller_of(call.principal, call.claims)
+
+
+def parse(call: Call) -> JSON:
+    """The body, a JSON object free of what no caller may say. Raises InvalidBody, ForbiddenParameter."""
+    try:
+        body = orjson.loads(call.raw)
+    except orjson.JSONDecodeError as error:
+        raise InvalidBody(f"The body is not valid JSON: {error.msg} at position {error.pos}.") from None
+    if not isinstance(body, dict):
+        raise InvalidBody("The body is not a JSON object.")
+    call.body = body
+    call.body_format = call.format
+    name = call.address.model or body.get("model")
+    if isinstance(name, str):
+        call.facts.model = name[:200]
+    if any(mark in call.raw for mark in _MARKS):
+        refuse_forbidden(body)
+    return body
+
+
+def recognise(call: Call) -> None:
+    """How the body is written: as its address says, but for agents that post every shape to one address."""
+    if call.endpoint != "chat.completions":
+        return
+    shape = shape_of(call.body, call.raw)
+    if shape != call.format:
+        call.body_format = shape
+        call.body, call.raw = rewritten(call.body, shape)
+
+
+def wants_usage_chunk(body: JSON) -> bool:
+    """Whether a chat caller asked for the last chunk that carries the usage."""
+    options = body.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
 
 
 def refuse_forbidden(value: Any, path: str = "", *, names_are_data: bool = False) -> None:

@@ -61,6 +61,8 @@ def measure(call: Call, attempt: Attempt, status: Status) -> tuple[Tokens, Usage
     owed its input and what was produced until the provider could be stopped.
     """
     observed = attempt.observed
+    if call.is_count:
+        return Tokens(), "none", 0
     if observed.usage is not None and _complete(observed, status):
         tokens = tokens_of(observed.usage)
         return tokens, "provider", attempt_cost(attempt, tokens)

@@ -1,10 +1,29 @@
 """The data plane's addresses: path → view, and nothing else. Aliases are the same views."""
 
+from proxy_app.formats.registry import INBOUND
 from proxy_app.views.base import APIView
-from proxy_app.views.chat import ChatCompletions
+from proxy_app.views.conversations import (
+    ChatCompletions,
+    CompactResponses,
+    GenerateContent,
+    Messages,
+    Responses,
+    StreamGenerateContent,
+)
+from proxy_app.views.counting import GeminiCountTokens, MessagesCountTokens, ResponsesInputTokens
 from proxy_app.views.edge import Root
 from proxy_app.views.models import Model, Models
 from proxy_app.views.vitals import Live, Metrics, Ready
+
+#: Where each API may be reached: as its SDK writes it, without a version, and under its own name.
+OPENAI = ("/v1", "", "/openai/v1", "/openai")
+ANTHROPIC = ("/v1", "", "/anthropic/v1", "/anthropic")
+GEMINI: tuple[str, ...] = (
+    () if "gemini" not in INBOUND else ("/v1beta", "/v1", "/gemini/v1beta", "/gemini/v1", "/gemini", "")
+)
+EVERY = tuple(dict.fromkeys((*OPENAI, *ANTHROPIC, *GEMINI)))
+#: Azure's and LiteLLM's paths: the model stands in the address.
+DEPLOYMENTS = ("/openai/deployments/", "/v1/engines/", "/engines/")
 
 #: Exact paths.
 PATHS: dict[str, type[APIView]] = {
@@ -12,23 +31,22 @@ PATHS: dict[str, type[APIView]] = {
     "/health/live": Live,
     "/health/ready": Ready,
     "/metrics": Metrics,
-    "/v1/chat/completions": ChatCompletions,
-    "/chat/completions": ChatCompletions,
-    "/openai/v1/chat/completions": ChatCompletions,
-    "/openai/chat/completions": ChatCompletions,
-    "/v1/models": Models,
-    "/models": Models,
-    "/openai/v1/models": Models,
-    "/openai/models": Models,
+    **{f"{base}/models": Models for base in EVERY},
+    **{f"{base}/chat/completions": ChatCompletions for base in OPENAI},
+    **{f"{base}/responses": Responses for base in OPENAI},
+    **{f"{base}/responses/compact": CompactResponses for base in OPENAI},
+    **{f"{base}/responses/input_tokens": ResponsesInputTokens for base in OPENAI},
+    **{f"{base}/messages": Messages for base in ANTHROPIC},
+    **{f"{base}/messages/count_tokens": MessagesCountTokens for base in ANTHROPIC},
 }
 
-#: Paths with a model in them: (start, end, view). The model is what stands between, slashes included.
+#: Paths with a model in them: (start, end, view). The model is what stands between, slashes included;
+#: the first that fits counts.
 PATTERNS: tuple[tuple[str, str, type[APIView]], ...] = (
-    ("/openai/deployments/", "/chat/completions", ChatCompletions),
-    ("/v1/engines/", "/chat/completions", ChatCompletions),
-    ("/engines/", "/chat/completions", ChatCompletions),
-    ("/v1/models/", "", Model),
-    ("/models/", "", Model),
-    ("/openai/v1/models/", "", Model),
-    ("/openai/models/", "", Model),
+    *((start, "/chat/completions", ChatCompletions) for start in DEPLOYMENTS),
+    *((start, "/responses", Responses) for start in DEPLOYMENTS),
+    *((f"{base}/", ":generateContent", GenerateContent) for base in GEMINI),
+    *((f"{base}/", ":streamGenerateContent", StreamGenerateContent) for base in GEMINI),
+    *((f"{base}/", ":countTokens", GeminiCountTokens) for base in GEMINI),
+    *((f"{base}/models/", "", Model) for base in EVERY),
 )

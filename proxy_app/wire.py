@@ -328,6 +328,7 @@ class Address:
     model: str | None = None
     stream: bool = False
     query: Mapping[str, str] = field(default_factory=dict)
+    verb: str = ""  # another than to answer, which only a provider of the same format knows
 
 
 NOWHERE = Address()
@@ -367,6 +368,7 @@ class Outgoing:
     headers: dict[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()  # parameters left out because the model does not take them
     method: str = "POST"
+    lost_thoughts: bool = False  # thinking is off, because signed thoughts that must go back are lost
 
 
 @dataclass(slots=True)

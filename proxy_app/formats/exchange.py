@@ -57,6 +57,13 @@ def build_outgoing(
     return outgoing
 
 
+def with_verb(inbound: str, path: str, verb: str) -> str:
+    """A provider's address for another verb than to answer: its last word with Gemini, else one more."""
+    if inbound == "gemini":
+        return f"{path.rpartition(':')[0]}:{verb}"
+    return f"{path}/{verb}"
+
+
 def name_output_limit(inbound: str, raw: bytes, tokens: int) -> bytes:
     """The caller's body with its longest answer named; every other value keeps its bytes."""
     return _put(raw, INBOUND[inbound].output_limit, tokens)

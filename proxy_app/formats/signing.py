@@ -5,9 +5,11 @@ without a field for them lose them; the gateway keeps them by tool call id. Form
 for another family's signatures carry them there under a tag that names who signed. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from proxy_app.wire import (
+    JSON,
     Conversation,
     Part,
     SignatureDelta,
@@ -118,3 +120,31 @@ def give_back(conversation: Conversation, signed: Mapping[str, Signed]) -> None:
         if kept_thoughts and not has_own:
             rest = [part for part in turn.parts if not isinstance(part, Thinking)]
             turn.parts = [*kept_thoughts, *rest]
+
+
+def latest_call_ids(body: JSON, limit: int = 128) -> list[str]:
+    """Ids of the tool calls that a caller's body tells of, in any format, the latest first."""
+    items = body.get("messages") or body.get("input") or body.get("contents")
+    ids: list[str] = []
+    for item in reversed(items) if isinstance(items, list) else ():
+        if isinstance(item, dict) and item.get("role") not in ("user", "tool", "system", "developer"):
+            ids += [found for found in _call_ids(item) if isinstance(found, str) and found]
+        if len(ids) >= limit:
+            break
+    return ids[:limit]
+
+
+def _call_ids(item: JSON) -> Iterator[Any]:
+    """Of one message or item: Chat Completions, Responses, Messages, generateContent in turn."""
+    if "call_id" in item and item.get("type") in ("function_call", "custom_tool_call"):
+        yield item["call_id"]
+    for name in ("tool_calls", "content", "parts"):
+        parts = item.get(name)
+        for part in parts if isinstance(parts, list) else ():
+            if not isinstance(part, dict):
+                continue
+            call = part.get("functionCall") or part.get("function_call")
+            if name == "tool_calls" or part.get("type") == "tool_use":
+                yield part.get("id")
+            elif isinstance(call, dict):
+                yield call.get("id")

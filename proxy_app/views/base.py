@@ -18,7 +18,6 @@ from gateway_project.errors import (
     BodyTooLarge,
     GatehouseError,
     InternalFault,
-    InvalidBody,
     InvalidKey,
     MethodNotAllowed,
     MissingKey,
@@ -29,7 +28,9 @@ from gateway_project.errors import (
 from keys_app import policy
 from keys_app.entries import Principal
 from keys_app.secrets import hash_secret
+from proxy_app.answering import told_ids
 from proxy_app.call import Call, Services, caller_of
+from proxy_app.compressed import unpacker
 from proxy_app.formats import exchange
 from proxy_app.identity import read_claims, shown_secret
 from proxy_app.refusals import record_refusal
@@ -145,12 +146,17 @@ class Request:
         return str(self.scope["method"])
 
     async def read_body(self, limit: int) -> bytes:
-        """The whole body; BodyTooLarge before reading when it says so, SlowBody when it pauses."""
+        """The whole body, unpacked; BodyTooLarge before reading when it says so, SlowBody when it pauses."""
         told = self.headers.get(b"content-length")
         if told is not None and told.isdigit() and int(told) > limit:
             raise BodyTooLarge(f"The request body may have {limit} bytes; this one has {int(told)}.")
-        if self.headers.get(b"content-encoding", b"identity").lower() not in (b"identity", b""):
-            raise InvalidBody("Compressed request bodies are not read here: send the JSON as it is.")
+        encoding = self.headers.get(b"content-encoding")
+        if encoding is None:
+            return await self._received(limit)
+        unpack = unpacker(encoding.decode("latin-1"))
+        return unpack(await self._received(limit), limit)
+
+    async def _received(self, limit: int) -> bytes:
         message = await self.receive()  # the front door bounds the wait for a body's first byte
         if message["type"] == "http.disconnect":
             raise ClientLeft
@@ -187,7 +193,7 @@ class APIView:
     """Base of every data plane endpoint."""
 
     endpoint: ClassVar[str] = ""
-    format: ClassVar[str] = "openai_chat"
+    format: str = "openai_chat"  # of answers and errors
     methods: ClassVar[tuple[str, ...]] = ("POST",)
     body_limit: ClassVar[int] = BODY_LIMIT
     needs_key: ClassVar[bool] = True
@@ -294,7 +300,7 @@ class APIView:
         if request.reply.started:
             return
         rendered = exchange.render_error(self.format, error, request.id)
-        headers = {**error.headers, **rendered.headers, "x-request-id": request.id}
+        headers = {**error.headers, **rendered.headers, **told_ids(request.id)}
         if isinstance(error, BodyTooLarge | SlowBody):
             headers["connection"] = "close"  # the rest of the body is not read
         await request.reply.whole(rendered.status, headers, orjson.dumps(rendered.body))

@@ -3,7 +3,8 @@
 import re
 
 from gateway_project.errors import GatehouseError, UnknownPath
-from proxy_app.views.base import APIView
+from proxy_app.dialects import dialect_of
+from proxy_app.views.base import APIView, Request
 
 _TWICE = re.compile(r"^(.*/v1)/v1(/|$)")
 
@@ -26,6 +27,11 @@ class NoSuchPath(APIView):
 
     endpoint = "unknown"
     needs_key = False
+
+    def __init__(self, request: Request, **kwargs: str) -> None:
+        super().__init__(request, **kwargs)
+        scope = request.scope
+        self.format = dialect_of(scope["path"], request.headers, scope["query_string"])
 
     async def initial(self) -> None:
         path = str(self.request.scope["path"])

@@ -1,31 +1,72 @@
-"""The models a key may use."""
+"""The models a key may use, in the shape of whoever asks."""
 
 from typing import Any
 
 import orjson
 
+from gateway_project.clock import now_ms
 from gateway_project.errors import UnknownModel
 from keys_app import policy
+from proxy_app import model_lists
+from proxy_app.answering import told_ids
 from proxy_app.catalogue import Catalogue, ModelEntry
-from proxy_app.views.base import APIView
+from proxy_app.dialects import dialect_of, query_of
+from proxy_app.model_lists import Listed
+from proxy_app.planning import fill
+from proxy_app.views.base import APIView, Request
+from proxy_app.views.conversations import gemini_model
 
 
 class Models(APIView):
-    """GET the list, in OpenAI's shape."""
+    """GET the list."""
 
     endpoint = "models"
     methods = ("GET",)
+
+    def __init__(self, request: Request, **kwargs: str) -> None:
+        super().__init__(request, **kwargs)
+        scope = request.scope
+        self.format = dialect_of(scope["path"], request.headers, scope["query_string"])
+        self.query = query_of(scope["query_string"])
 
     async def get(self) -> None:
         catalogue: Catalogue = self.request.snapshot.sections["catalogue"]
         assert self.request.principal is not None
         names = policy.allowed_names(self.request.principal, catalogue.names())
-        data = [describe(name, catalogue.by_name[name]) for name in names]
-        await self.answer({"object": "list", "data": data})
+        models = [self.listed(name, catalogue.by_name[name]) for name in names]
+        if self.format == "anthropic":
+            await self.answer(model_lists.anthropic_list(models, self.query))
+        elif self.format == "gemini":
+            await self.answer(model_lists.gemini_list(models, self.query))
+        elif "client_version" in self.query:
+            await self.answer(model_lists.codex_catalogue(models))
+        else:
+            await self.answer(model_lists.openai_list(models))
 
     async def answer(self, body: dict[str, Any]) -> None:
-        headers = {"x-request-id": self.request.id}
-        await self.request.reply.whole(200, headers, orjson.dumps(body))
+        await self.request.reply.whole(200, told_ids(self.request.id), orjson.dumps(body))
+
+    def listed(self, name: str, model: ModelEntry) -> Listed:
+        """Owned by its provider, or by 'gatehouse' when several serve it."""
+        providers = {deployment.provider.name for deployment in model.deployments}
+        return Listed(
+            name=name,
+            created_s=model.created_s,
+            owner=providers.pop() if len(providers) == 1 else "gatehouse",
+            description=model.description,
+            context_window=self._context_window(name, model),
+        )
+
+    def _context_window(self, name: str, model: ModelEntry) -> int | None:
+        book = self.request.snapshot.sections["prices"]
+        now = now_ms()
+        windows = []
+        for deployment in model.deployments:
+            upstream_model = fill(model.name, deployment.upstream_model, name)
+            price = book.find(deployment.id, deployment.provider.price_kind, upstream_model, now)
+            if price is not None and price.context_window:
+                windows.append(price.context_window)
+        return min(windows, default=None)
 
 
 class Model(Models):
@@ -33,21 +74,14 @@ class Model(Models):
 
     async def get(self) -> None:
         name = self.kwargs["model"]
+        if self.format == "gemini":
+            name = gemini_model(name)
         catalogue: Catalogue = self.request.snapshot.sections["catalogue"]
         principal = self.request.principal
         assert principal is not None
         model = catalogue.find(name)
         if model is None or not policy.may_use_model(principal, name):
             raise UnknownModel(f"There is no model '{name[:200]}' that this key may use.", param="model")
-        await self.answer(describe(name, model))
-
-
-def describe(name: str, model: ModelEntry) -> dict[str, Any]:
-    """One model as OpenAI's list shows it; owned by its provider, or by 'gatehouse' when several serve it."""
-    providers = {deployment.provider.name for deployment in model.deployments}
-    return {
-        "id": name,
-        "object": "model",
-        "created": model.created_s,
-        "owned_by": providers.pop() if len(providers) == 1 else "gatehouse",
-    }
+        shapes = {"anthropic": model_lists.anthropic_model, "gemini": model_lists.gemini_model}
+        shape = shapes.get(self.format, model_lists.openai_model)
+        await self.answer(shape(self.listed(name, model)))

@@ -10,6 +10,7 @@ import pytest
 
 from gateway_project.conf import BASE_DIR, VARIABLES
 from gateway_project.errors import ERROR_CATALOGUE
+from proxy_app.urls import ANTHROPIC, OPENAI, PATHS, PATTERNS
 
 
 def load(name: str) -> ModuleType:
@@ -38,6 +39,16 @@ def test_every_setting_is_documented_and_no_other() -> None:
 def test_every_error_is_documented_and_no_other() -> None:
     listed = re.findall(r"^\| `([a-z_]+)` \| (\d+)", read("docs/errors.md"), re.MULTILINE)
     assert dict(listed) == {code: str(error.status_code) for code, error in ERROR_CATALOGUE.items()}
+
+
+def test_every_address_of_the_data_plane_is_documented() -> None:
+    page = read("docs/endpoints.md")
+    served = {view: f"{start}{{model}}{end}" for start, end, view in reversed(PATTERNS)}
+    served |= {view: path for path, view in reversed(PATHS.items())}
+    for path in served.values():
+        assert f"`{path}`" in page, path
+    for base in {*OPENAI, *ANTHROPIC} - {""}:
+        assert f"`{base}`" in page, base
 
 
 def test_a_stale_table_is_noticed() -> None:

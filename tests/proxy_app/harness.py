@@ -180,6 +180,7 @@ class Gateway:
         query: str = "",
         leave_after: int | None = None,
         leave_when: asyncio.Event | None = None,
+        extensions: dict[str, Any] | None = None,
     ) -> Answer:
         """One request through the handler; `leave_after` closes the client after that many chunks."""
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
@@ -217,6 +218,7 @@ class Gateway:
             "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
             "client": ("203.0.113.7", 55555),
             "state": {"services": self.services},
+            "extensions": extensions or {},
         }
         await self.handler(scope, receive, send)
         return answer
@@ -293,6 +295,35 @@ def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
         "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
     }
     return b"data: " + json.dumps(body).encode() + b"\n\n"
+
+
+def message(*content: dict[str, Any], stop: str = "end_turn") -> dict[str, Any]:
+    """An answer as Anthropic gives it."""
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-test",
+        "content": list(content) or [{"type": "text", "text": "Hello there"}],
+        "stop_reason": stop,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 12, "output_tokens": 5},
+    }
+
+
+def response(text: str = "Hello there") -> dict[str, Any]:
+    """An answer as OpenAI's Responses gives it."""
+    part = {"type": "output_text", "text": text, "annotations": []}
+    said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [part]}
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1_700_000_000,
+        "model": "gpt-test-2026",
+        "status": "completed",
+        "output": [said],
+        "usage": {"input_tokens": 12, "output_tokens": 5, "total_tokens": 17},
+    }
 
 
 def usage_chunk(**usage: int) -> bytes:

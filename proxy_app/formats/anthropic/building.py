@@ -65,7 +65,8 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
         body["cache_control"] = conversation.cache_control
     if conversation.stream:
         body["stream"] = True
-    return Outgoing(PATH, orjson.dumps(body), headers_for(body))
+    lost = _effort(conversation.reasoning) != "none" and _has_lost_thoughts(turns)
+    return Outgoing(PATH, orjson.dumps(body), headers_for(body), lost_thoughts=lost)
 
 
 def _default_max_tokens(conversation: Conversation, target: Target) -> int:

@@ -1,0 +1,55 @@
+"""Bodies in another format's shape than their address says: agents that post what they have to
+`/chat/completions` and read chat chunks back. Pure.
+"""
+
+from typing import Any
+
+import orjson
+
+from proxy_app.wire import JSON
+
+DEFAULT_MAX_TOKENS = 8192  # the Messages format demands one, and every model still served takes it
+_BLOCKS = frozenset({"tool_use", "tool_result"})
+#: Fields of Chat Completions that the other two shapes do not know.
+_CHAT_ONLY = ("stream_options", "user", "n", "max_completion_tokens", "prompt_cache_retention")
+
+
+def shape_of(body: JSON, raw: bytes) -> str:
+    """The format a body posted to Chat Completions is written in; `raw` is what it was parsed from."""
+    if "messages" not in body:
+        return "openai_responses" if "input" in body else "openai_chat"
+    if "system" in body or _has_messages_tools(body.get("tools")):
+        return "anthropic"
+    if b'"tool_use' in raw or b'"tool_result"' in raw:
+        return "anthropic" if "tools" not in body and _has_blocks(body["messages"]) else "openai_chat"
+    return "openai_chat"
+
+
+def _has_messages_tools(tools: Any) -> bool:
+    first = tools[0] if isinstance(tools, list) and tools else None
+    return isinstance(first, dict) and "input_schema" in first and "function" not in first
+
+
+def _has_blocks(messages: Any) -> bool:
+    return isinstance(messages, list) and any(
+        isinstance(block, dict) and block.get("type") in _BLOCKS
+        for message in messages
+        if isinstance(message, dict) and isinstance(message.get("content"), list)
+        for block in message["content"]
+    )
+
+
+def rewritten(body: JSON, shape: str) -> tuple[JSON, bytes]:
+    """The body as its own format has it: without fields of the address it was posted to, and with what
+    that format demands."""
+    kept = {name: value for name, value in body.items() if name not in _CHAT_ONLY}
+    if isinstance(user := body.get("user"), str):
+        kept |= {"metadata": {"user_id": user}} if shape == "anthropic" else {"user": user}
+    limit = body.get("max_completion_tokens")
+    if shape == "anthropic" and kept.get("max_tokens") is None:
+        kept["max_tokens"] = DEFAULT_MAX_TOKENS if limit is None else limit
+    elif shape == "openai_responses" and kept.get("max_output_tokens") is None:
+        limit = kept.pop("max_tokens", None) if limit is None else limit
+        if limit is not None:
+            kept["max_output_tokens"] = limit
+    return kept, orjson.dumps(kept)

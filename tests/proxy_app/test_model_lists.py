@@ -1,0 +1,153 @@
+"""The list of models in the shape of whoever asks, page by page."""
+
+from datetime import datetime
+
+import pytest
+from anthropic.types import ModelInfo
+from google.genai import types
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types import Model
+
+from gateway_project.errors import BadRequest
+from proxy_app.model_lists import (
+    Listed,
+    anthropic_list,
+    codex_catalogue,
+    gemini_list,
+    openai_list,
+)
+from tests.proxy_app.harness import deployment, model
+
+ANTHROPIC = {"anthropic-version": "2023-06-01"}
+GOOGLE = {"x-goog-api-key": "x"}
+
+
+def listed(*names: str) -> list[Listed]:
+    return [Listed(name, 1_700_000_000, "alpha", "", 200_000) for name in sorted(names)]
+
+
+def three(make_gateway, **key):
+    models = [model(name, deployment(name)) for name in ("claude-b", "gpt-a", "tuned/c")]
+    return make_gateway(None, *models, **key)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "query", "names"),
+    [
+        ("/v1/models", {}, "", lambda body: [entry["id"] for entry in body["data"]]),
+        ("/v1/models", ANTHROPIC, "limit=1000", lambda body: [entry["id"] for entry in body["data"]]),
+        ("/anthropic/v1/models", {}, "", lambda body: [entry["id"] for entry in body["data"]]),
+        (
+            "/v1/models",
+            {},
+            "client_version=0.171.0",
+            lambda body: [entry["slug"] for entry in body["models"]],
+        ),
+    ],
+)
+async def test_whoever_asks_gets_the_list_in_its_shape(make_gateway, path, headers, query, names):
+    gate = three(make_gateway, models_allowed=("claude-*", "tuned/*"))
+    answer = await gate.ask(path=path, method="GET", headers=headers, query=query)
+    assert answer.status == 200
+    assert names(answer.json()) == ["claude-b", "tuned/c"]
+
+
+async def test_one_model_is_told_in_the_shape_of_whoever_asks(make_gateway):
+    gate = three(make_gateway)
+    told = (await gate.ask(path="/v1/models/tuned/c", method="GET", headers=ANTHROPIC)).json()
+    assert (told["type"], told["id"], told["display_name"]) == ("model", "tuned/c", "C")
+    assert (await gate.ask(path="/v1/models/gpt-a", method="GET")).json()["object"] == "model"
+    missing = await gate.ask(path="/v1/models/none", method="GET", headers=ANTHROPIC)
+    assert missing.status == 404 and missing.json()["error"]["type"] == "not_found_error"
+
+
+async def test_a_page_that_cannot_be_is_refused_in_dialect(make_gateway):
+    answer = await three(make_gateway).ask(
+        path="/v1/models", method="GET", headers=ANTHROPIC, query="limit=0"
+    )
+    assert answer.status == 400 and answer.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_entries_are_what_the_official_sdks_expect():
+    for entry in openai_list(listed("gpt"))["data"]:
+        Model.model_validate(entry, strict=True)
+    for entry in anthropic_list(listed("claude"), {})["data"]:
+        assert ModelInfo.model_validate(entry).created_at == datetime.fromisoformat(entry["created_at"])
+    for entry in gemini_list(listed("gemini"), {})["models"]:
+        del entry["supportedGenerationMethods"]  # which that SDK calls supported_actions, once it has read it
+        assert types.Model.model_validate(entry).name == "models/gemini"
+
+
+def test_a_name_is_shown_as_people_write_it():
+    shown = {
+        "claude-sonnet-5": "Claude Sonnet 5",
+        "openai/gpt-5.2-codex": "GPT 5.2 Codex",
+        "sandbox": "Sandbox",
+    }
+    assert {name: Listed(name, 0, "x").display_name for name in shown} == shown
+
+
+NAMES = st.lists(st.text("abc-/.", min_size=1, max_size=4), unique=True, max_size=12)
+
+
+@given(NAMES, st.integers(1, 5))
+def test_anthropics_pages_forwards_give_every_model_once(names, limit):
+    models, seen, query = listed(*names), [], {"limit": str(limit)}
+    while True:
+        page = anthropic_list(models, query)
+        seen += [entry["id"] for entry in page["data"]]
+        if not page["has_more"]:
+            break
+        query["after_id"] = page["last_id"]
+    assert seen == sorted(names)
+
+
+@given(NAMES, st.integers(1, 5))
+def test_anthropics_pages_backwards_give_every_model_once(names, limit):
+    models, seen, query = listed(*names), [], {"limit": str(limit), "before_id": "~"}
+    while True:
+        page = anthropic_list(models, query)
+        seen = [entry["id"] for entry in page["data"]] + seen
+        if not page["has_more"]:
+            break
+        query["before_id"] = page["first_id"]
+    assert seen == sorted(names)
+
+
+@given(NAMES, st.integers(1, 5))
+def test_geminis_pages_give_every_model_once(names, size):
+    models, seen, query = listed(*names), [], {"pageSize": str(size)}
+    while True:
+        page = gemini_list(models, query)
+        seen += [entry["name"].removeprefix("models/") for entry in page["models"]]
+        if "nextPageToken" not in page:
+            break
+        query["pageToken"] = page["nextPageToken"]
+    assert seen == sorted(names)
+
+
+@pytest.mark.parametrize("token", ["no base64!", "/////w=="])
+def test_a_page_token_of_somebody_else_is_refused(token):
+    with pytest.raises(BadRequest):
+        gemini_list(listed("a"), {"pageToken": token})
+
+
+def test_codex_finds_all_that_its_catalogue_demands():
+    (entry,) = codex_catalogue(listed("gpt"))["models"]
+    required = {
+        "slug",
+        "display_name",
+        "supported_reasoning_levels",
+        "shell_type",
+        "visibility",
+        "supported_in_api",
+        "priority",
+        "base_instructions",
+        "supports_reasoning_summaries",
+        "support_verbosity",
+        "truncation_policy",
+        "supports_parallel_tool_calls",
+        "experimental_supported_tools",
+    }
+    assert required <= set(entry) and entry["base_instructions"] and entry["context_window"] == 200_000
