@@ -25,6 +25,11 @@ from usage_app.routing import websocket_urlpatterns  # noqa: E402
 CONTROL_PLANE = frozenset({"ui", "admin", "api", "static", "i18n", "key", "favicon.ico"})
 #: Closing codes for a websocket that has no business here.
 REFUSED = 4404
+#: What a client is told that tries a websocket where calls are made.
+USE_HTTP = (
+    b'{"error":{"message":"There is no websocket here: send the request by HTTP POST, streamed or not.",'
+    b'"type":"invalid_request_error","param":null,"code":"use_http"}}'
+)
 
 
 class ControlPlaneHandler(ASGIHandler):
@@ -98,10 +103,13 @@ class Entrance:
         # Codex tries a websocket on /v1/responses first and falls back at once on 426 alone.
         if "websocket.http.response" in scope.get("extensions", {}):
             await receive()
-            headers = [(b"content-type", b"application/json"), (b"upgrade", b"HTTP/1.1")]
+            headers = [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(USE_HTTP)).encode()),
+                (b"upgrade", b"HTTP/1.1"),
+            ]
             await send({"type": "websocket.http.response.start", "status": 426, "headers": headers})
-            body = b'{"error":{"message":"Use HTTP here.","type":"invalid_request_error","code":"use_http"}}'
-            await send({"type": "websocket.http.response.body", "body": body})
+            await send({"type": "websocket.http.response.body", "body": USE_HTTP})
             return
         await send({"type": "websocket.close", "code": REFUSED})
 

@@ -16,6 +16,8 @@ def client_left(call: Call) -> None:
     guard = call.guard
     if guard is None or call.settled or call.client_gone_ms is not None:
         return
+    if call.committed and call.pipe is not None and call.pipe.observed.ended:
+        return  # it has the whole answer: some clients close at the last event
     call.client_gone_ms = call.mark("client_gone")
     attempt = call.attempt
     if attempt is None:

@@ -1,5 +1,6 @@
 """Where a connection goes, decided by its path alone."""
 
+import json
 from typing import Any
 
 import pytest
@@ -30,3 +31,4 @@ async def test_a_websocket_where_there_is_none_is_closed_without_a_fault(path: s
 async def test_codex_s_websocket_is_told_to_use_http() -> None:
     told = await knock("/v1/responses", extensions={"websocket.http.response": {}})
     assert told[0]["status"] == 426
+    assert "HTTP POST" in json.loads(told[1]["body"])["error"]["message"]

@@ -252,6 +252,22 @@ async def test_a_client_that_leaves_an_expensive_call_cancels_it_and_is_charged_
     assert end.cost_nanodollars > 0 and end.tokens.output_tokens >= 1
 
 
+def was_told_of_leaving(call) -> bool:
+    return call.guard is not None and call.guard._client is not None and call.guard._client.done()
+
+
+async def test_a_client_that_leaves_at_the_last_event_has_the_whole_answer(make_gateway):
+    go_on = asyncio.Event()
+    gate = make_gateway(by_host(alpha=lambda _: streamed([*STREAM, go_on])))
+    asking = asyncio.create_task(gate.ask(asked(stream=True), leave_after=len(STREAM) - 2))
+    while not any(was_told_of_leaving(call) for call in gate.services.calls.values()):
+        await asyncio.sleep(0.005)
+    go_on.set()
+    answer = await asking
+    assert answer.events[-1] == "[DONE]"
+    assert [(end.status, end.error_code) for end in gate.ends] == [("ok", "")]
+
+
 async def test_a_client_that_leaves_a_plain_call_gets_exactly_one_row(make_gateway):
     left = asyncio.Event()
     answered = asyncio.Event()
