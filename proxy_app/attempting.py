@@ -67,26 +67,15 @@ class Relay:
 
 async def try_once(call: Call, relay: Relay, step: Step) -> None:
     """One attempt at one deployment; raises UpstreamFailed, or ClientGone and its kin."""
-    deployment = step.deployment
-    provider = deployment.provider
-    wire = exchange.choose_format(call.body_format, provider.formats, provider.quirks, call.body)
-    target = Target(wire, step.upstream_model, provider.quirks)
-    signed = await recall(call, step) if wire != call.body_format else None
-    outgoing = exchange.build_outgoing(call.body_format, target, call.raw, call.body, call.facts, signed)
-    for name in exchange.forwarded(call.body_format, target):
-        if value := call.headers.get(name.encode()):
-            outgoing.headers[name] = value.decode("latin-1")
-    if call.address.verb:
-        outgoing.path = exchange.with_verb(wire, outgoing.path, call.address.verb)
-    call.dropped, call.lost_thoughts = outgoing.dropped, outgoing.lost_thoughts
+    guard = relay.guard
+    guard.error = None
+    guard.answer = None
+    target, outgoing = await _prepare(call, step)
     attempt = _open_attempt(call, step)
     outgoing.headers["x-gatehouse-request-id"] = call.id
     outgoing.headers["x-gatehouse-attempt"] = str(attempt.number)
-    guard = relay.guard
-    timeouts = deployment.timeouts
+    timeouts = step.deployment.timeouts
     stream = call.facts.stream
-    guard.error = None
-    guard.answer = None
     guard.total_at = guard.total_at or guard.last_s + timeouts.total_s
     # A plain answer may be thought over in silence: only the total bounds it.
     guard.expect("first_content", timeouts.first_content_s if stream else 0.0)
@@ -105,7 +94,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
         else:
             await _take_whole(call, relay, attempt, answer, target)
     except UpstreamFailed as error:
-        hide_credential(error, provider)
+        hide_credential(error, step.deployment.provider)
         raise
     except asyncio.CancelledError as cancelled:
         raise guard.claim(cancelled) from None
@@ -117,6 +106,22 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     if attempt.observed.signed:
         await keep(call, attempt)
     _note_success(call, attempt)
+
+
+async def _prepare(call: Call, step: Step) -> tuple[Target, Outgoing]:
+    """The provider's request for this call. Raises BadRequest for what cannot be carried."""
+    provider = step.deployment.provider
+    wire = exchange.choose_format(call.body_format, provider.formats, provider.quirks, call.body)
+    target = Target(wire, step.upstream_model, provider.quirks)
+    signed = await recall(call, step) if wire != call.body_format else None
+    outgoing = exchange.build_outgoing(call.body_format, target, call.raw, call.body, call.facts, signed)
+    for name in exchange.forwarded(call.body_format, target):
+        if value := call.headers.get(name.encode()):
+            outgoing.headers[name] = value.decode("latin-1")
+    if call.address.verb:
+        outgoing.path = exchange.with_verb(wire, outgoing.path, call.address.verb)
+    call.dropped, call.lost_thoughts = outgoing.dropped, outgoing.lost_thoughts
+    return target, outgoing
 
 
 def _open_attempt(call: Call, step: Step) -> Attempt:
