@@ -22,6 +22,8 @@ NAMES = {
     "gemini": "Gemini generateContent",
     "bedrock_converse": "Bedrock Converse",
 }
+#: What Gemini takes depends on the model's generation, told by its name.
+MODELS = {"gemini": "gemini-3-pro"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def outcome(feature: Feature, inbound: str, upstream: str) -> Outcome | None:
         return None
     body = body_of(inbound, fragment)
     raw = orjson.dumps(body)
-    target = Target(upstream, "m")
+    target = Target(upstream, MODELS.get(upstream, "m"))
     try:
         facts = exchange.read_call(inbound, body, Address(model="m"))
         outgoing = exchange.build_outgoing(inbound, target, raw, body, facts)

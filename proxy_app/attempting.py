@@ -265,7 +265,7 @@ async def _commit(call: Call, relay: Relay, attempt: Attempt, held: bytes) -> No
         call.live.enter("streaming", call.ttft_ms)
     if call.client_gone_ms is None:
         headers = answer_headers(call, attempt)
-        headers["content-type"] = exchange.stream_content_type(call.format)
+        headers["content-type"] = exchange.stream_content_type(call.format, call.facts)
         headers["cache-control"] = "no-cache"
         await call.reply.begin(200, headers)
         if held:

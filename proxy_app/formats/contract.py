@@ -10,7 +10,7 @@ The pipeline talks to `proxy_app.formats.exchange` only:
     read_failure(target, status, headers, raw) -> UpstreamFailed
     render_error(inbound, error, request_id) -> RenderedError
     keep_alive(inbound) -> bytes
-    stream_content_type(inbound) -> str
+    stream_content_type(inbound, facts) -> str
 """
 
 from collections.abc import Callable, Iterable, Mapping

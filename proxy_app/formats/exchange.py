@@ -120,7 +120,10 @@ def keep_alive(inbound: str) -> bytes:
     return INBOUND[inbound].keep_alive
 
 
-def stream_content_type(inbound: str) -> str:
+def stream_content_type(inbound: str, facts: CallFacts) -> str:
+    """A stream that is told apart as an array is one JSON document."""
+    if facts.framing == "array":
+        return "application/json; charset=utf-8"
     return INBOUND[inbound].stream_content_type
 
 

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 from gateway_project.errors import InvalidBody
 from proxy_app.wire import JSON
@@ -68,12 +68,12 @@ class Fields:
             raise wrong_type(self.at(key), "true or false")
         return value
 
-    def object(self, key: str) -> "Fields":
-        return Fields(self.data.get(key), self.at(key))
+    def object(self, key: str) -> Self:
+        return type(self)(self.data.get(key), self.at(key))
 
-    def maybe_object(self, key: str) -> "Fields | None":
+    def maybe_object(self, key: str) -> Self | None:
         value = self.data.get(key)
-        return None if value is None else Fields(value, self.at(key))
+        return None if value is None else type(self)(value, self.at(key))
 
     def maybe_json(self, key: str) -> JSON | None:
         """An object taken as it is."""
@@ -86,10 +86,10 @@ class Fields:
             raise wrong_type(self.at(key), "an array")
         return value
 
-    def objects(self, key: str) -> Iterator["Fields"]:
+    def objects(self, key: str) -> Iterator[Self]:
         """The objects of an array; none when it is absent."""
         for position, item in enumerate(self.maybe_list(key) or ()):
-            yield Fields(item, f"{self.at(key)}[{position}]")
+            yield type(self)(item, f"{self.at(key)}[{position}]")
 
     def texts(self, key: str) -> list[str]:
         found = self.maybe_list(key) or []

@@ -9,6 +9,7 @@ INBOUND: Final[dict[str, InboundFormat]] = {
     "openai_chat": openai_chat.INBOUND,
     "anthropic": anthropic.INBOUND,
     "openai_responses": openai_responses.INBOUND,
+    "gemini": gemini.INBOUND,
 }
 
 UPSTREAM: Final[dict[str, UpstreamFormat]] = {

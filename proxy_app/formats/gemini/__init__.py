@@ -1,12 +1,31 @@
 """Gemini: `/v1beta/models/{model}:generateContent`."""
 
-from proxy_app.formats.contract import UpstreamFormat
+from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 from proxy_app.formats.gemini.building import build_request
-from proxy_app.formats.gemini.errors import read_failure
-from proxy_app.formats.gemini.response import parse_answer
+from proxy_app.formats.gemini.conversation import parse_request
+from proxy_app.formats.gemini.errors import read_failure, render_error
+from proxy_app.formats.gemini.relay import Relay
+from proxy_app.formats.gemini.rendering import Renderer
+from proxy_app.formats.gemini.request import read_call, relay_request
+from proxy_app.formats.gemini.response import observe_answer, parse_answer, render_answer
 from proxy_app.formats.gemini.stream import Parser
 
 NAME = "gemini"
+
+INBOUND = InboundFormat(
+    name=NAME,
+    keep_alive=b"\n",  # the official SDKs take a comment for broken JSON
+    stream_content_type="text/event-stream",
+    read_call=read_call,
+    parse_request=parse_request,
+    relay_request=relay_request,
+    observe_answer=observe_answer,
+    open_relay=Relay,
+    render_answer=render_answer,
+    open_renderer=Renderer,
+    render_error=render_error,
+    output_limit=("generationConfig", "maxOutputTokens"),
+)
 
 UPSTREAM = UpstreamFormat(
     name=NAME,

@@ -1,20 +1,20 @@
 """A conversation written as a Gemini generateContent request.
 
-Not carried: `verbosity`, `strict` of tools, `service_tier`, image `detail`, end user and metadata
-(dropped: hints and claims); `logit_bias`, log probabilities, several candidates and
-`parallel_tool_calls: false` are refused. Quirks: `api_version` (default v1beta), and `thinking_style`
-"level" or "budget", else told by the model's name (budgets up to Gemini 2.5, levels since 3).
+Not carried: `verbosity`, `strict` of tools, image `detail`, end user and metadata (dropped: hints and
+claims); `logit_bias`, log probabilities, several candidates and `parallel_tool_calls: false` are refused.
+Quirks: `api_version` (default v1beta), `web_media` (whether the model takes public https addresses of media),
+and `thinking_style` "level" or "budget"; the last two are else told by the model's name (addresses since
+Gemini 2.5, budgets up to 2.5, levels since 3).
 """
-
-import re
-from urllib.parse import quote
 
 import orjson
 
 from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats.carrying import allowed_tools, alternate, refuse_sampling, split_system
 from proxy_app.formats.efforts import BUDGETS, effort_of_budget
-from proxy_app.formats.gemini.parts import SKIP_SIGNATURE, build_part
+from proxy_app.formats.gemini.parts import build_part
+from proxy_app.formats.gemini.request import HEADERS, generation, request_path, wants_signed_calls
+from proxy_app.formats.gemini.signatures import SKIP_SIGNATURE
 from proxy_app.wire import (
     JSON,
     Conversation,
@@ -27,7 +27,6 @@ from proxy_app.wire import (
     Turn,
 )
 
-_GENERATION = re.compile(r"gemini-(\d+)")
 _LEVELS = {
     "none": "MINIMAL",
     "minimal": "MINIMAL",
@@ -37,16 +36,8 @@ _LEVELS = {
     "xhigh": "HIGH",
     "max": "HIGH",
 }
-
-
-def request_path(target: Target, stream: bool) -> str:
-    """The address of a model's verb. A name may come as `models/x` or `tunedModels/x`."""
-    version = str(target.quirks.get("api_version") or "v1beta")
-    name = target.upstream_model
-    if not name.startswith(("models/", "tunedModels/")):
-        name = f"models/{name}"
-    verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
-    return f"/{version}/{quote(name, safe='/')}:{verb}"
+#: OpenAI's words for tiers -> this format's; `auto` and Anthropic's are the provider's own default.
+_TIERS = {"default": "standard", "flex": "flex", "priority": "priority"}
 
 
 def build_request(conversation: Conversation, target: Target) -> Outgoing:
@@ -63,21 +54,17 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
         config["thinkingConfig"] = _thinking(conversation.reasoning, target)
     if config:
         body["generationConfig"] = config
-    headers = {"content-type": "application/json"}
-    return Outgoing(request_path(target, conversation.stream), orjson.dumps(body), headers)
-
-
-def _generation(target: Target) -> int | None:
-    found = _GENERATION.search(target.upstream_model)
-    return int(found[1]) if found else None
+    if tier := _TIERS.get(conversation.service_tier or ""):
+        body["serviceTier"] = tier
+    return Outgoing(request_path(target, conversation.stream), orjson.dumps(body), dict(HEADERS))
 
 
 def _contents(turns: list[Turn], target: Target) -> list[JSON]:
     """From Gemini 3 on a turn's first call must be signed; one that another model made is marked so."""
-    needs_signature = (_generation(target) or 0) >= 3
+    needs_signature = wants_signed_calls(target)
     contents = []
     for turn in turns:
-        parts = [built for part in turn.parts if (built := build_part(part)) is not None]
+        parts = [built for part in turn.parts if (built := build_part(part, target)) is not None]
         if not parts:
             continue
         calls = [part for part in parts if "functionCall" in part]
@@ -116,8 +103,8 @@ def _output(output: OutputFormat) -> JSON:
 def _thinking(reasoning: Reasoning, target: Target) -> JSON:
     effort = reasoning.effort
     config: JSON = {}
-    generation = _generation(target)
-    style = target.quirks.get("thinking_style") or ("budget" if generation in (1, 2) else "level")
+    made = generation(target) or (3, 0)
+    style = target.quirks.get("thinking_style") or ("budget" if made < (3, 0) else "level")
     if style == "budget":
         config["thinkingBudget"] = reasoning.budget_tokens if effort is None else BUDGETS[effort]
     else:

@@ -3,13 +3,14 @@
 import orjson
 
 from gateway_project.errors import UpstreamInvalid
+from proxy_app.formats.carrying import arguments_object
 from proxy_app.formats.contract import RenderOptions
+from proxy_app.formats.gemini.citations import read_citations, render_citation
 from proxy_app.formats.gemini.errors import read_in_band
+from proxy_app.formats.gemini.signatures import MARK, PROVIDER, UNSIGNED, wire_signature
 from proxy_app.formats.gemini.usage import FINISH_WORDS, FINISHES, is_failure, read_usage, render_usage
 from proxy_app.formats.reading import as_list, as_object, as_text
-from proxy_app.wire import JSON, Answer, Finish, Observed, Part, Refusal, Text, Thinking, ToolCall
-
-PROVIDER = "gemini"
+from proxy_app.wire import JSON, Answer, Finish, Observed, Part, Refusal, Text, Thinking, ToolCall, Usage
 
 
 def parse_answer(body: JSON) -> Answer:
@@ -21,15 +22,23 @@ def parse_answer(body: JSON) -> Answer:
     parts: list[Part] = []
     for wire in as_list(as_object((candidate or {}).get("content")).get("parts")):
         count = sum(isinstance(part, ToolCall) for part in parts)
-        parts.append(read_part(as_object(wire), response_id, count))
+        parts += read_part(as_object(wire), response_id, count)
     has_calls = any(isinstance(part, ToolCall) for part in parts)
+    _cite(parts, candidate or {})
     return Answer(
         id=response_id,
         model=as_text(body.get("modelVersion")),
-        parts=[part for part in parts if not (isinstance(part, Text) and not part.text)],
+        parts=parts,
         finish=finish_of(candidate, has_calls),
         usage=read_usage(body.get("usageMetadata")),
     )
+
+
+def _cite(parts: list[Part], candidate: JSON) -> None:
+    """Citations count places in all of the text; they stand with the last of it."""
+    texts = [part for part in parts if isinstance(part, Text)]
+    if texts:
+        texts[-1].citations = read_citations(candidate, "".join(part.text for part in texts))
 
 
 def refuse_error(body: JSON) -> None:
@@ -58,21 +67,24 @@ def finish_of(candidate: JSON | None, has_calls: bool) -> Finish:
     return Finish.TOOL_CALLS if finish is Finish.STOP and has_calls else finish
 
 
-def read_part(part: JSON, response_id: str, calls_before: int) -> Part:
-    """One part of an answer; a call without an id gets one from the answer's own id and its place.
+def read_part(part: JSON, response_id: str, calls_before: int) -> list[Part]:
+    """What one part of an answer says; a call without an id gets one from the answer's own id and its
+    place. A signature on a text (often an empty one, at the end) is a thought without words.
 
     Raises UpstreamInvalid for parts no translated request asks for (images, code).
     """
     call = part.get("functionCall")
+    signature = as_text(part.get("thoughtSignature")) or None
     if isinstance(call, dict):
         call_id = as_text(call.get("id")) or synthetic_id(response_id, calls_before)
         arguments = orjson.dumps(as_object(call.get("args"))).decode()
-        signature = as_text(part.get("thoughtSignature")) or None
-        return ToolCall(call_id, as_text(call.get("name")), arguments, signature)
+        return [ToolCall(call_id, as_text(call.get("name")), arguments, signature)]
+    text = as_text(part.get("text"))
     if part.get("thought") is True:
-        return Thinking(as_text(part.get("text")), provider=PROVIDER)
+        return [Thinking(text, signature, provider=PROVIDER)] if text or signature else []
     if isinstance(part.get("text"), str) or set(part) <= {"thoughtSignature", "thought", "partMetadata"}:
-        return Text(as_text(part.get("text")))
+        said: list[Part] = [Text(text)] if text else []
+        return [*said, Thinking("", signature, provider=PROVIDER)] if signature else said
     kind = next(name for name in part if name != "thoughtSignature")
     raise UpstreamInvalid(f"The model answered with '{kind[:60]}', which this kind of call cannot carry.")
 
@@ -104,41 +116,73 @@ def observe_answer(body: JSON) -> Observed:
 
 
 def render_answer(answer: Answer, options: RenderOptions) -> JSON:
-    """A `GenerateContentResponse` with one candidate."""
-    parts = [part for known in answer.parts if (part := render_part(known)) is not None]
-    body: JSON = {
-        "candidates": [
-            {
-                "content": {"parts": parts, "role": "model"},
-                "finishReason": FINISH_WORDS[answer.finish],
-                "index": 0,
-            }
-        ],
-        "modelVersion": options.model,
-        "responseId": answer.id or options.answer_id,
-    }
+    """A `GenerateContentResponse` with one candidate; with none where the prompt was blocked."""
+    body: JSON = {"modelVersion": options.model, "responseId": answer.id or options.answer_id}
+    if is_blocked(answer.finish, answer.usage) and not answer.parts:
+        body["promptFeedback"] = {"blockReason": "SAFETY"}
+    else:
+        body = {"candidates": [_candidate(answer)], **body}
     if answer.usage is not None:
         body["usageMetadata"] = render_usage(answer.usage)
     return body
 
 
-def render_part(part: Part) -> JSON | None:
-    match part:
-        case Text(text) | Refusal(text):
-            return {"text": text} if text else None
-        case Thinking(text):
-            return {"text": text, "thought": True} if text else None
-        case ToolCall():
-            call: JSON = {"functionCall": {"id": part.id, "name": part.name, "args": _args(part.arguments)}}
-            if part.signature is not None:
-                call["thoughtSignature"] = part.signature
-            return call
-    return None
+def is_blocked(finish: Finish | None, usage: Usage | None) -> bool:
+    """An answer that was filtered before it began is a blocked prompt to this format."""
+    return finish is Finish.CONTENT_FILTER and not (usage is not None and usage.output_tokens)
 
 
-def _args(arguments: str) -> JSON:
-    try:
-        value = orjson.loads(arguments or "{}")
-    except orjson.JSONDecodeError:
-        return {"invalid_json": arguments}
-    return value if isinstance(value, dict) else {"invalid_json": arguments}
+def _candidate(answer: Answer) -> JSON:
+    texts = [part.text for part in answer.parts if isinstance(part, Text)]
+    refusals = [part.text for part in answer.parts if isinstance(part, Refusal)]
+    cited = [one for part in answer.parts if isinstance(part, Text) for one in part.citations]
+    candidate: JSON = {
+        "content": {"parts": _render_parts(answer.parts), "role": "model"},
+        "finishReason": "SAFETY" if refusals else FINISH_WORDS[answer.finish],
+        "index": 0,
+    }
+    if refusals:
+        candidate["finishMessage"] = "".join(refusals)
+    if cited:
+        sources = [render_citation(one, "".join(texts)) for one in cited]
+        candidate["citationMetadata"] = {"citationSources": sources}
+    return candidate
+
+
+def _render_parts(parts: list[Part]) -> list[JSON]:
+    rendered = []
+    has_call = False
+    for part in parts:
+        match part:
+            case Text(text) | Refusal(text):
+                if text:
+                    rendered.append({"text": text})
+            case Thinking():
+                if shown := render_thought(part):
+                    rendered.append(shown)
+            case ToolCall():
+                rendered.append(render_call(part, is_first=not has_call))
+                has_call = True
+    return rendered
+
+
+def render_thought(thought: Thinking) -> JSON | None:
+    """A thought with whose signature it bears. Gemini's own signature without words is a text's."""
+    signature = wire_signature(thought)
+    part: JSON = {"text": thought.text}
+    if thought.text or (signature and signature.startswith(MARK)):
+        part["thought"] = True
+    if signature:
+        part["thoughtSignature"] = signature
+    return part if len(part) > 1 else None
+
+
+def render_call(call: ToolCall, *, is_first: bool) -> JSON:
+    """A call whole. The first of an answer is always signed, if only as another family's: Gemini models
+    want theirs back, and the gateway must tell them apart."""
+    part: JSON = {"functionCall": {"id": call.id, "name": call.name, "args": arguments_object(call)}}
+    if call.signature is not None:
+        part["thoughtSignature"] = call.signature
+    elif is_first:
+        part["thoughtSignature"] = UNSIGNED
+    return part

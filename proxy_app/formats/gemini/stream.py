@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
-import orjson
-
-from gateway_project.errors import UpstreamInvalid
-from proxy_app.formats.gemini.response import PROVIDER, finish_of, read_part, refuse_error
+from proxy_app.formats.gemini.citations import read_citations
+from proxy_app.formats.gemini.pieces import Piece, decode_piece, load_piece, usage_of
+from proxy_app.formats.gemini.response import finish_of, read_part, refuse_error
+from proxy_app.formats.gemini.signatures import PROVIDER
 from proxy_app.formats.gemini.usage import read_usage
 from proxy_app.formats.reading import as_list, as_object, as_text
 from proxy_app.sse import ServerSentEvent
 from proxy_app.wire import (
     JSON,
+    Citation,
+    CitationDelta,
     Finish,
     Finished,
     Part,
@@ -38,15 +40,13 @@ class Parser:
         self._started = False
         self._calls = 0
         self._finished = False
+        self._text: list[str] = []
+        self._cited: list[Citation] = []
 
     def feed(self, event: ServerSentEvent) -> Sequence[StreamEvent]:
-        try:
-            body = orjson.loads(event.data)
-        except orjson.JSONDecodeError as error:
-            raise UpstreamInvalid("The provider sent a stream event that is not JSON.") from error
-        if isinstance(body, list) and len(body) == 1:
-            body = body[0]
-        body = as_object(body)
+        if self._started and (piece := decode_piece(event.data)) is not None and _is_plain(piece):
+            return self._plain(piece)
+        body = load_piece(event.data)
         refuse_error(body)
         events: list[StreamEvent] = []
         if not self._started:
@@ -66,22 +66,51 @@ class Parser:
     def finish(self) -> Sequence[StreamEvent]:
         return (Terminated(),) if self._finished else ()
 
+    def _plain(self, piece: Piece) -> list[StreamEvent]:
+        """A piece of nothing but text and thoughts, and its usage."""
+        events: list[StreamEvent] = []
+        for candidate in piece.candidates or ():
+            for part in (candidate.content and candidate.content.parts) or ():
+                text = part.text or ""
+                if part.thought:
+                    events.append(ThinkingDelta(text))
+                elif text:
+                    self._text.append(text)
+                    events.append(TextDelta(text))
+        if piece.usage_metadata is not None and (usage := usage_of(piece.usage_metadata)) is not None:
+            events.append(UsageReported(usage))
+        return events
+
     def _read_candidate(self, candidate: JSON, events: list[StreamEvent]) -> None:
         if candidate.get("index"):
             return
-        for part in as_list(as_object(candidate.get("content")).get("parts")):
-            self._read_part(read_part(as_object(part), self._response_id, self._calls), events)
+        for wire in as_list(as_object(candidate.get("content")).get("parts")):
+            for part in read_part(as_object(wire), self._response_id, self._calls):
+                self._read_part(part, events)
+        if candidate.get("citationMetadata") or candidate.get("groundingMetadata"):
+            self._cite(candidate, events)
         if candidate.get("finishReason"):
             finish = finish_of(candidate, self._calls > 0)
             self._finished = True
             events.append(Finished(finish))
 
+    def _cite(self, candidate: JSON, events: list[StreamEvent]) -> None:
+        """Later pieces may name again what earlier ones named."""
+        for citation in read_citations(candidate, "".join(self._text)):
+            if citation not in self._cited:
+                self._cited.append(citation)
+                events.append(CitationDelta(citation))
+
     def _read_part(self, part: Part, events: list[StreamEvent]) -> None:
         match part:
-            case Text(text) if text:
+            case Text(text):
+                self._text.append(text)
                 events.append(TextDelta(text))
-            case Thinking(text) if text:
-                events.append(ThinkingDelta(text))
+            case Thinking(text, signature):
+                if text:
+                    events.append(ThinkingDelta(text))
+                if signature:
+                    events.append(SignatureDelta(signature, provider=PROVIDER))
             case ToolCall():
                 index = self._calls
                 self._calls += 1
@@ -89,3 +118,15 @@ class Parser:
                 events.append(ToolCallDelta(index, part.arguments))
                 if part.signature is not None:
                     events.append(SignatureDelta(part.signature, call_index=index, provider=PROVIDER))
+
+
+def _is_plain(piece: Piece) -> bool:
+    if piece.error is not None or piece.prompt_feedback is not None or not piece.candidates:
+        return False
+    candidate = piece.candidates[0]
+    if len(piece.candidates) > 1 or candidate.index or candidate.finish_reason is not None:
+        return False
+    if candidate.citation_metadata is not None or candidate.grounding_metadata is not None:
+        return False
+    parts = (candidate.content and candidate.content.parts) or ()
+    return all(part.text and part.function_call is None and part.thought_signature is None for part in parts)

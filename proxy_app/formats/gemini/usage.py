@@ -90,4 +90,13 @@ def render_usage(usage: Usage) -> JSON:
         rendered["thoughtsTokenCount"] = thoughts
     if usage.cache_read_tokens:
         rendered["cachedContentTokenCount"] = usage.cache_read_tokens
+    if usage.input_audio_tokens:
+        rendered["promptTokensDetails"] = _details(into, usage.input_audio_tokens)
+    if usage.output_audio_tokens:
+        rendered["candidatesTokensDetails"] = _details(max(out - thoughts, 0), usage.output_audio_tokens)
     return rendered
+
+
+def _details(tokens: int, audio: int) -> list[JSON]:
+    rest = {"modality": "TEXT", "tokenCount": max(tokens - audio, 0)}
+    return [rest, {"modality": "AUDIO", "tokenCount": audio}]

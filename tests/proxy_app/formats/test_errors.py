@@ -21,7 +21,7 @@ from proxy_app.formats import anthropic, exchange, gemini, registry
 from proxy_app.formats.anthropic import errors as anthropic_errors
 from proxy_app.formats.failures import without_secrets
 from proxy_app.formats.gemini import errors as gemini_errors
-from proxy_app.wire import Target
+from proxy_app.wire import CallFacts, Target
 
 RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "46.5s"}
 BAD_KEY = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
@@ -257,4 +257,4 @@ def test_the_registry_names_every_format_by_its_own_name() -> None:
     assert all(name == known.name for name, known in registry.UPSTREAM.items())
     assert (anthropic.NAME, gemini.NAME) == ("anthropic", "gemini")
     for name in registry.INBOUND:
-        assert exchange.keep_alive(name) and exchange.stream_content_type(name)
+        assert exchange.keep_alive(name) and exchange.stream_content_type(name, CallFacts("m"))

@@ -253,7 +253,7 @@ def test_hints_and_claims_are_not_sent(wire: str) -> None:
         "prediction": {"type": "content", "content": "canary"},
         "prompt_cache_key": "canary",
     }
-    hints |= {"service_tier": "flex", "verbosity": "low", "stream_options": None, "logprobs": False, "n": 1}
+    hints |= {"service_tier": "scale", "verbosity": "low", "stream_options": None, "logprobs": False, "n": 1}
     outgoing, _ = sent(wire, **hints)
     assert b"canary" not in outgoing.body
     assert build(wire, **hints) == build(wire)
