@@ -47,6 +47,8 @@ def test_every_address_of_the_data_plane_is_documented() -> None:
     served |= {view: path for path, view in reversed(PATHS.items())}
     for path in served.values():
         assert f"`{path}`" in page, path
+    for view in served:
+        assert f"`{view.endpoint}`" in page or not view.needs_key, view
     for base in {*OPENAI, *ANTHROPIC} - {""}:
         assert f"`{base}`" in page, base
 
