@@ -8,19 +8,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
-from proxy_app.formats.registry import INBOUND
-
 _GEMINI_VERB = re.compile(r":[A-Za-z]+Content$|:countTokens$|:batch[A-Z]\w+$|:predict\w*$")
 _LIMIT = "x-ratelimit-"
 
 
 def dialect_of(path: str, headers: Mapping[bytes, bytes], query_string: bytes = b"") -> str:
     """The format in which a request to this path expects to be answered, errors included."""
-    found = _dialect_of(path, headers, query_string)
-    return found if found in INBOUND else "openai_chat"
-
-
-def _dialect_of(path: str, headers: Mapping[bytes, bytes], query_string: bytes) -> str:
     first = path.lstrip("/").partition("/")[0]
     if first == "gemini" or first.startswith("v1beta") or _GEMINI_VERB.search(path):
         return "gemini"

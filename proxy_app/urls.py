@@ -1,6 +1,5 @@
 """The data plane's addresses: path → view, and nothing else. Aliases are the same views."""
 
-from proxy_app.formats.registry import INBOUND
 from proxy_app.views.base import APIView
 from proxy_app.views.conversations import (
     ChatCompletions,
@@ -18,9 +17,7 @@ from proxy_app.views.vitals import Live, Metrics, Ready
 #: Where each API may be reached: as its SDK writes it, without a version, and under its own name.
 OPENAI = ("/v1", "", "/openai/v1", "/openai")
 ANTHROPIC = ("/v1", "", "/anthropic/v1", "/anthropic")
-GEMINI: tuple[str, ...] = (
-    () if "gemini" not in INBOUND else ("/v1beta", "/v1", "/gemini/v1beta", "/gemini/v1", "/gemini", "")
-)
+GEMINI = ("/v1beta", "/v1", "/v1beta1", "/gemini/v1beta", "/gemini/v1", "/gemini", "")
 EVERY = tuple(dict.fromkeys((*OPENAI, *ANTHROPIC, *GEMINI)))
 #: Azure's and LiteLLM's paths: the model stands in the address.
 DEPLOYMENTS = ("/openai/deployments/", "/v1/engines/", "/engines/")

@@ -10,7 +10,7 @@ import pytest
 
 from gateway_project.conf import BASE_DIR, VARIABLES
 from gateway_project.errors import ERROR_CATALOGUE
-from proxy_app.urls import ANTHROPIC, OPENAI, PATHS, PATTERNS
+from proxy_app.urls import ANTHROPIC, GEMINI, OPENAI, PATHS, PATTERNS
 
 
 def load(name: str) -> ModuleType:
@@ -44,12 +44,13 @@ def test_every_error_is_documented_and_no_other() -> None:
 def test_every_address_of_the_data_plane_is_documented() -> None:
     page = read("docs/endpoints.md")
     served = {view: f"{start}{{model}}{end}" for start, end, view in reversed(PATTERNS)}
+    served = {view: path.replace("/v1beta/{", "/v1beta/models/{") for view, path in served.items()}
     served |= {view: path for path, view in reversed(PATHS.items())}
     for path in served.values():
         assert f"`{path}`" in page, path
     for view in served:
         assert f"`{view.endpoint}`" in page or not view.needs_key, view
-    for base in {*OPENAI, *ANTHROPIC} - {""}:
+    for base in {*OPENAI, *ANTHROPIC, *GEMINI} - {""}:
         assert f"`{base}`" in page, base
 
 

@@ -9,6 +9,7 @@ from tests.proxy_app.harness import completion, deployment, model
 BODY = {"model": "gpt", "messages": [{"role": "user", "content": "Say hello"}]}
 PATHS = {
     "/v1/messages/count_tokens": ("messages.count_tokens", "anthropic", "input_tokens"),
+    "/v1beta/models/gpt:countTokens": ("count_tokens", "gemini", "totalTokens"),
     "/v1/responses/input_tokens": ("responses.input_tokens", "openai_responses", "input_tokens"),
 }
 
@@ -51,7 +52,8 @@ async def test_a_provider_of_the_format_counts(make_gateway, path):
     gate = make_gateway(script, model("gpt", deployment("alpha", wire)))
     answer = await gate.ask(BODY, path=path)
     assert answer.json() == counted and "x-gatehouse-estimated" not in answer.headers
-    assert script.seen[0].url.path.endswith(path.removeprefix("/v1"))
+    end = "/gpt-test:countTokens" if wire == "gemini" else path.removeprefix("/v1")
+    assert script.seen[0].url.path.endswith(end)
     assert_free(gate, endpoint)
     assert gate.ends[0].attempts[0].cost_nanodollars == 0
 

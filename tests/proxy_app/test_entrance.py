@@ -8,6 +8,7 @@ import pytest
 from gateway_project.handler import find_view
 from proxy_app.dialects import dialect_of
 from tests.proxy_app.harness import (
+    SECRET,
     STREAM,
     completion,
     deployment,
@@ -21,6 +22,7 @@ HELLO = [{"role": "user", "content": "Say hello"}]
 BODIES = {
     "messages": {"model": "gpt", "max_tokens": 100, "messages": HELLO},
     "responses": {"model": "gpt", "input": "Say hello"},
+    "generate_content": {"contents": [{"role": "user", "parts": [{"text": "Say hello"}]}]},
 }
 PATHS = {
     "messages": [
@@ -38,12 +40,24 @@ PATHS = {
         "/openai/deployments/gpt/responses",
         "/engines/gpt/responses",
     ],
+    "generate_content": [
+        "/v1beta/models/gpt:generateContent",
+        "/v1/models/gpt:generateContent",
+        "/v1beta/models/models/gpt:generateContent",
+        "/gemini/v1beta/models/gpt:generateContent",
+        "/gemini/v1/models/gpt:generateContent",
+        "/gemini/models/gpt:generateContent",
+        "/models/gpt:generateContent",
+        "/v1beta1/projects/p/locations/l/publishers/google/models/gpt:generateContent",
+    ],
 }
 
 
 def text_of(endpoint: str, body: dict) -> str:
     if endpoint == "messages":
         return body["content"][0]["text"]
+    if endpoint == "generate_content":
+        return body["candidates"][0]["content"]["parts"][0]["text"]
     return body["output"][0]["content"][0]["text"]
 
 
@@ -75,13 +89,40 @@ async def test_a_conversation_is_answered_in_the_shape_of_its_address(make_gatew
     assert (end.endpoint, end.status, end.cost_nanodollars) == (endpoint, "ok", 32000)
 
 
-@pytest.mark.parametrize("endpoint", list(BODIES))
+@pytest.mark.parametrize("endpoint", ["messages", "responses"])
 async def test_a_stream_is_translated_to_its_own_end(make_gateway, endpoint):
     gate = make_gateway(chat)
     answer = await gate.ask({**BODIES[endpoint], "stream": True}, path=f"/v1/{endpoint}")
     last = {"messages": "message_stop", "responses": "response.completed"}
     assert answer.events[-1]["type"] == last[endpoint]
     assert gate.ends[0].tokens.output_tokens == 5
+
+
+@pytest.mark.parametrize("framing", ["sse", "array"])
+async def test_geminis_streams_are_asked_for_by_the_address(make_gateway, framing):
+    gate = make_gateway(chat)
+    answer = await gate.ask(
+        BODIES["generate_content"],
+        path="/v1beta/models/gpt:streamGenerateContent",
+        query=f"alt=sse&key={SECRET}" if framing == "sse" else "",
+        key=None if framing == "sse" else SECRET,
+    )
+    assert answer.status == 200
+    chunks = answer.events if framing == "sse" else answer.json()
+    parts = [part for chunk in chunks for part in chunk["candidates"][0]["content"].get("parts", [])]
+    assert "".join(part["text"] for part in parts) == "Hello"
+    assert chunks[-1]["candidates"][0]["finishReason"] == "STOP"
+    assert answer.headers["content-type"].startswith(
+        "text/event-stream" if framing == "sse" else "application/json"
+    )
+    (end,) = gate.ends
+    assert (end.endpoint, end.stream, end.model) == ("generate_content", True, "gpt")
+
+
+async def test_a_tuned_model_keeps_its_whole_name(make_gateway):
+    gate = make_gateway(chat, model("tunedModels/mine", deployment("alpha")))
+    answer = await gate.ask(BODIES["generate_content"], path="/v1beta/tunedModels/mine:generateContent")
+    assert answer.status == 200 and gate.ends[0].model == "tunedModels/mine"
 
 
 @pytest.mark.parametrize(
@@ -111,8 +152,13 @@ async def test_a_provider_of_the_callers_format_is_sent_the_body_as_it_is(
         ("/openai/v1/responses", {}, b"", "openai_responses"),
         ("/v1/messages/batches", {}, b"", "anthropic"),
         ("/anthropic/v1/models", {}, b"", "anthropic"),
+        ("/v1beta/models", {}, b"", "gemini"),
+        ("/gemini/nothing", {}, b"", "gemini"),
+        ("/v1/models/x:generateContent", {}, b"", "gemini"),
         ("/v1/models", {}, b"", "openai_chat"),
         ("/v1/models", {b"anthropic-version": b"2023-06-01"}, b"", "anthropic"),
+        ("/v1/models", {b"x-goog-api-key": b"k"}, b"", "gemini"),
+        ("/v1/models", {}, b"pageSize=1&key=k", "gemini"),
         ("/openai/v1/models", {b"anthropic-version": b"2023-06-01"}, b"", "openai_chat"),
     ],
 )
@@ -120,9 +166,12 @@ def test_the_path_says_the_dialect_and_headers_where_it_does_not(path, headers, 
     assert dialect_of(path, headers, query) == format
 
 
+GEMINI_ERROR = ["code", "message", "status", "details"]
 DIALECTS = {
     "/v1/messages": lambda body: body["type"] == "error" and body["error"]["type"],
     "/anthropic/nothing": lambda body: body["type"] == "error" and body["error"]["type"],
+    "/v1beta/models/gpt:generateContent": lambda body: list(body["error"]) == GEMINI_ERROR,
+    "/gemini/nothing": lambda body: list(body["error"]) == GEMINI_ERROR,
     "/v1/responses": lambda body: set(body["error"]) == {"message", "type", "param", "code"},
     "/v1/nothing": lambda body: set(body["error"]) == {"message", "type", "param", "code"},
 }
@@ -155,6 +204,9 @@ async def test_a_refusal_before_the_body_speaks_the_dialect_of_the_path(make_gat
         ("/v1/responses/compact", "responses.compact"),
         ("/v1/responses/input_tokens", "responses.input_tokens"),
         ("/v1/models", "models"),
+        ("/v1beta/models", "models"),
+        ("/v1/models/gpt:streamGenerateContent", "generate_content"),
+        ("/gemini/models/gpt:countTokens", "count_tokens"),
     ],
 )
 async def test_a_key_may_use_the_endpoints_it_names_under_every_alias(make_gateway, path, endpoint):

@@ -17,10 +17,10 @@ from proxy_app.model_lists import (
     gemini_list,
     openai_list,
 )
-from tests.proxy_app.harness import deployment, model
+from tests.proxy_app.harness import SECRET, deployment, model
 
 ANTHROPIC = {"anthropic-version": "2023-06-01"}
-GOOGLE = {"x-goog-api-key": "x"}
+GOOGLE = {"x-goog-api-key": SECRET}
 
 
 def listed(*names: str) -> list[Listed]:
@@ -58,6 +58,7 @@ async def test_one_model_is_told_in_the_shape_of_whoever_asks(make_gateway):
     told = (await gate.ask(path="/v1/models/tuned/c", method="GET", headers=ANTHROPIC)).json()
     assert (told["type"], told["id"], told["display_name"]) == ("model", "tuned/c", "C")
     assert (await gate.ask(path="/v1/models/gpt-a", method="GET")).json()["object"] == "model"
+    assert (await gate.ask(path="/v1beta/models/gpt-a", method="GET")).json()["name"] == "models/gpt-a"
     missing = await gate.ask(path="/v1/models/none", method="GET", headers=ANTHROPIC)
     assert missing.status == 404 and missing.json()["error"]["type"] == "not_found_error"
 
