@@ -18,6 +18,7 @@ QUIRKS: Mapping[str, str] = {
     "default_max_tokens": "Output limit sent where the format demands one and the caller named none.",
     "thinking_style": "budget or level: how the models are told to think; else what suits their name.",
     "api_version": "Version in the path of a Gemini address; else v1beta.",
+    "web_media": "Whether a Gemini model takes public addresses of media; else what suits its generation.",
     "tools_need_responses": "True: the model takes tools on the Responses endpoint only.",
     "drop": "Names of parameters the model does not take: left out when a call is translated, and told so.",
     "cancel_stops_billing": "True: a cancelled answer costs nothing more, so it is cancelled at once.",
