@@ -16,10 +16,10 @@ from gateway_project.errors import (
     UnpricedModel,
 )
 from keys_app import policy
-from keys_app.limits.contract import Demand, Grant, LimitStore
+from keys_app.limits.contract import Demand, Grant, LimitStore, RateDemand
 from keys_app.limits.estimate import Hold, hold_for
 from proxy_app.call import Call
-from proxy_app.catalogue import Catalogue, ModelEntry
+from proxy_app.catalogue import Catalogue, DeploymentEntry, ModelEntry
 from proxy_app.formats import exchange
 from proxy_app.planning import Step, fill
 from usage_app import pricing
@@ -116,6 +116,8 @@ async def admit_step(call: Call, step: Step) -> None:
         deployment=step.deployment.name,
         now_ms=call.arrived_ms,
     )
+    if (own := own_limit(step.deployment)) is not None:
+        demand = Demand(demand.budgets, (*demand.rates, own))
     if demand.is_empty and not call.step_charges:
         return
     former = set(call.step_charges)
@@ -132,6 +134,16 @@ async def admit_step(call: Call, step: Step) -> None:
     call.step_charges = tuple(charge for charge in call.charges if charge not in base)
     if call.begin is not None:
         call.begin.charges, call.begin.held_nanodollars = call.charges, call.held_nanodollars
+
+
+def own_limit(deployment: DeploymentEntry) -> RateDemand | None:
+    """What a deployment's own row allows of all callers together."""
+    limits = (deployment.requests_per_minute, deployment.tokens_per_minute, deployment.parallel)
+    if limits == (None, None, None):
+        return None
+    return RateDemand(
+        f"deployment:{deployment.id}", "deployment", f"the deployment {deployment.name}", *limits
+    )
 
 
 def _united(charges: tuple[Charge, ...], demand: Demand) -> tuple[Charge, ...]:

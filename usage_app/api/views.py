@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from gateway_project.clock import uuid7_at
-from keys_app.api.authentication import WindowSession
+from keys_app.api.authentication import HoldsKey, VirtualKeyAuthentication, WindowSession
 from keys_app.api.management import public_link
 from usage_app import reports
 from usage_app.api import parameters
@@ -81,6 +81,17 @@ class RequestList(UsageView):
         query["since"], query["until"] = asked.since.isoformat(), asked.until.isoformat()
         query["cursor"] = str(last)
         return public_link(f"{request.path}?{query.urlencode()}")
+
+
+class OwnRequests(RequestList):
+    """A virtual key's own calls, whoever else is signed in in the same browser."""
+
+    authentication_classes = [VirtualKeyAuthentication]
+    permission_classes = [HoldsKey]
+
+    @extend_schema(operation_id="api_v1_key_requests_list", responses=OpenApiTypes.OBJECT)
+    def get(self, request: ApiRequest) -> Response:
+        return super().get(request)
 
 
 class RequestDetail(UsageView):

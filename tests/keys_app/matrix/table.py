@@ -133,6 +133,8 @@ TABLE: dict[str, Row] = {
     "api/v1/deployments/": Row("control", BOTH, "catalogue"),
     "api/v1/deployments/<str:pk>/": Row("control", CHANGE, "catalogue"),
     "api/v1/deployments/<str:pk>/test/": Row("control", ADD, "catalogue"),
+    "api/v1/route/explain/": Row("keys", ADD, "keys"),
+    "api/v1/key/requests": Row("own"),
     "api/v1/requests/": Row("usage", READ, "usage"),
     "api/v1/requests/<str:pk>/": Row("usage", READ, "usage"),
     "api/v1/usage/": Row("usage", READ, "usage"),
