@@ -103,6 +103,7 @@ UNFOLD: dict[str, Any] = {
                     _control(_("Prices"), "sell", "usage_app_price"),
                     _control(_("Environments"), "tune", "keys_app_environmentdefaults"),
                     _control(_("Management keys"), "vpn_key", "keys_app_managementkey"),
+                    _control(_("Alerts"), "notifications", "usage_app_alert"),
                     _control(_("Alert targets"), "notifications", "keys_app_alerttarget"),
                     _control(_("Audit"), "history", "keys_app_auditentry"),
                 ],

@@ -160,6 +160,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 EMAIL_CONFIG = environ.Env.email_url_config(GATEHOUSE.email_url)
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 10  # seconds: a mail server that hangs holds up the alerts behind
 
 # ---------------------------------------------------------------- management API
 

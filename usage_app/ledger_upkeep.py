@@ -29,6 +29,7 @@ from usage_app.partitions import (
     drop_partitions,
     make_partitions,
 )
+from usage_app.telling import Teller
 
 logger = logging.getLogger("gatehouse.ledger")
 
@@ -36,6 +37,7 @@ AUDIT_EVERY_S = 10.0
 AUDIT_SHARE = 0.02  # of one processor, at most
 AUDIT_ROWS = 200_000  # a quarter of an hour with more is left to `audit_ledger`
 UPKEEP_EVERY_S = 60.0
+TELL_EVERY_S = 5.0
 DELETE_ROWS = 500
 DELETES_A_ROUND = 20
 LEASE = 0x6A7E_0001
@@ -114,9 +116,14 @@ class Upkeep:
         self._clock_s = clock_s
         self._next_s = 0.0
         self.prices = PriceReader()
+        self.teller: Teller | None = None  # the ledger process sets one
+        self._tell_at_s = 0.0
 
     def run(self) -> None:
         """Do what is due, if this host holds the lease."""
+        if self.teller is not None and self._clock_s() >= self._tell_at_s and _hold_lease():
+            self._tell_at_s = self._clock_s() + TELL_EVERY_S
+            self.teller.tick()
         if self._clock_s() < self._next_s or not _hold_lease():
             return
         settings = ledger_settings()

@@ -1,5 +1,5 @@
-"""The admin's page of prices."""
+"""The admin's pages of prices and alerts."""
 
-from usage_app.admin import prices
+from usage_app.admin import alerts, prices
 
-__all__ = ["prices"]
+__all__ = ["alerts", "prices"]

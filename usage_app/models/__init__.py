@@ -3,6 +3,7 @@
 from usage_app.models.ledger import (
     Adjustment,
     Alert,
+    AlertDelivery,
     BudgetSpend,
     JournalOffset,
     LedgerSettings,
@@ -15,6 +16,7 @@ from usage_app.models.rollup import ClaimRollup, DayRollup, KnownName, Reporting
 __all__ = [
     "Adjustment",
     "Alert",
+    "AlertDelivery",
     "Attempt",
     "BudgetSpend",
     "ClaimRollup",

@@ -142,3 +142,24 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}".strip()
+
+
+class AlertDelivery(models.Model):
+    """One alert on its way to one target, tried again until it has arrived or was tried too often."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="deliveries", verbose_name=_("alert"))
+    target_id = models.CharField(max_length=36)
+    target_name = models.CharField(_("target"), max_length=120)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    next_at = models.DateTimeField(_("next attempt"), null=True, db_index=True)  # NULL: no more
+    delivered_at = models.DateTimeField(_("delivered"), null=True)
+    error = models.CharField(_("error"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("delivery of an alert")
+        verbose_name_plural = _("deliveries of alerts")
+        constraints = [models.UniqueConstraint(fields=["alert", "target_id"], name="alert_told_once")]
+
+    def __str__(self) -> str:
+        return f"{self.alert} → {self.target_name}"

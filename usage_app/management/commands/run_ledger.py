@@ -14,6 +14,7 @@ from gateway_project.conf import config
 from gateway_project.lifeline import watch
 from usage_app.ledger import AfterCommit, Ledger, LedgerRunning
 from usage_app.limit_settling import LimitSettler
+from usage_app.telling import Teller
 
 logger = logging.getLogger("gatehouse.ledger")
 
@@ -37,6 +38,7 @@ class Command(BaseCommand):
         settler = LimitSettler.for_shared_limits(config())
         told: list[AfterCommit] = [settler] if settler else []
         ledger = Ledger(config().journal_dir, socket.gethostname(), after_commit=told)
+        teller = ledger.upkeep.teller = Teller()
         if options["once"]:
             stop.set()
         if not wait_for_turn(ledger, stop, patient=not options["once"]):
@@ -45,6 +47,7 @@ class Command(BaseCommand):
             ledger.run(stop)
         finally:
             ledger.unlock()
+            teller.close()
             if settler:
                 settler.close()
 

@@ -1,0 +1,54 @@
+"""Alerts and whom they reached. Nobody writes them by hand."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+
+from keys_app.admin.marks import column
+from usage_app.models import Alert, AlertDelivery
+
+
+class ReadOnly:
+    """Mixed into pages that only show."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class DeliveryInline(ReadOnly, TabularInline):  # type: ignore[misc]
+    model = AlertDelivery
+    fields = ("target_name", "attempts", "delivered_at", "next_at", "error")
+    extra = 0
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+    """What an operator must know, and who was told."""
+
+    list_display = ("last_at", "grade", "kind", "detail", "count", "resolved_at", "reached")
+    list_filter = ("level", "kind", ("resolved_at", admin.EmptyFieldListFilter))
+    search_fields = ("subject", "detail")
+    list_per_page = 50
+    show_full_result_count = False
+    inlines = [DeliveryInline]
+
+    @column(description=_("level"), label={"warning": "warning", "critical": "danger"}, ordering="level")
+    def grade(self, row: Alert) -> tuple[str, Any]:
+        return row.level, row.get_level_display()
+
+    @column(description=_("told"))
+    def reached(self, row: Alert) -> str:
+        rows = row.deliveries.all()
+        return f"{sum(one.delivered_at is not None for one in rows)}/{len(rows)}" if rows else ""
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("deliveries")
