@@ -13,7 +13,7 @@ from channels.layers import get_channel_layer
 from gateway_project import lifeline
 from gateway_project.clock import uuid7
 from gateway_project.conf import Config
-from gateway_project.errors import Draining
+from gateway_project.errors import CallStopped, Draining
 from keys_app.heartbeat import Heartbeat
 from keys_app.limits import open_store
 from keys_app.secrets import hash_secret
@@ -30,8 +30,9 @@ from proxy_app.upstream_inprocess import SandboxSender
 from proxy_app.upstream_network import AiohttpSender
 from usage_app.journal import JournalWriter
 from usage_app.limit_loading import keep_loaded
-from usage_app.live import Registry
+from usage_app.live import LiveCall, Registry
 from usage_app.live_publisher import LivePublisher
+from usage_app.live_stopping import Wish, stop_calls
 from usage_app.pricebook import PriceSection
 
 PATIENCE_S = 5.0
@@ -82,7 +83,7 @@ class Lifespan:
             master_hash=hash_secret(config.master_key) if config.master_key else "",
         )
         services.journal.open()
-        publisher = LivePublisher(services.registry, get_channel_layer(), worker_id)
+        publisher = LivePublisher(services.registry, get_channel_layer(), worker_id, _stopper(services))
         alone = not config.redis_url
         limits = keep_loaded(services.limits, config.journal_dir, worker_id, alone=alone)
         self._tasks.start(limits, "limits")
@@ -121,6 +122,19 @@ class Lifespan:
         await services.signatures.close()
         services.journal.sync()
         services.journal.close()
+
+
+def _stopper(services: Services) -> Callable[[dict[str, Any]], int]:
+    """Ends calls of this worker by a wish from the dashboard or the API."""
+
+    def stop(call: LiveCall) -> bool:
+        held = services.calls.get(call.id)
+        if held is None or held.guard is None:
+            return False
+        held.guard.fire(CallStopped())
+        return True
+
+    return lambda wish: stop_calls(Wish(**wish), services.registry.calls.values(), stop)
 
 
 def _end_calls(services: Services) -> None:

@@ -45,6 +45,21 @@ def caller_address() -> str:
     return _address.get()
 
 
+def record_event(actor: Any, verb: str, kind: str, object_id: str, changes: Mapping[str, Any]) -> None:
+    """One entry about what has no row of its own."""
+    AuditEntry.objects.create(
+        **_who(actor), verb=verb[:40], kind=kind, object_id=object_id[:64], changes=dict(changes)
+    )
+
+
+def _who(actor: Any) -> dict[str, str]:
+    return {
+        "actor_id": str(getattr(actor, "pk", None) or ""),
+        "actor": str(getattr(actor, "username", None) or actor or "system")[:150],
+        "address": caller_address(),
+    }
+
+
 def record_change(
     actor: Any,
     row: Model,
@@ -55,9 +70,7 @@ def record_change(
     """One entry: `verb` is a past participle; `changes` are {field: [before, after]}, or `fields` alone."""
     kept = {name: [] for name in fields} | dict(changes or {})
     AuditEntry.objects.create(
-        actor_id=str(getattr(actor, "pk", None) or ""),
-        actor=str(getattr(actor, "username", None) or actor or "system")[:150],
-        address=caller_address(),
+        **_who(actor),
         verb=verb[:40],
         kind=f"{row._meta.app_label}.{row._meta.model_name}",
         object_id=str(row.pk)[:64],

@@ -7,7 +7,7 @@ a sequence number. Each watched group gets at most four frames a second, whateve
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,8 +107,16 @@ class Changes:
 class LivePublisher:
     """One worker's voice. `channel_layer` is Channels' (memory or Redis)."""
 
-    def __init__(self, registry: Registry, channel_layer: Any, worker_id: str) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        channel_layer: Any,
+        worker_id: str,
+        stop: Callable[[dict[str, Any]], int] | None = None,
+    ) -> None:
+        """`stop` ends the calls that a wish of `live_stopping` means; returns how many."""
         self.registry = registry
+        self._stop = stop
         self.layer = channel_layer
         self.epoch = worker_id
         self.watched: dict[str, Watched] = {}
@@ -144,7 +152,15 @@ class LivePublisher:
             await self.layer.group_discard(WORKERS_GROUP, channel)
 
     async def hear(self, message: dict[str, Any]) -> None:
-        """A viewer's announcement: {"groups": […], "reply": channel, "whole": wants the picture}."""
+        """A viewer's announcement: {"groups": […], "reply": channel, "whole": wants the picture}.
+
+        Or a wish to end calls: {"type": "live.stop", "wish": …, "reply": channel}.
+        """
+        if message.get("type") == "live.stop":
+            count = self._stop(message["wish"]) if self._stop is not None else 0
+            if count:
+                await self.layer.send(message["reply"], {"type": "live.stopped", "count": count})
+            return
         now = clock.monotonic_ns() / 1e9
         if not self.watched:
             self._start_over()

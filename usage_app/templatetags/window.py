@@ -183,6 +183,8 @@ def live_words() -> dict[str, Any]:
         "sandbox": _("sandbox"),
         "unpriced": _("unpriced"),
         "none": _("none"),
+        "stop": _("Stop %(call)s: its caller gets an error"),
+        "not_stopped": _("It could not be stopped: try again"),
     }
 
 

@@ -58,6 +58,12 @@ ANSWERS: dict[str, dict[str, object]] = {
         ),
         "anonymous": 401,
     },
+    # ending calls in flight: those one sees, but a viewer none
+    "stop": {
+        **dict.fromkeys(("member", "manager", "other_manager", "admin", "master", "virtual_key"), "allow"),
+        "viewer": 403,
+        "anonymous": 401,
+    },
     "own": {
         "virtual_key": "allow",
         **dict.fromkeys(
@@ -135,6 +141,8 @@ TABLE: dict[str, Row] = {
     "api/v1/deployments/<str:pk>/test/": Row("control", ADD, "catalogue"),
     "api/v1/route/explain/": Row("keys", ADD, "keys"),
     "api/v1/key/requests": Row("own"),
+    "api/v1/requests/stop": Row("stop", ADD, "calls"),
+    "api/v1/requests/<str:pk>/stop": Row("stop", ADD, "calls"),
     "api/v1/requests/": Row("usage", READ, "usage"),
     "api/v1/requests/<str:pk>/": Row("usage", READ, "usage"),
     "api/v1/usage/": Row("usage", READ, "usage"),

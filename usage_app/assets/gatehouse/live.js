@@ -20,6 +20,16 @@ const put = (node, text) => {
   if (node.nodeValue !== text) node.nodeValue = text;
 };
 
+// Ends a call for its caller too. The row says so itself, through the socket; a failure is on the button.
+async function stopCall(id, button) {
+  button.disabled = true;
+  const address = new URL(`${page.dataset.stop}${id}/stop`, location.href);
+  const answer = await fetch(address, { method: "POST", headers: { "X-CSRFToken": page.dataset.token } }).catch(() => null);
+  if (answer?.ok || answer?.status === 404) return;
+  button.disabled = false;
+  button.title = WORDS.not_stopped;
+}
+
 // One row's elements, made once and filled again and again.
 class Row {
   constructor() {
@@ -45,6 +55,15 @@ class Row {
     this.phaseCell.append(this.phaseWord, this.bar);
     this.element.append(this.phaseCell);
     for (const name of ["time", "tokens", "speed", "cost"]) this.cell(name, "is-number");
+    this.stop = document.createElement("button");
+    this.stop.type = "button";
+    this.stop.className = "gh-live-stop";
+    this.stop.textContent = "✕";
+    this.stop.addEventListener("click", (event) => {
+      event.preventDefault();
+      stopCall(this.id, this.stop);
+    });
+    this.element.append(this.stop);
     this.mark = document.createElement("i");
     this.mark.className = "gh-mark is-sandbox";
     this.mark.textContent = WORDS.sandbox;
@@ -70,6 +89,9 @@ class Row {
       this.id = call.id;
       this.element.href = page.dataset.requests + call.id + "/";
       this.element.dataset.call = call.id;
+      this.stop.disabled = false;
+      this.stop.title = fill(WORDS.stop, { call: `${call.model} · ${call.key || call.hint}` });
+      this.stop.setAttribute("aria-label", this.stop.title);
       this.mark.hidden = !call.sandbox || call.model.startsWith("sandbox");
       this.environment.hidden = !call.environment;
       this.environment.className = `gh-mark is-${call.environment}`;
@@ -95,6 +117,8 @@ class Row {
     put(this.texts.speed, call.tokens && streaming > 250 ? `${Math.round((call.tokens / streaming) * 1000)}/s` : "");
     put(this.texts.cost, call.cost === null ? (over ? WORDS.unpriced : "") : money(call.cost));
     this.drawBar(call, elapsed);
+    const idle = over || !page.dataset.stop;
+    if (this.stop.hidden !== idle) this.stop.hidden = idle;
     const kind = over ? `gh-live-row is-ended${call.freshUntil > Date.now() ? " is-fresh" : ""}` : "gh-live-row";
     if (this.element.className !== kind) this.element.className = kind;
   }
