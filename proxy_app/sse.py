@@ -52,6 +52,8 @@ class Framer:
 
     def _with_line_feeds(self, chunk: bytes) -> bytes:
         """CR and CRLF as LF; a CRLF cut in its middle is one line end, and does not wait for its LF."""
+        if not self._after_cr and chunk.endswith(b"\r\n\r\n") and chunk.count(b"\r") == 2:
+            return chunk[:-4] + b"\n\n"  # one event in CRLF, the usual thing, at a third of the cost
         if self._after_cr and chunk:
             chunk = chunk.removeprefix(b"\n")
             self._after_cr = False

@@ -4,20 +4,17 @@ from proxy_app.wire import Usage
 
 
 def merge_usage(known: Usage | None, later: Usage) -> Usage:
-    """A new usage; figures the later report does not tell stay as known."""
+    """A new usage; figures the later report does not tell stay as known. Written out: some providers
+    report with every piece of a stream."""
     if known is None:
         return later
     return Usage(
-        _told(later.input_tokens, known.input_tokens),
-        _told(later.cache_read_tokens, known.cache_read_tokens),
-        _told(later.cache_write_tokens, known.cache_write_tokens),
-        _told(later.cache_write_1h_tokens, known.cache_write_1h_tokens),
-        _told(later.output_tokens, known.output_tokens),
-        _told(later.reasoning_tokens, known.reasoning_tokens),
-        _told(later.input_audio_tokens, known.input_audio_tokens),
-        _told(later.output_audio_tokens, known.output_audio_tokens),
+        known.input_tokens if later.input_tokens is None else later.input_tokens,
+        known.cache_read_tokens if later.cache_read_tokens is None else later.cache_read_tokens,
+        known.cache_write_tokens if later.cache_write_tokens is None else later.cache_write_tokens,
+        known.cache_write_1h_tokens if later.cache_write_1h_tokens is None else later.cache_write_1h_tokens,
+        known.output_tokens if later.output_tokens is None else later.output_tokens,
+        known.reasoning_tokens if later.reasoning_tokens is None else later.reasoning_tokens,
+        known.input_audio_tokens if later.input_audio_tokens is None else later.input_audio_tokens,
+        known.output_audio_tokens if later.output_audio_tokens is None else later.output_audio_tokens,
     )
-
-
-def _told(later: int | None, known: int | None) -> int | None:
-    return known if later is None else later

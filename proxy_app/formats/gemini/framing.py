@@ -14,9 +14,10 @@ class Framing:
         self._begun = False
 
     def piece(self, body: bytes) -> bytes:
-        if b"\xe2\x80" in body or b"\xc2\x85" in body:
+        if not body.isascii():
             for raw, escaped in _LINE_ENDS:
-                body = body.replace(raw, escaped)
+                if raw in body:
+                    body = body.replace(raw, escaped)
         if not self._is_array:
             return b"data: %b\n\n" % body
         head = b"," if self._begun else b"["

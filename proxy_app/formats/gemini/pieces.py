@@ -3,16 +3,20 @@
 What is not looked at is skipped; a piece whose known fields have other types is read as plain JSON instead.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import orjson
 
 from gateway_project.errors import UpstreamInvalid
-from proxy_app.formats.reading import as_count, as_object, total
+from proxy_app.formats.gemini.usage import read_usage
+from proxy_app.formats.reading import as_object
 from proxy_app.wire import JSON, Usage
 
 NOT_JSON = "The provider sent a stream event that is not JSON."
+
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Call(msgspec.Struct, gc=False):
@@ -38,19 +42,12 @@ class Candidate(msgspec.Struct, gc=False, rename="camel"):
     grounding_metadata: Any = None
 
 
-class Detail(msgspec.Struct, gc=False, rename="camel"):
-    modality: str | None = None
-    token_count: int | None = None
-
-
 class Tokens(msgspec.Struct, gc=False, rename="camel"):
-    prompt_token_count: int | None = None
-    tool_use_prompt_token_count: int | None = None
-    cached_content_token_count: int | None = None
-    candidates_token_count: int | None = None
-    thoughts_token_count: int | None = None
-    prompt_tokens_details: list[Detail] | None = None
-    candidates_tokens_details: list[Detail] | None = None
+    prompt_token_count: Count | None = None
+    tool_use_prompt_token_count: Count | None = None
+    cached_content_token_count: Count | None = None
+    candidates_token_count: Count | None = None
+    thoughts_token_count: Count | None = None
 
 
 class Piece(msgspec.Struct, gc=False, rename="camel"):
@@ -84,24 +81,19 @@ def load_piece(data: bytes) -> JSON:
     return as_object(body[0] if isinstance(body, list) and len(body) == 1 else body)
 
 
-def usage_of(tokens: Tokens) -> Usage | None:
-    """What `read_usage` makes of the same figures."""
-    thoughts = as_count(tokens.thoughts_token_count)
-    into = total(as_count(tokens.prompt_token_count), as_count(tokens.tool_use_prompt_token_count))
-    out = total(as_count(tokens.candidates_token_count), thoughts)
+def usage_of(tokens: Tokens, data: bytes) -> Usage | None:
+    """What `read_usage` makes of the same figures; `data` is the whole piece."""
+    if b"AUDIO" in data:
+        return read_usage(load_piece(data).get("usageMetadata"))
+    into, out, thoughts = (
+        tokens.prompt_token_count,
+        tokens.candidates_token_count,
+        tokens.thoughts_token_count,
+    )
+    if tokens.tool_use_prompt_token_count is not None:
+        into = (into or 0) + tokens.tool_use_prompt_token_count
+    if thoughts is not None:
+        out = (out or 0) + thoughts
     if into is None and out is None:
         return None
-    return Usage(
-        into,
-        as_count(tokens.cached_content_token_count),
-        output_tokens=out,
-        reasoning_tokens=thoughts,
-        input_audio_tokens=_audio(tokens.prompt_tokens_details),
-        output_audio_tokens=_audio(tokens.candidates_tokens_details),
-    )
-
-
-def _audio(details: list[Detail] | None) -> int | None:
-    if not details:
-        return None
-    return total(*(as_count(one.token_count) for one in details if one.modality == "AUDIO"))
+    return Usage(into, tokens.cached_content_token_count, None, None, out, thoughts)

@@ -60,10 +60,10 @@ class Relay:
         if piece is None:
             self._read_untyped(load_piece(data))
         else:
-            self._read(piece)
+            self._read(piece, data)
         return self._framing.piece(data)
 
-    def _read(self, piece: Piece) -> None:
+    def _read(self, piece: Piece, data: bytes) -> None:
         observed = self.observed
         if piece.error is not None:
             _refuse(piece.error)
@@ -83,7 +83,7 @@ class Relay:
             if candidate.finish_reason:
                 self._note_finish(candidate.index or 0, candidate.finish_reason)
         if piece.usage_metadata is not None:
-            observed.usage = usage_of(piece.usage_metadata) or observed.usage
+            observed.usage = usage_of(piece.usage_metadata, data) or observed.usage
         if piece.prompt_feedback is not None:
             self._note_blocked(piece.prompt_feedback)
 

@@ -45,7 +45,7 @@ class Parser:
 
     def feed(self, event: ServerSentEvent) -> Sequence[StreamEvent]:
         if self._started and (piece := decode_piece(event.data)) is not None and _is_plain(piece):
-            return self._plain(piece)
+            return self._plain(piece, event.data)
         body = load_piece(event.data)
         refuse_error(body)
         events: list[StreamEvent] = []
@@ -66,7 +66,7 @@ class Parser:
     def finish(self) -> Sequence[StreamEvent]:
         return (Terminated(),) if self._finished else ()
 
-    def _plain(self, piece: Piece) -> list[StreamEvent]:
+    def _plain(self, piece: Piece, data: bytes) -> list[StreamEvent]:
         """A piece of nothing but text and thoughts, and its usage."""
         events: list[StreamEvent] = []
         for candidate in piece.candidates or ():
@@ -77,7 +77,7 @@ class Parser:
                 elif text:
                     self._text.append(text)
                     events.append(TextDelta(text))
-        if piece.usage_metadata is not None and (usage := usage_of(piece.usage_metadata)) is not None:
+        if piece.usage_metadata is not None and (usage := usage_of(piece.usage_metadata, data)) is not None:
             events.append(UsageReported(usage))
         return events
 
