@@ -11,16 +11,22 @@ import socket
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import httptools
-import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gateway_project.conf import Network
+from gateway_project.refusal import (
+    BODY_TOO_SLOW,
+    HEAD_TOO_LARGE,
+    HEAD_TOO_SLOW,
+    NOT_HTTP,
+    TOO_MANY_CONNECTIONS,
+    refusal,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +42,10 @@ class Limits:
     sweep_s: float = 1.0
 
 
-HEAD_TOO_LARGE = (431, "headers_too_large", "The request's headers are larger than 64 KB.")
-HEAD_TOO_SLOW = (408, "request_timeout", "The request's headers did not arrive in time.")
-BODY_TOO_SLOW = (408, "request_timeout", "The request body did not arrive in time.")
-NOT_HTTP = (400, "invalid_request", "This is not a valid HTTP request.")
-TOO_MANY_CONNECTIONS = (429, "too_many_connections", "Your address holds too many connections.")
-
 #: Key of the ASGI extension that writes a whole answer at once.
 WHOLE_ANSWER = "gatehouse.whole_answer"
 PIECE = "gatehouse.piece"
 _IDLE, _HEAD, _BODY = 0, 1, 2
-
-
-def refusal(status: int, code: str, message: str) -> bytes:
-    """A whole HTTP/1.1 answer with an OpenAI-shaped error, after which the connection closes."""
-    kind = "rate_limit_error" if status == 429 else "invalid_request_error"
-    body = orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})
-    head = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-    )
-    return head.encode("ascii") + body
 
 
 class Doorkeeper:
@@ -296,7 +285,7 @@ class FrontDoorProtocol(HttpToolsProtocol):
         current = self.cycle
         may_write = current is None or current.response_complete or not current.response_started
         if may_write and not self.transport.is_closing():
-            self.transport.write(refusal(status, code, message))
+            self.transport.write(refusal(status, code, message, getattr(self, "url", b"")))
         if current is not None and not current.response_complete:
             current.disconnected = True
             current.message_event.set()

@@ -59,7 +59,7 @@ def recognise(call: Call) -> None:
     """How the body is written: as its address says, but for agents that post every shape to one address."""
     if call.endpoint != "chat.completions":
         return
-    shape = shape_of(call.body, call.raw)
+    shape = shape_of(call.body)
     if shape != call.format:
         call.body_format = shape
         call.body, call.raw = rewritten(call.body, shape)

@@ -14,14 +14,14 @@ _BLOCKS = frozenset({"tool_use", "tool_result"})
 _CHAT_ONLY = ("stream_options", "user", "n", "max_completion_tokens", "prompt_cache_retention")
 
 
-def shape_of(body: JSON, raw: bytes) -> str:
-    """The format a body posted to Chat Completions is written in; `raw` is what it was parsed from."""
-    if "messages" not in body:
+def shape_of(body: JSON) -> str:
+    """The format a body posted to Chat Completions is written in."""
+    messages = body.get("messages")
+    if messages is None:
         return "openai_responses" if "input" in body else "openai_chat"
-    if "system" in body or _has_messages_tools(body.get("tools")):
+    tools = body.get("tools")
+    if "system" in body or _has_messages_tools(tools) or (tools is None and _has_blocks(messages)):
         return "anthropic"
-    if b'"tool_use' in raw or b'"tool_result"' in raw:
-        return "anthropic" if "tools" not in body and _has_blocks(body["messages"]) else "openai_chat"
     return "openai_chat"
 
 

@@ -7,6 +7,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from gateway_project.frontdoor import PIECE, FrontDoorProtocol, Limits
 from tests.gateway_project.doors import GET, Knock, a_door, hello
 
@@ -74,6 +76,23 @@ async def test_slow_headers_are_refused() -> None:
         knock.send(b"GET / HTTP/1.1\r\nx-slow:")
         assert an_error(await knock.answer()) == (408, "request_timeout")
         assert await knock.rest() == b""
+        await knock.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [
+        ("/v1/messages?beta=true", lambda body: body["type"] == "error" and body["error"]["type"]),
+        ("/v1beta/models/x:generateContent?key=k", lambda body: body["error"]["status"]),
+        ("/v1/responses", lambda body: body["error"]["code"]),
+    ],
+)
+async def test_a_late_body_is_told_in_the_dialect_of_its_path(path, shape) -> None:
+    async with a_door(limits=QUICK) as port:
+        knock = await Knock.at(port)
+        knock.send(f"POST {path} HTTP/1.1\r\nhost: here\r\ncontent-length: 10\r\n\r\n".encode())
+        status, body = await knock.answer()
+        assert status == 408 and shape(json.loads(body))
         await knock.close()
 
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 import zstandard
 
+from proxy_app.formats.shapes import shape_of
 from tests.proxy_app.harness import STREAM, asked, completion, deployment, message, model, response, streamed
 
 WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}}
@@ -96,6 +97,24 @@ async def test_the_usage_chunk_is_the_chat_callers_to_ask_for(make_gateway):
     assert not any(event.get("usage") for event in silent.events[:-1])
     told = await gate.ask({**body, "stream_options": {"include_usage": True}})
     assert told.events[-2]["usage"]["prompt_tokens"] == 12
+
+
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [
+        ({"messages": []}, "openai_chat"),
+        ({"input": "x"}, "openai_responses"),
+        ({"messages": [], "input": "x"}, "openai_chat"),
+        ({"messages": [], "system": "x"}, "anthropic"),
+        ({"messages": MESSAGES_BODY["messages"]}, "anthropic"),
+        ({"messages": [], "tools": RESPONSES_BODY["tools"]}, "openai_chat"),
+        ({"messages": [], "tools": [{"type": "custom", "name": "a", "input_schema": {}}]}, "anthropic"),
+        ({"messages": [3, {"content": [4]}], "tools": 5}, "openai_chat"),
+        ({}, "openai_chat"),
+    ],
+)
+def test_a_shape_is_told_by_what_only_it_has(body, shape):
+    assert shape_of(body) == shape
 
 
 async def test_a_chat_body_with_its_own_tool_calls_stays_a_chat_body(make_gateway):

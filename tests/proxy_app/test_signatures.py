@@ -9,7 +9,7 @@ from proxy_app import signatures
 from proxy_app.formats.signing import latest_call_ids
 from proxy_app.signatures import MemorySignatures, Place
 from proxy_app.wire import Signed, Thinking
-from tests.proxy_app.harness import deployment, message, model
+from tests.proxy_app.harness import deployment, message, model, streamed
 
 HERE = Place("service:1", "provider-1", "claude-test")
 SIGNED = Signed("sig", (Thinking("Hmm.", "signature-1", provider="anthropic"),))
@@ -179,3 +179,41 @@ async def test_another_owner_is_never_sent_the_thoughts(make_gateway):
     gate.keeper.current = replace(picture, keys=keys)
     await gate.ask(second_turn(answer.json()))
     assert "signature-1" not in json.dumps(script.seen[1])
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_signed_call_of_gemini_goes_back_signed_also_from_a_client_that_drops_it(
+    make_gateway, stream
+):
+    signed_call = {"functionCall": {"name": "weather", "args": {"city": "Seoul"}}, "thoughtSignature": "c2ln"}
+    answer = {
+        "candidates": [{"content": {"role": "model", "parts": [signed_call]}, "finishReason": "STOP"}],
+        "usageMetadata": {"promptTokenCount": 12, "candidatesTokenCount": 5, "totalTokenCount": 17},
+        "modelVersion": "gemini-3-test",
+        "responseId": "r1",
+    }
+    seen: list[dict] = []
+
+    async def script(request: httpx.Request) -> httpx.Response:
+        seen.append(json.loads(request.content))
+        if "alt=sse" in str(request.url):
+            return streamed([b"data: " + json.dumps(answer).encode() + b"\n\n"])
+        return httpx.Response(200, json=answer)
+
+    gate = make_gateway(script, model("gpt", deployment("alpha", "gemini")))
+    told = await gate.ask({**first_turn(), "stream": stream})
+    if stream:
+        calls = [
+            call
+            for event in told.events[:-1]
+            for call in event["choices"][0]["delta"].get("tool_calls", ())
+            if call.get("id")
+        ]
+        function = {"name": "weather", "arguments": '{"city": "Seoul"}'}
+        call = {"id": calls[0]["id"], "type": "function", "function": function}
+        said = {"choices": [{"message": {"tool_calls": [call]}}]}
+    else:
+        said = told.json()
+    await gate.ask(second_turn(said))
+    parts = [part for content in seen[1]["contents"] for part in content["parts"]]
+    assert [part["thoughtSignature"] for part in parts if "functionCall" in part] == ["c2ln"]
