@@ -352,11 +352,13 @@ class CallFacts:
 
 @dataclass(slots=True)
 class Target:
-    """Where an attempt goes, as far as a format must know."""
+    """Where an attempt goes, as far as a format must know. `tool_names` is filled when its request is built:
+    names that were changed for the provider -> as the caller wrote them."""
 
     format: str
     upstream_model: str
     quirks: Mapping[str, Any] = field(default_factory=dict)
+    tool_names: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ The pipeline talks to `proxy_app.formats.exchange` only:
     stream_content_type(inbound, facts) -> str
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -120,13 +121,14 @@ class InboundFormat:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamFormat:
-    """A format providers speak."""
+    """A format providers speak. `tool_name` matches the names of tools that it takes."""
 
     name: str
     build_request: Callable[[Conversation, Target], Outgoing]
     parse_answer: Callable[[JSON], Answer]
     open_parser: Callable[[], StreamParser]
     read_failure: Callable[[int, Mapping[str, str], bytes], UpstreamFailed]
+    tool_name: re.Pattern[str] = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 Format = InboundFormat | UpstreamFormat

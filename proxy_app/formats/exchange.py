@@ -12,10 +12,11 @@ import orjson
 from gateway_project.errors import GatehouseError, UpstreamFailed, UpstreamInvalid
 from proxy_app.formats.carrying import drop_untaken
 from proxy_app.formats.contract import RenderedError, RenderOptions, StreamPipe
+from proxy_app.formats.naming import rename_tools
 from proxy_app.formats.registry import INBOUND, UPSTREAM
 from proxy_app.formats.signing import give_back
 from proxy_app.formats.translation import Translation, observe_parts
-from proxy_app.wire import JSON, Address, CallFacts, Observed, Outgoing, Signed, Target
+from proxy_app.wire import JSON, Address, CallFacts, Observed, Outgoing, Signed, Target, ToolCall
 
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -51,6 +52,7 @@ def build_outgoing(
     conversation = INBOUND[inbound].parse_request(body, facts)
     if signed:
         give_back(conversation, signed)
+    target.tool_names = rename_tools(conversation, UPSTREAM[target.format].tool_name)
     dropped = drop_untaken(conversation, target.quirks.get("drop") or ())
     outgoing = UPSTREAM[target.format].build_request(conversation, target)
     outgoing.dropped += dropped
@@ -95,6 +97,9 @@ def convert_answer(
     if inbound == target.format:
         return raw, INBOUND[inbound].observe_answer(body)
     answer = UPSTREAM[target.format].parse_answer(body)
+    for part in answer.parts if target.tool_names else ():
+        if isinstance(part, ToolCall):
+            part.name = target.tool_names.get(part.name, part.name)
     return orjson.dumps(INBOUND[inbound].render_answer(answer, options)), observe_parts(answer)
 
 
@@ -102,7 +107,8 @@ def open_pipe(inbound: str, target: Target, facts: CallFacts, options: RenderOpt
     """The way of one stream, from the first byte of a provider's 2xx answer on."""
     if inbound == target.format:
         return INBOUND[inbound].open_relay(facts)
-    return Translation(UPSTREAM[target.format].open_parser(), INBOUND[inbound].open_renderer(options))
+    parser, renderer = UPSTREAM[target.format].open_parser(), INBOUND[inbound].open_renderer(options)
+    return Translation(parser, renderer, target.tool_names)
 
 
 def read_failure(target: Target, status: int, headers: Mapping[str, str], raw: bytes) -> UpstreamFailed:

@@ -1,6 +1,6 @@
 """A stream between two formats: a parser of the provider's, a renderer of the caller's, and what passes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.contract import StreamParser, StreamRenderer
@@ -31,9 +31,15 @@ from proxy_app.wire import (
 class Translation:
     """The translated `StreamPipe`. Nothing is rendered after the terminator."""
 
-    __slots__ = ("_framer", "_gatherer", "_parser", "_renderer", "observed")
+    __slots__ = ("_framer", "_gatherer", "_parser", "_renderer", "_tool_names", "observed")
 
-    def __init__(self, parser: StreamParser, renderer: StreamRenderer) -> None:
+    def __init__(
+        self,
+        parser: StreamParser,
+        renderer: StreamRenderer,
+        tool_names: Mapping[str, str] | None = None,  # the provider's -> the caller's, where they differ
+    ) -> None:
+        self._tool_names = tool_names or {}
         self.observed = Observed()
         self._gatherer = Gatherer(self.observed.signed)
         self._framer = Framer()
@@ -90,6 +96,7 @@ class Translation:
                 if type(event) is ThinkingDelta:
                     self._gatherer.feed(event)
             case ToolCallStarted():
+                event.name = self._tool_names.get(event.name, event.name)
                 observed.content_started = True
                 self._gatherer.feed(event)
             case SignatureDelta():

@@ -1,5 +1,7 @@
 """Anthropic Messages: `/v1/messages`."""
 
+import re
+
 from proxy_app.formats.anthropic.building import build_request
 from proxy_app.formats.anthropic.conversation import parse_request
 from proxy_app.formats.anthropic.errors import read_failure, render_error
@@ -34,4 +36,5 @@ UPSTREAM = UpstreamFormat(
     parse_answer=parse_answer,
     open_parser=Parser,
     read_failure=read_failure,
+    tool_name=re.compile(r"[a-zA-Z0-9_-]{1,128}"),
 )

@@ -1,5 +1,7 @@
 """Gemini: `/v1beta/models/{model}:generateContent`."""
 
+import re
+
 from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 from proxy_app.formats.gemini.building import build_request
 from proxy_app.formats.gemini.conversation import parse_request
@@ -33,4 +35,5 @@ UPSTREAM = UpstreamFormat(
     parse_answer=parse_answer,
     open_parser=Parser,
     read_failure=read_failure,
+    tool_name=re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}"),
 )

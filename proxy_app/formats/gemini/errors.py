@@ -19,16 +19,18 @@ _STATUSES = {
     404: "NOT_FOUND",
     408: "DEADLINE_EXCEEDED",
     409: "ABORTED",
+    412: "FAILED_PRECONDITION",
     429: "RESOURCE_EXHAUSTED",
     499: "CANCELLED",
+    501: "UNIMPLEMENTED",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-_KEY_REASONS = frozenset(
-    {"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED", "ACCESS_TOKEN_EXPIRED"}
-)
+_WORDS = {word: status for status, word in reversed(_STATUSES.items())} | {"INTERNAL": 500}
+_KEY_REASONS = ("API_KEY_", "ACCESS_TOKEN_", "ACCOUNT_STATE_INVALID", "CREDENTIALS_MISSING")
 _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
+_BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d+)?)s")
 
 
@@ -39,6 +41,9 @@ def error_object(error: GatehouseError, request_id: str) -> JSON:
     if error.retry_after_s is not None:
         delay = f"{min(max(error.retry_after_s, 0.0), 60.0):g}s"
         details.append({"@type": _RETRY_INFO, "retryDelay": delay})
+    if error.param:
+        violation = {"field": error.param, "description": error.detail}
+        details.append({"@type": _BAD_REQUEST, "fieldViolations": [violation]})
     return {"code": status, "message": sentence(error, request_id), "status": word, "details": details}
 
 
@@ -61,9 +66,12 @@ def read_failure(status: int, headers: Mapping[str, str], raw: bytes) -> Upstrea
 
 def read_in_band(error: Any) -> UpstreamFailed:
     """An error object met inside an answer or a stream that began with 200."""
-    code = as_object(error).get("code")
-    status = code if isinstance(code, int) and 400 <= code <= 599 else 502
-    return failure(status, _complaint({"error": error}))
+    told = as_object(error)
+    code = told.get("code")
+    number = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else code
+    if not isinstance(number, int) or not 400 <= number <= 599:
+        number = _WORDS.get(as_text(told.get("status")), 502)
+    return failure(number, _complaint({"error": error}))
 
 
 def _complaint(body: JSON) -> Complaint:
@@ -77,7 +85,7 @@ def _complaint(body: JSON) -> Complaint:
         if kind.endswith("RetryInfo") and (found := _DELAY.fullmatch(as_text(detail.get("retryDelay")))):
             complaint.retry_after_s = float(found[1])
         elif kind.endswith("ErrorInfo"):
-            complaint.is_credential = as_text(detail.get("reason")) in _KEY_REASONS
+            complaint.is_credential |= as_text(detail.get("reason")).startswith(_KEY_REASONS)
     if "api key not valid" in complaint.message.lower():
         complaint.is_credential = True
     return complaint
