@@ -4,7 +4,9 @@ A fallback target passes the same two steps as itself, under the same reservatio
 """
 
 import asyncio
+from collections.abc import Callable
 
+import msgspec
 import orjson
 
 from gateway_project.clock import now_ms
@@ -17,7 +19,7 @@ from gateway_project.errors import (
 )
 from keys_app import policy
 from keys_app.limits.contract import Demand, Grant, LimitStore, RateDemand
-from keys_app.limits.estimate import Hold, hold_for
+from keys_app.limits.estimate import Hold, covered_output, hold_for
 from proxy_app.call import Call
 from proxy_app.catalogue import Catalogue, DeploymentEntry, ModelEntry
 from proxy_app.formats import exchange
@@ -159,10 +161,18 @@ async def _hold_at_all(call: Call, model: ModelEntry, name: str, demand: Demand)
     if services.limits.needs_load:
         await _until_loaded(services.limits)
     left = await services.limits.left(demand) if demand.has_hard_budget else None
-    hold = _hold(call, model, name, demand, left)
+    hold, price = _hold(call, model, name, demand, left)
     grant = await services.limits.reserve(
-        call.id, demand, hold.nanodollars, hold.tokens, now_ms(), hold.counted_output_tokens
+        call.id,
+        demand,
+        hold.nanodollars,
+        hold.tokens,
+        now_ms(),
+        hold.counted_output_tokens,
+        hold.least_nanodollars,
     )
+    if price is not None and demand.budgets and grant.held_nanodollars < hold.nanodollars:
+        hold = _reduced(call, hold, price, grant.held_nanodollars)
     is_first = call.grant is None or not call.held_nanodollars
     call.grant = grant
     call.held_nanodollars = max(call.held_nanodollars, grant.held_nanodollars)
@@ -179,14 +189,27 @@ async def _until_loaded(limits: LimitStore) -> None:
     raise LimitsUnavailable("The limits are being read back from the ledger.", retry_after_s=2)
 
 
-def _hold(call: Call, model: ModelEntry, name: str, demand: Demand, left: int | None) -> Hold:
+def _reduced(call: Call, hold: Hold, price: CompiledPrice, held: int) -> Hold:
+    """Less was left than the call asked for: its output is capped to what that pays for.
+
+    A stream needs no cap: it tops up as it goes, and is ended where nothing more is to be had.
+    """
+    covered = covered_output(_costing(price), len(call.raw), price.context_window, 0, held)
+    covered = min(covered, hold.output_tokens)
+    cap = None if call.facts.stream else max(covered // max(call.facts.candidates, 1), 1)
+    return msgspec.structs.replace(hold, output_tokens=covered, output_cap=cap)
+
+
+def _hold(
+    call: Call, model: ModelEntry, name: str, demand: Demand, left: int | None
+) -> tuple[Hold, CompiledPrice | None]:
     """What may be spent before we can act, at the dearest deployment that may take the call."""
     prices = [price for price in _prices(call, model, name) if price is not None]
     unpriced = len(prices) < len(model.deployments)
     if unpriced and demand.has_hard_budget and not call.principal.key.allows_unpriced:
         raise UnpricedModel(f"The model '{name[:200]}' has no price, so a key with a budget may not use it.")
-    holds = [_hold_at(call, price, left) for price in prices]
-    return max(holds, key=lambda hold: hold.nanodollars, default=Hold(0, call.input_estimate, 0))
+    holds = [(_hold_at(call, price, left), price) for price in prices]
+    return max(holds, key=lambda each: each[0].nanodollars, default=(Hold(0, call.input_estimate, 0), None))
 
 
 def _hold_at(call: Call, price: CompiledPrice, left: int | None) -> Hold:
@@ -196,9 +219,13 @@ def _hold_at(call: Call, price: CompiledPrice, left: int | None) -> Hold:
         max_output_tokens=call.facts.max_output_tokens,
         candidates=call.facts.candidates,
         stream=call.facts.stream,
-        cost_of=lambda input_tokens, output_tokens: pricing.worst_case(price, input_tokens, output_tokens),
+        cost_of=_costing(price),
         left_nanodollars=left,
     )
+
+
+def _costing(price: CompiledPrice) -> Callable[[int, int], int]:
+    return lambda input_tokens, output_tokens: pricing.worst_case(price, input_tokens, output_tokens)
 
 
 def _cap_output(call: Call, cap: int) -> None:

@@ -115,15 +115,17 @@ def check_levels(demand: Demand, levels: Sequence[LevelState], hold: Hold) -> No
     budgets = {(budget.budget_id, budget.period): budget for budget in demand.budgets}
     for level in levels:
         if level.kind == "budget":
-            _check_budget(budgets[level.id, level.period], level, hold.nanodollars)
+            _check_budget(budgets[level.id, level.period], level, hold)
         elif _refuses(level, hold):
             kind = level.kind.replace("_", " ")
             raise RateLimited(f"The limit of {level.limit} {kind} of {level.name} is reached.")
 
 
-def _check_budget(budget: BudgetDemand, level: LevelState, nanodollars: int) -> None:
-    if level.hard and nanodollars and level.spent + level.held + nanodollars > level.limit:
-        raise budget_refusal(budget, level.spent, level.held, level.calls_in_flight, nanodollars)
+def _check_budget(budget: BudgetDemand, level: LevelState, hold: Hold) -> None:
+    """Less than the whole hold will do, as long as it is worth a call."""
+    least = min(hold.least_nanodollars, hold.nanodollars)
+    if level.hard and hold.nanodollars and level.spent + level.held + least > level.limit:
+        raise budget_refusal(budget, level.spent, level.held, level.calls_in_flight, hold.nanodollars)
 
 
 def _refuses(level: LevelState, hold: Hold) -> bool:

@@ -149,8 +149,12 @@ class LimitStore(Protocol):
         tokens: int,
         now_ms: int,
         output_tokens: int = 0,
+        least: int | None = None,
     ) -> Grant:
         """Admit a call at all levels or at none. `output_tokens` is the part of `tokens` that is output.
+
+        Where less than `nanodollars` is left, but `least` or more, that much is held: the grant says so,
+        and the call must be capped to it. `least` None: all or nothing.
 
         Again with the same id (a fallback, a repeat): levels it holds already are not counted twice,
         new ones are added, holds rise to `nanodollars` where they were lower. Raises RateLimited,

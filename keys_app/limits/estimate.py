@@ -23,6 +23,7 @@ class Hold(msgspec.Struct, frozen=True):
     tokens: int
     output_tokens: int  # covered by the hold, of all candidates together
     counted_output_tokens: int = 0  # of `tokens`, the part that is output
+    least_nanodollars: int = 0  # with less than this left, the call is not worth being made
     output_cap: int | None = None  # must be sent upstream as the limit of one candidate's output
 
 
@@ -72,7 +73,20 @@ def hold_for(
     output_tokens = output * candidates
     counted = min(output, slice_tokens) * candidates
     estimate = min(input_tokens, -(-body_bytes // BYTES_PER_TOKEN) + images * IMAGE_TOKENS)
-    return Hold(cost_of(input_tokens, output_tokens), estimate + counted, output_tokens, counted, cap)
+    least = cost_of(input_tokens, min(output, LOWEST_CAP_TOKENS) * candidates)
+    whole = cost_of(input_tokens, output_tokens)
+    return Hold(whole, estimate + counted, output_tokens, counted, least, cap)
+
+
+def covered_output(
+    cost_of: Callable[[int, int], int], body_bytes: int, context_window: int | None, images: int, held: int
+) -> int:
+    """Output tokens, of all candidates together, that a hold pays for beside the input."""
+    million = cost_of(0, 1_000_000)
+    if million <= 0:
+        return 1_000_000
+    rest = held - cost_of(input_bound(body_bytes, context_window, images), 0)
+    return max(0, rest) * 1_000_000 // million
 
 
 def _affordable(

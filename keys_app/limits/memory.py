@@ -136,6 +136,7 @@ class MemoryStore:
         tokens: int,
         now_ms: int,
         output_tokens: int = 0,
+        least: int | None = None,
     ) -> Grant:
         if demand is NO_DEMAND or demand.is_empty:
             return UNLIMITED
@@ -143,7 +144,7 @@ class MemoryStore:
             raise LimitsUnavailable(retry_after_s=1)
         hold = self._holds.get(call_id)
         if demand.budgets:
-            self._check_budgets(demand.budgets, hold, nanodollars)
+            nanodollars = self._affordable(demand.budgets, hold, nanodollars, least)
         if demand.rates:
             self._check_rates(demand.rates, hold, (tokens, output_tokens), now_ms)
         if hold is None:
@@ -162,18 +163,32 @@ class MemoryStore:
             self._sweep(now_ms)
         return Grant(nanodollars if demand.budgets else 0, requests_state, tokens_state)
 
-    def _check_budgets(self, budgets: tuple[BudgetDemand, ...], hold: _Hold | None, nanodollars: int) -> None:
+    def _affordable(
+        self,
+        budgets: tuple[BudgetDemand, ...],
+        hold: _Hold | None,
+        nanodollars: int,
+        least: int | None,
+    ) -> int:
+        """What the call may hold in all: what it asks for, or what is left; raises BudgetExceeded."""
+        amount = nanodollars
+        refusal: tuple[BudgetDemand, int] | None = None
         for budget in budgets:
             if not budget.hard or not nanodollars:
                 continue
             key = (budget.budget_id, budget.period)
+            known = hold.budgets[key][0] if hold is not None and key in hold.budgets else 0
             counter = self._counters.get(key)
-            asked = nanodollars
-            if hold is not None and key in hold.budgets:
-                asked -= hold.budgets[key][0]
-            spent, held, calls = (counter.spent, counter.held, counter.calls) if counter else (0, 0, 0)
-            if asked > 0 and spent + held + asked > budget.limit_nanodollars:
-                raise budget_refusal(budget, spent, held, calls, asked)
+            room = budget.limit_nanodollars + known
+            if counter is not None:
+                room -= counter.spent + counter.held
+            if nanodollars > room and nanodollars > known:
+                refusal = refusal or (budget, nanodollars - known)
+                amount = min(amount, max(room, known))
+        if refusal is not None and (least is None or amount < least):
+            budget, asked = refusal
+            raise budget_refusal(budget, *self._use(budget), asked)
+        return amount
 
     def _check_rates(
         self, rates: tuple[RateDemand, ...], hold: _Hold | None, asked: tuple[int, int], now_ms: int

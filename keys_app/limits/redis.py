@@ -34,6 +34,8 @@ from keys_app.limits.scripts import BEGIN_EPOCH, END_EPOCH, script
 from keys_app.limits.states import level_states, tightest
 
 TIMEOUT_S = 0.2
+#: A burst on a cold pool opens dozens of connections at once, and each greets twice before it is used.
+CONNECT_S = 1.0
 CONNECTIONS = 64
 PREFIX = "{gatehouse}:limits"
 _BATCH = 500
@@ -73,7 +75,7 @@ class RedisStore:
             max_connections=CONNECTIONS,
             timeout=TIMEOUT_S,
             socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
+            socket_connect_timeout=CONNECT_S,
             decode_responses=True,
             # Once more on a connection the server had closed; every step may be repeated.
             retry=Retry(NoBackoff(), 1, supported_errors=(Disconnected,)),
@@ -94,10 +96,12 @@ class RedisStore:
         tokens: int,
         now_ms: int,
         output_tokens: int = 0,
+        least: int | None = None,
     ) -> Grant:
         if demand.is_empty:
             return UNLIMITED
-        arguments: list[Any] = [call_id, now_ms, nanodollars, len(demand.budgets), len(demand.rates)]
+        counts = (len(demand.budgets), len(demand.rates))
+        arguments: list[Any] = [call_id, now_ms, nanodollars, _text(least), *counts]
         for budget in demand.budgets:
             limit = budget.limit_nanodollars if budget.hard else ""
             arguments += (f"{budget.budget_id}/{budget.period}", limit, _text(budget.resets_at_ms))
@@ -114,7 +118,7 @@ class RedisStore:
             raise LimitsUnavailable(retry_after_s=1) from None
         if answer[0] != "ok":
             raise _refusal(answer, demand, tokens, output_tokens)
-        return _grant(answer, demand, nanodollars)
+        return _grant(answer, demand)
 
     async def top_up(self, call_id: str, nanodollars: int) -> bool:
         try:
@@ -293,13 +297,13 @@ def _text(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def _grant(answer: list[Any], demand: Demand, nanodollars: int) -> Grant:
+def _grant(answer: list[Any], demand: Demand) -> Grant:
     requests_state = tokens_state = None
-    for rate, position in zip(demand.rates, range(1, len(answer), 3), strict=True):
+    for rate, position in zip(demand.rates, range(2, len(answer), 3), strict=True):
         requests, tokens, reset_ms = map(int, answer[position : position + 3])
         requests_state = tightest(requests_state, rate.requests_per_minute, requests, reset_ms)
         tokens_state = tightest(tokens_state, rate.tokens_per_minute, tokens, reset_ms)
-    return Grant(nanodollars if demand.budgets else 0, requests_state, tokens_state)
+    return Grant(int(answer[1]) if demand.budgets else 0, requests_state, tokens_state)
 
 
 def _refusal(answer: list[Any], demand: Demand, tokens: int, output_tokens: int) -> GatehouseError:

@@ -1,34 +1,39 @@
 -- Admits a call at all levels or at none.
--- ARGV: prefix, call, now, amount, number of budgets, number of rates,
+-- ARGV: prefix, call, now, amount, least or '', number of budgets, number of rates,
 --       then (name, hard limit or '', end of period or '')
 --       and (name, requests, tokens, parallel or '', tokens of this call, which: both, input, output).
 -- Answers reload | budget i spent held calls asked | requests i left reset wait |
---         tokens i left reset wait | parallel i | ok (requests tokens reset)*
+--         tokens i left reset wait | parallel i | ok held (requests tokens reset)*
 local keep = base()
 if not keep then return {'reload'} end
 local call, now = ARGV[2], tonumber(ARGV[3])
-local amount = tonumber(ARGV[4])
+local wanted, least = tonumber(ARGV[4]), tonumber(ARGV[5])
+local amount, refusal = wanted, nil
 local hold = keep .. ':c:' .. call
-local budgets, rates, at = {}, {}, 7
+local budgets, rates, at = {}, {}, 8
 
-for i = 1, tonumber(ARGV[5]) do
+for i = 1, tonumber(ARGV[6]) do
   local name, limit = ARGV[at], ARGV[at + 1]
   local budget = {name = name, limit = limit, ends = ARGV[at + 2], key = keep .. ':b:' .. name}
   local known = redis.call('HGET', hold, 'b:' .. name)
   budget.known = known and tonumber(string.match(known, '^(%d+)|'))
-  budget.asked = amount - (budget.known or 0)
-  if limit ~= '' and amount > 0 and budget.asked > 0 then
+  local held_before = budget.known or 0
+  if limit ~= '' and wanted > held_before then
     local counter = redis.call('HMGET', budget.key, 's', 'h', 'n')
     local spent, held = counter[1] or '0', counter[2] or '0'
-    if tonumber(spent) + tonumber(held) + budget.asked > tonumber(limit) then
-      return {'budget', i, spent, held, counter[3] or '0', whole(budget.asked)}
+    local room = tonumber(limit) - tonumber(spent) - tonumber(held) + held_before
+    if wanted > room then
+      refusal = refusal or {'budget', i, spent, held, counter[3] or '0', whole(wanted - held_before)}
+      amount = math.min(amount, math.max(room, held_before))
     end
   end
   budgets[i] = budget
   at = at + 3
 end
+-- Where not all of it is left, what is left will do, as long as it is worth a call.
+if refusal and not (least and amount >= least) then return refusal end
 
-for i = 1, tonumber(ARGV[6]) do
+for i = 1, tonumber(ARGV[7]) do
   local rate = {name = ARGV[at], parallel = tonumber(ARGV[at + 3]), asked = ARGV[at + 4], counts = ARGV[at + 5]}
   local tokens = tonumber(rate.asked)
   rate.key, rate.calls = keep .. ':w:' .. rate.name, keep .. ':p:' .. rate.name
@@ -59,10 +64,11 @@ end
 redis.call('HSETNX', hold, 'at', now)
 redis.call('ZADD', keep .. ':open', 'NX', now, call)
 for _, budget in ipairs(budgets) do
+  local asked = amount - (budget.known or 0)
   if not budget.known then redis.call('HINCRBY', budget.key, 'n', 1) end
-  if not budget.known or budget.asked > 0 then
-    redis.call('HINCRBY', budget.key, 'h', whole(budget.asked))
-    redis.call('HSET', hold, 'b:' .. budget.name, ARGV[4] .. '|' .. budget.limit)
+  if not budget.known or asked > 0 then
+    redis.call('HINCRBY', budget.key, 'h', whole(asked))
+    redis.call('HSET', hold, 'b:' .. budget.name, whole(amount) .. '|' .. budget.limit)
   end
   if budget.ends == '' then
     redis.call('PERSIST', budget.key)
@@ -72,7 +78,7 @@ for _, budget in ipairs(budgets) do
   end
 end
 
-local answer = {'ok'}
+local answer = {'ok', whole(amount)}
 for _, rate in ipairs(rates) do
   if not rate.held then
     local entry = rate.tail - 1

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway_project.errors import BudgetExceeded, LimitsUnavailable, RateLimited
-from keys_app.limits import NO_DEMAND, UNLIMITED, Demand, LimitStore, OpenHold
+from keys_app.limits import NO_DEMAND, UNLIMITED, Demand, LimitStore, OpenHold, RateDemand
 from tests.keys_app.limits.demands import NOW, RESETS_AT, budget, demand, rate
 
 
@@ -286,3 +286,65 @@ class StoreSuite:
         await store.reserve("c", wanted, 1, 1, NOW)
         await store.settle("c", cost, 1, NOW)
         assert await spent_and_held(store, wanted) == [(cost, 0)]
+
+    async def test_where_less_is_left_it_is_held_as_long_as_it_is_worth_a_call(
+        self, store: LimitStore
+    ) -> None:
+        wanted = demand(budget(limit=1000), budget("b2", limit=700))
+        first = await store.reserve("a", wanted, 400, 1, NOW, least=100)
+        second = await store.reserve("b", wanted, 400, 1, NOW, least=100)
+        assert (first.held_nanodollars, second.held_nanodollars) == (400, 300)
+        assert await spent_and_held(store, wanted) == [(0, 700), (0, 700)]
+        with pytest.raises(BudgetExceeded):
+            await store.reserve("c", wanted, 400, 1, NOW, least=100)
+        await store.settle("a", 350, 1, NOW)
+        with pytest.raises(BudgetExceeded):
+            await store.reserve("d", wanted, 400, 1, NOW, least=100)  # 50 are left
+        third = await store.reserve("e", wanted, 400, 1, NOW, least=50)
+        assert third.held_nanodollars == 50
+        for call, cost in (("b", 300), ("e", 50)):
+            await store.settle(call, cost, 1, NOW)
+        assert await spent_and_held(store, wanted) == [(700, 0), (700, 0)]
+
+    async def test_a_repeated_reserve_gets_no_less_than_it_holds(self, store: LimitStore) -> None:
+        wanted = demand(budget(limit=1000))
+        await store.reserve("a", wanted, 600, 1, NOW, least=100)
+        await store.reserve("b", wanted, 400, 1, NOW)
+        again = await store.reserve("a", wanted, 900, 1, NOW, least=100)
+        assert again.held_nanodollars == 600
+        assert await spent_and_held(store, wanted) == [(0, 1000)]
+
+    async def test_fifty_at_once_are_not_refused_while_anything_worth_a_call_is_left(
+        self, store: LimitStore
+    ) -> None:
+        wanted = demand(budget(limit=1000))
+
+        async def one(number: int) -> int:
+            try:
+                return (await store.reserve(f"c{number}", wanted, 300, 1, NOW, least=10)).held_nanodollars
+            except BudgetExceeded:
+                return 0
+
+        held = await asyncio.gather(*(one(number) for number in range(50)))
+        assert sum(held) == 1000
+        assert sorted(held, reverse=True)[:4] == [300, 300, 300, 100]
+
+    async def test_input_and_output_tokens_are_counted_by_windows_of_their_own(
+        self, store: LimitStore
+    ) -> None:
+        wanted = Demand(
+            (),
+            (
+                RateDemand("r:in", "key", "this key", tokens_per_minute=100, counts="input"),
+                RateDemand("r:out", "key", "this key", tokens_per_minute=10, counts="output"),
+            ),
+        )
+        await store.reserve("a", wanted, 0, 60, NOW, 8)
+        assert [state.spent for state in await store.state(wanted, NOW)] == [52, 8]
+        await store.settle("a", 0, 70, NOW, output_tokens=9)
+        assert [state.spent for state in await store.state(wanted, NOW)] == [61, 9]
+        with pytest.raises(RateLimited, match="output tokens a minute"):
+            await store.reserve("b", wanted, 0, 12, NOW, 2)
+        with pytest.raises(RateLimited, match="input tokens a minute"):
+            await store.reserve("b", wanted, 0, 41, NOW, 1)
+        await store.reserve("b", wanted, 0, 40, NOW, 1)
