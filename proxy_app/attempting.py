@@ -24,6 +24,8 @@ from proxy_app.upstream import UpstreamAnswer, on_connected
 from proxy_app.wire import Outgoing, Target
 from usage_app.records import AttemptBegun
 
+LINGER_S = 1.0  # how long a provider may keep a connection open after the end of its answer
+
 
 class Relay:
     """What one call's attempts share: the guard, and the answer on its way to the caller."""
@@ -211,11 +213,16 @@ async def _take_whole(
 async def _relay_stream(
     call: Call, relay: Relay, attempt: Attempt, answer: UpstreamAnswer, target: Target
 ) -> None:
-    """A stream: provider bytes in, caller bytes out, until the provider's own end."""
+    """A stream: provider bytes in, caller bytes out, until the provider's own end.
+
+    What the end came with is held back until the call is settled: a client may leave as soon as it has it.
+    """
     pipe = exchange.open_pipe(call.format, target, call.facts, render_options(call))
     attempt.observed = pipe.observed
     call.pipe = pipe
     held = b""
+    observed = pipe.observed
+    lingers = False
     sample = Sampler(call)
     brake = Brake(call, attempt)
     braked = brake.is_needed
@@ -224,7 +231,12 @@ async def _relay_stream(
     guard = relay.guard
     while True:
         waiting = monotonic_ns()
-        chunk = await answer.next_chunk()
+        try:
+            chunk = await answer.next_chunk()
+        except UpstreamFailed:
+            if not observed.ended:
+                raise
+            break
         came = monotonic_ns()
         call.waited_ns += came - waiting
         if not chunk:
@@ -233,24 +245,29 @@ async def _relay_stream(
         out = pipe.feed(chunk)
         if wants_cost and out:
             out = with_cost(call, attempt, out)
-        if call.committed:
+        if observed.ended:
+            held += out
+            if not lingers:
+                lingers = True
+                guard.expect("idle", LINGER_S)
+        elif call.committed:
             if out:
                 guard.sent_s = guard.last_s
                 if not (call.client_gone_ms is None and call.reply.write_now(out)):
                     await _send(call, out)
         else:
             held += out
-            if pipe.observed.content_started:
+            if observed.content_started:
                 await _commit(call, relay, attempt, held)
                 held = b""
-        if braked and brake.is_due(pipe.observed):
-            await brake.look(pipe.observed)
+        if braked and brake.is_due(observed):
+            await brake.look(observed)
         if came >= sample.due_ns:
             sample.take(pipe, came)
     tail = pipe.finish()
     if not call.committed:
-        await _commit(call, relay, attempt, held)
-    relay.tail = with_cost(call, attempt, tail) if call.wants_cost else tail
+        await _commit(call, relay, attempt, b"")
+    relay.tail = held + (with_cost(call, attempt, tail) if wants_cost else tail)
     call.answered = True
 
 

@@ -181,6 +181,7 @@ class Gateway:
         leave_after: int | None = None,
         leave_when: asyncio.Event | None = None,
         extensions: dict[str, Any] | None = None,
+        on_send: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
     ) -> Answer:
         """One request through the handler; `leave_after` closes the client after that many chunks."""
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
@@ -198,6 +199,8 @@ class Gateway:
             return {"type": "http.disconnect"}
 
         async def send(message: dict[str, Any]) -> None:
+            if on_send is not None:
+                await on_send(message)
             if message["type"] == "http.response.start":
                 answer.status = message["status"]
                 answer.headers = {name.decode(): value.decode() for name, value in message["headers"]}

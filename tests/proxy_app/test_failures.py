@@ -256,16 +256,39 @@ def was_told_of_leaving(call) -> bool:
     return call.guard is not None and call.guard._client is not None and call.guard._client.done()
 
 
-async def test_a_client_that_leaves_at_the_last_event_has_the_whole_answer(make_gateway):
+async def test_a_client_that_leaves_once_the_answer_is_whole_has_all_of_it(make_gateway):
+    """The end is held back until the call is settled; the provider's own hanging on changes nothing."""
     go_on = asyncio.Event()
     gate = make_gateway(by_host(alpha=lambda _: streamed([*STREAM, go_on])))
-    asking = asyncio.create_task(gate.ask(asked(stream=True), leave_after=len(STREAM) - 2))
+    asking = asyncio.create_task(gate.ask(asked(stream=True), leave_after=len(STREAM) - 3))
     while not any(was_told_of_leaving(call) for call in gate.services.calls.values()):
         await asyncio.sleep(0.005)
     go_on.set()
     answer = await asking
     assert answer.events[-1] == "[DONE]"
     assert [(end.status, end.error_code) for end in gate.ends] == [("ok", "")]
+
+
+async def test_a_provider_that_keeps_the_connection_after_its_answer_is_not_waited_for(
+    make_gateway, monkeypatch
+):
+    monkeypatch.setattr("proxy_app.attempting.LINGER_S", 0.01)
+    gate = make_gateway(by_host(alpha=lambda _: streamed([*STREAM, asyncio.Event()])))
+    answer = await gate.ask(asked(stream=True))
+    assert answer.events[-1] == "[DONE]"
+    assert [(end.status, end.tokens.output_tokens) for end in gate.ends] == [("ok", 5)]
+
+
+async def test_nothing_of_a_streams_end_goes_out_before_the_call_is_settled(make_gateway):
+    gate = make_gateway(by_host(alpha=lambda _: streamed(STREAM)))
+    rows_at_each_piece: list[int] = []
+
+    async def send(message):
+        if message.get("body"):
+            rows_at_each_piece.append(len(gate.ends))
+
+    await gate.ask(asked(stream=True), on_send=send)
+    assert rows_at_each_piece[0] == 0 and rows_at_each_piece[-1] == 1
 
 
 async def test_a_client_that_leaves_a_plain_call_gets_exactly_one_row(make_gateway):
