@@ -30,7 +30,7 @@ INPUT, OUTPUT, CACHE_READ, CACHE_WRITE = 1000, 4000, 100, 1250  # the same in na
 def config(up: MockThread) -> str:
     """A LiteLLM file. Each fault is a model of its own, so that no fault cools another's deployment."""
     words = ["mock", *(f"mock-{way}" for way in WAYS)]
-    words += [f"{way}-fault-{fault}" for fault in FAULTS for way in ("plain", "stream")]
+    words += [f"{way}-fault-{fault}" for fault in FAULTS for way in ("plain", "stream", "messages")]
     words += [f"fault-{fault}-interval-10" for fault in STREAM_FAULTS]
     models = [_model(up, kind, family, word) for kind, family in KINDS.items() for word in words]
     return json.dumps({"model_list": models})
