@@ -67,6 +67,13 @@ class Bench:
         self.latency()
         self.chunks()
         self.crowd()
+        self.admission()
+
+    def admission(self) -> None:
+        """What admission alone costs, in a process of its own; with Redis where one answers."""
+        command = (sys.executable, "-m", "benchmarks.admission")
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+        self.report["admission"] = json.loads(done.stdout)
 
     def warm_up(self) -> None:
         self.report["idle_memory_mb"] = self.idle_memory()
@@ -191,6 +198,7 @@ def ratios(report: dict[str, Any]) -> dict[str, float]:
         "kb_per_stream": crowd["gatehouse"]["kb_per_stream"],
         "idle_memory_mb": memory["server"] + memory.get("ledger", 0.0),
         "start_s": report["start_s"],
+        **{name: figure for name, figure in report["admission"].items() if figure is not None},
     }
 
 
@@ -206,6 +214,8 @@ TARGETS: dict[str, tuple[str, float]] = {
     "kb_per_stream": ("memory per open stream, KB", 120.0),
     "idle_memory_mb": ("idle memory, server and ledger, MB", 250.0),
     "start_s": ("first start to first answer, s", 60.0),
+    "admission_memory_us": ("admission in memory (in and out), CPU µs", 60.0),
+    "admission_redis_us": ("admission with Redis, 32 at once, the gateway's CPU µs", 150.0),
 }
 
 
@@ -231,7 +241,9 @@ def print_report(report: dict[str, Any]) -> None:
         )
     print(f"\n{'figure':52}{'measured':>10}{'target':>10}")
     for name, (title, target) in TARGETS.items():
-        value = report["ratios"][name]
+        if (value := report["ratios"].get(name)) is None:
+            print(f"{title:52}{'none':>10}{target:>10.2f}")
+            continue
         print(f"{title:52}{value:>10.2f}{target:>10.2f}  {'' if value <= target else 'over'}")
     failed = sum(each["failed"] for each in calls.values())
     unclean = sum(each["unclean"] for each in chunks.values())
@@ -249,7 +261,8 @@ def as_page(report: dict[str, Any]) -> str:
         "|---|---|---|",
     ]
     for name, (title, target) in TARGETS.items():
-        value = report["ratios"][name]
+        if (value := report["ratios"].get(name)) is None:
+            continue
         shown = f"**{value:.2f}**" if value > target else f"{value:.2f}"
         lines.append(f"| {title} | {shown} | {target:g} |")
     lines += ["", "| | relay | Gatehouse | ledger process |", "|---|---|---|---|"]

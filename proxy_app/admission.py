@@ -160,7 +160,9 @@ async def _hold_at_all(call: Call, model: ModelEntry, name: str, demand: Demand)
     services = call.services
     if services.limits.needs_load:
         await _until_loaded(services.limits)
-    left = await services.limits.left(demand) if demand.has_hard_budget else None
+    # A named limit is held as far as it can be; only without one must what is left be known before.
+    unnamed = call.facts.max_output_tokens is None
+    left = await services.limits.left(demand) if unnamed and demand.has_hard_budget else None
     hold, price = _hold(call, model, name, demand, left)
     grant = await services.limits.reserve(
         call.id,

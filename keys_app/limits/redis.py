@@ -29,8 +29,9 @@ from keys_app.limits.contract import (
     OpenHold,
     RateState,
 )
+from keys_app.limits.pipelining import Pipeline
 from keys_app.limits.refusals import budget_refusal, parallel_refusal, requests_refusal, tokens_refusal
-from keys_app.limits.scripts import BEGIN_EPOCH, END_EPOCH, script
+from keys_app.limits.scripts import BEGIN_EPOCH, END_EPOCH
 from keys_app.limits.states import level_states, tightest
 
 TIMEOUT_S = 0.2
@@ -57,10 +58,7 @@ class RedisStore:
         self._prefix = prefix
         self._epoch = f"{prefix}:epoch"
         self._fail_open = fail_open
-        self._steps: dict[str, Any] = {
-            name: client.register_script(script(name))
-            for name in ("reserve", "settle", "top_up", "state", "adjust")
-        }
+        self._pipeline = Pipeline(client, self._epoch)
         self._loaded = False
         self._verified = False
         self._ended: set[str] = set()  # epochs whose data can go
@@ -187,6 +185,7 @@ class RedisStore:
 
     async def close(self) -> None:
         await self._breaker.stop()
+        await self._pipeline.stop()
         await self._client.aclose(close_connection_pool=True)
 
     # ------------------------------------------------------------ loading
@@ -265,7 +264,7 @@ class RedisStore:
             raise _Away
         try:
             await self._ready()
-            answer = await self._steps[name](keys=[self._epoch], args=[self._prefix, *arguments])
+            answer = await self._pipeline.run(name, [self._prefix, *arguments])
         except (RedisError, OSError) as error:
             self._verified = False
             self._breaker.failed(error)
@@ -287,7 +286,7 @@ class RedisStore:
         for start, call_id in enumerate(orphans):
             try:
                 arguments = [self._prefix, call_id, 0, 0, 0, "*"]
-                await self._steps["settle"](keys=[self._epoch], args=arguments)
+                await self._pipeline.run("settle", arguments)
             except (RedisError, OSError):
                 self._orphans.extend(orphans[start:])
                 raise
