@@ -13,6 +13,7 @@ from typing import Protocol
 
 from gateway_project.errors import GatehouseError, UpstreamTimeout
 from proxy_app.catalogue import ProviderEntry, Timeouts
+from proxy_app.upstream_events import as_server_sent
 from proxy_app.wire import Outgoing
 
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer held in memory
@@ -83,7 +84,7 @@ class Upstream:
             connect_s=timeouts.connect_s,
             may_be_private=provider.may_be_private,
         )
-        return await self._sender(provider).send(request)
+        return as_server_sent(await self._sender(provider).send(request))
 
     async def get(self, provider: ProviderEntry, path: str, timeouts: Timeouts) -> UpstreamAnswer:
         """Ask a provider for one of its lists; raises UpstreamFailed, UpstreamTimeout after `total_s`."""

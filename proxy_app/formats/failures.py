@@ -29,7 +29,7 @@ _CONTEXT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
-_RETRYABLE = frozenset({408, 409, 429})
+_RETRYABLE = frozenset({408, 409, 424, 429})  # 424: a model on Bedrock failed by itself
 _NO_CREDIT = re.compile(r"credit balance is too low|billing", re.IGNORECASE)
 
 
@@ -71,7 +71,7 @@ def failure(status: int, complaint: Complaint, headers: Mapping[str, str] | None
     """The error for a provider's status and words.
 
     401 and 403 are the gateway's credential, never the caller's fault. 400, 404, 413, 422 and their
-    like go back to the caller; 408, 409, 429 and 5xx may be tried elsewhere.
+    like go back to the caller; 408, 409, 424, 429 and 5xx may be tried elsewhere.
     """
     if status < 400:
         return UpstreamInvalid(f"The provider answered with status {status}.", upstream_status=status)
@@ -103,6 +103,14 @@ def _code(status: int, complaint: Complaint) -> str:
     if status in (400, 413, 422) and _CONTEXT.search(complaint.message):
         return "context_length_exceeded"
     return code
+
+
+def aws_error_type(headers: Mapping[str, str]) -> str:
+    """The kind of an AWS error, without the address that may stand behind it."""
+    for name, value in headers.items():
+        if name.lower() == "x-amzn-errortype":
+            return value.partition(":")[0].rpartition("#")[2]
+    return ""
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float | None:

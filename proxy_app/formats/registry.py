@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from proxy_app.formats import anthropic, gemini, openai_chat, openai_responses
+from proxy_app.formats import anthropic, bedrock_converse, gemini, openai_chat, openai_responses
 from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 
 INBOUND: Final[dict[str, InboundFormat]] = {
@@ -17,4 +17,5 @@ UPSTREAM: Final[dict[str, UpstreamFormat]] = {
     "openai_responses": openai_responses.UPSTREAM,
     "anthropic": anthropic.UPSTREAM,
     "gemini": gemini.UPSTREAM,
+    "bedrock_converse": bedrock_converse.UPSTREAM,
 }
