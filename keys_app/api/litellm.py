@@ -21,6 +21,7 @@ from keys_app.api.litellm_bodies import (
     parse_budgets,
     parse_expiry,
     parse_limits,
+    parse_metadata,
     parse_models,
     render_info,
 )
@@ -83,12 +84,13 @@ class GenerateView(LiteLLMView):
                 limits=parse_limits(body),
                 secret=_text(body, "key") or None,
             )
+            if metadata := parse_metadata(body):
+                key.metadata = metadata
+                key.save(update_fields=["metadata"])
             if body.get("blocked") is True:
                 issuing.block_key(key)
             record_change(request.user, key, "added")
-        answer = Response(
-            {**render_info(key), "key": secret, "spend": 0.0, "metadata": body.get("metadata") or {}}
-        )
+        answer = Response({**render_info(key), "key": secret, "spend": 0.0})
         answer["Cache-Control"] = "no-store"
         return answer
 
@@ -114,6 +116,8 @@ def _apply(key: VirtualKey, body: Mapping[str, Any]) -> None:
         changes["models_allowed"], changes["no_models"] = parse_models(body)
     if "duration" in body:
         changes["expires_at"] = parse_expiry(body)
+    if "metadata" in body:
+        changes["metadata"] = parse_metadata(body)
     if "user_id" in body:
         changes["user"] = _user(body)
     if "team_id" in body:

@@ -3,6 +3,7 @@
 A field that would limit a key and is not known here is an error: a limit must never be dropped.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -12,21 +13,23 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
-from gateway_project.clock import now
+from gateway_project.clock import from_ms, now
 from gateway_project.money import NANODOLLARS_PER_DOLLAR, round_usd
 from keys_app.issuing import BudgetTerms, LimitTerms
 from keys_app.models import Budget, RateLimit, Scope, VirtualKey
+from keys_app.standing import demand_of, standing
 
 #: fields that are applied
 APPLIED = frozenset(
-    {"key", "key_alias", "key_name", "duration", "models", "user_id", "team_id", "blocked"}
+    {"key", "key_alias", "key_name", "duration", "models", "user_id", "team_id", "blocked", "metadata"}
     | {"max_budget", "soft_budget", "budget_duration"}
     | {"rpm_limit", "tpm_limit", "max_parallel_requests"}
 )
 #: fields that say something about a key and limit nothing
-INERT = frozenset({"metadata", "tags", "send_invite_email", "spend", "key_type", "config", "aliases"})
+INERT = frozenset({"tags", "send_invite_email", "spend", "key_type", "config", "aliases"})
 _DURATION = re.compile(r"(\d+)(s|m|h|d|w|mo)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 30 * 86_400}
+LARGEST_METADATA = 8_192
 _LONGEST_S = 100 * 365 * 86_400
 
 
@@ -112,6 +115,14 @@ def _count(body: Mapping[str, Any], field: str) -> int | None:
     return value
 
 
+def parse_metadata(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What automation keeps beside a key: an object of a few kilobytes, given back as it came."""
+    value = body.get("metadata") or {}
+    if not isinstance(value, dict) or len(json.dumps(value)) > LARGEST_METADATA:
+        raise ValidationError({"metadata": [_("Takes an object of at most 8 KB.")]})
+    return value
+
+
 def parse_models(body: Mapping[str, Any]) -> tuple[list[str], bool]:
     """Names and whether none at all is meant ('no-default-models'); [] and 'all-…' mean all allowed."""
     names = body.get("models") or []
@@ -125,18 +136,20 @@ def parse_models(body: Mapping[str, Any]) -> tuple[list[str], bool]:
 
 
 def render_info(key: VirtualKey) -> dict[str, Any]:
-    """A key as LiteLLM describes it. What is spent is not known here: null, never 0."""
+    """A key as LiteLLM describes it. `spend` is that of its budget's period; without a budget it is
+    not counted here: null, never 0."""
     budgets = list(Budget.objects.filter(scope=Scope.KEY, key=key, is_enabled=True).order_by("id"))
     hard = next((budget for budget in budgets if budget.hard), None)
     soft = next((budget for budget in budgets if not budget.hard), None)
     limit = RateLimit.objects.filter(scope=Scope.KEY, key=key, is_enabled=True).first()
     first = hard or soft
+    spent, resets_at = _spend(key, first) if first else (None, None)
     return {
         "token": key.secret_hash,
         "token_id": key.secret_hash,
         "key_name": f"sk-...{key.last_four}",
         "key_alias": key.name,
-        "spend": None,
+        "spend": spent,
         "expires": key.expires_at,
         "models": ["no-default-models"] if key.no_models else key.models_allowed,
         "user_id": key.user.username if key.user else None,
@@ -145,13 +158,24 @@ def render_info(key: VirtualKey) -> dict[str, Any]:
         "max_budget": _dollars(hard),
         "soft_budget": _dollars(soft),
         "budget_duration": _duration(first) if first else None,
+        "budget_reset_at": resets_at,
         "rpm_limit": limit.requests_per_minute if limit else None,
         "tpm_limit": limit.tokens_per_minute if limit else None,
         "max_parallel_requests": limit.parallel if limit else None,
         "blocked": key.blocked_at is not None,
-        "metadata": {},
+        "metadata": key.metadata,
         "created_at": key.created_at,
     }
+
+
+def _spend(key: VirtualKey, budget: Budget) -> tuple[float | None, datetime | None]:
+    """Dollars that a budget has spent in its present period, and when that ends."""
+    levels = standing(demand_of(key), None).levels
+    level = next((one for one in levels if one.kind == "budget" and one.id == str(budget.pk)), None)
+    if level is None:
+        return None, None
+    ends = None if level.resets_at_ms is None else from_ms(level.resets_at_ms)
+    return level.spent / NANODOLLARS_PER_DOLLAR, ends
 
 
 def _dollars(budget: Budget | None) -> float | None:

@@ -346,6 +346,7 @@ class Migration(migrations.Migration):
                 ('trusts_identity_headers', models.BooleanField(default=False, help_text='The end user that a call names counts as the real person.', verbose_name='trusts identity headers')),
                 ('reports_cost', models.BooleanField(default=False, help_text='Adds the cost to the usage object of each answer.', verbose_name='reports cost')),
                 ('allows_unpriced', models.BooleanField(default=False, verbose_name='may use models without a price')),
+                ('metadata', models.JSONField(blank=True, default=dict, editable=False)),
                 ('managed_by', models.CharField(blank=True, editable=False, max_length=64, verbose_name='managed by')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='created by')),

@@ -73,6 +73,7 @@ class VirtualKey(models.Model):
         _("reports cost"), default=False, help_text=_("Adds the cost to the usage object of each answer.")
     )
     allows_unpriced = models.BooleanField(_("may use models without a price"), default=False)
+    metadata = models.JSONField(default=dict, blank=True, editable=False)  # whatever automation keeps here
     managed_by = models.CharField(_("managed by"), max_length=64, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     created_by = models.ForeignKey(

@@ -52,10 +52,11 @@ class ProviderViewSet(ManagementViewSet):
 
     scope = "catalogue"
     queryset = Provider.objects.all()
+    filters = {"name": "name", "kind": "kind"}
     serializer_class = ProviderBody
 
     def list(self, request: Request) -> Response:
-        page = self.paginate_queryset(self.get_queryset()) or []
+        page = self.paginate_queryset(self.filtered()) or []
         return self.get_paginated_response([render_provider(row) for row in page])
 
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -120,10 +121,11 @@ class ModelViewSet(ManagementViewSet):
 
     scope = "catalogue"
     queryset = Model.objects.prefetch_related("deployments__provider", "deployments__model")
+    filters = {"name": "name", "is_enabled": "is_enabled"}
     serializer_class = ModelBody
 
     def list(self, request: Request) -> Response:
-        page = self.paginate_queryset(self.get_queryset()) or []
+        page = self.paginate_queryset(self.filtered()) or []
         return self.get_paginated_response([render_model(row) for row in page])
 
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -173,10 +175,11 @@ class DeploymentViewSet(ManagementViewSet):
 
     scope = "catalogue"
     queryset = Deployment.objects.select_related("model", "provider")
+    filters = {"model": "model_id", "provider": "provider_id", "is_enabled": "is_enabled"}
     serializer_class = DeploymentBody
 
     def list(self, request: Request) -> Response:
-        page = self.paginate_queryset(self.get_queryset()) or []
+        page = self.paginate_queryset(self.filtered()) or []
         return self.get_paginated_response([render_deployment(row) for row in page])
 
     def retrieve(self, request: Request, pk: str) -> Response:

@@ -65,7 +65,7 @@ class GettingStartedView(PageView):
         keys: QuerySet[VirtualKey] = VirtualKey.objects.filter(blocked_at__isnull=True)
         if not self.sight.everything:
             keys = keys.filter(Q(user=self.viewer) | Q(service_id__in=list(self.sight.service_ids)))
-        return list(keys.select_related("service").order_by("-created_at")[:50])
+        return list(keys.select_related("service", "user").order_by("-created_at")[:50])
 
     @cached_property
     def key(self) -> VirtualKey | None:
@@ -88,9 +88,10 @@ class GettingStartedView(PageView):
         if self.key.no_models:
             return False
         of_service = self.key.service.models_allowed if self.key.service else []
+        of_owner = self.key.user.models_allowed if self.key.user else []
         return all(
             not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
-            for patterns in (self.key.models_allowed, of_service)
+            for patterns in (self.key.models_allowed, of_owner, of_service)
         )
 
     @property

@@ -7,7 +7,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from keys_app.issuing import BudgetTerms, issue_key
-from keys_app.models import AuditEntry, Budget, ManagementKey, Service, User, VirtualKey
+from keys_app.models import (
+    AuditEntry,
+    Budget,
+    EnvironmentDefaults,
+    ManagementKey,
+    RateLimit,
+    Service,
+    User,
+    VirtualKey,
+)
 from tests.keys_app.cast import person, with_key
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +39,23 @@ def test_selected_keys_expire_and_are_handed_over(admin_client: Client):
     second.refresh_from_db()
     assert second.service == checkout
     assert AuditEntry.objects.filter(verb="moved").count() == 1
+
+
+def test_a_key_made_in_the_admin_starts_with_its_environment_s_defaults(admin_client: Client):
+    EnvironmentDefaults.objects.create(
+        environment="test", models_allowed=["sandbox*"], key_days=7, budget_nanodollars=10**9, parallel=2
+    )
+    nothing = {
+        f"{kind}-{count}": "0"
+        for kind in ("budgets", "ratelimits")
+        for count in ("TOTAL_FORMS", "INITIAL_FORMS")
+    }
+    answer = admin_client.post(LIST + "add/", {"name": "new", "environment": "test", **nothing})
+    assert answer.status_code == 200, answer.content.decode()[:2000]
+    key = VirtualKey.objects.get()
+    assert (key.models_allowed, key.expires_at is not None) == (["sandbox*"], True)
+    assert Budget.objects.get(key=key).amount_nanodollars == 10**9
+    assert RateLimit.objects.get(key=key).parallel == 2
 
 
 def test_selected_keys_are_exported_without_secrets(admin_client: Client):

@@ -1,10 +1,12 @@
 import pytest
 from django.test import Client
 
+from gateway_project.clock import now
 from keys_app.issuing import issue_key
 from keys_app.models import Budget, Service, User, VirtualKey
 from keys_app.secrets import hash_secret
 from tests.keys_app.cast import JSON, signed_in, with_key
+from usage_app.models import BudgetSpend
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +38,21 @@ def test_a_key_is_generated_from_litellm_s_body(master: Client):
     hard, soft = Budget.objects.filter(key=key).order_by("-hard")
     assert (hard.hard, hard.period, hard.every, hard.anchor_at is not None) == (True, "every_days", 30, True)
     assert soft.amount_nanodollars == 5_500_000_000
+
+
+def test_what_automation_keeps_beside_a_key_comes_back_and_spend_is_the_ledger_s(master: Client):
+    made = master.post(
+        "/key/generate", {"metadata": {"team": "x"}, "max_budget": 2, "budget_duration": "1mo"}, **JSON
+    ).json()
+    master.post("/key/update", {"key": made["key"], "metadata": {"team": "y", "n": 1}}, **JSON)
+    budget = Budget.objects.get()
+    period = f"{now():%Y-%m}"
+    BudgetSpend.objects.create(budget_id=str(budget.pk), period=period, spent_nanodollars=1_250_000_000)
+    info = master.get("/key/info", {"key": made["key"]}).json()["info"]
+    assert (info["metadata"], info["spend"], info["max_budget"]) == ({"team": "y", "n": 1}, 1.25, 2.0)
+    assert info["budget_reset_at"] is not None
+    big = {"key": made["key"], "metadata": {"x": "y" * 9000}}
+    assert master.post("/key/update", big, **JSON).status_code == 400
 
 
 def test_an_unknown_user_id_becomes_a_person_who_cannot_sign_in(master: Client):
