@@ -36,6 +36,7 @@ def tokens_of(usage: Usage) -> Tokens:
         reasoning_tokens=usage.reasoning_tokens,
         input_audio_tokens=usage.input_audio_tokens,
         output_audio_tokens=usage.output_audio_tokens,
+        units=usage.units,
     )
 
 

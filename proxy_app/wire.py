@@ -211,6 +211,7 @@ class Usage:
     reasoning_tokens: int | None = None
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
+    units: dict[str, int] = field(default_factory=dict)  # what is no token, by `usage_app.pricing.UNITS`
 
 
 @dataclass(slots=True)

@@ -23,6 +23,12 @@ KINDS: dict[str, Any] = {
     "reasoning": _("Reasoning"),
     "output_audio": _("Audio output"),
     "request": _("Request"),
+    "images": _("Images"),
+    "audio_ms": _("Audio, milliseconds"),
+    "characters": _("Characters"),
+    "searches": _("Searches"),
+    "input_image_tokens": _("Image input"),
+    "output_image_tokens": _("Image output"),
 }
 
 
@@ -65,10 +71,18 @@ def itemise(row: Request, price: CompiledPrice) -> Bill | None:
         reasoning_tokens=row.reasoning_tokens,
         input_audio_tokens=row.input_audio_tokens,
         output_audio_tokens=row.output_audio_tokens,
+        units=row.units,
     )
     found = cost_lines(price, tokens)
     if found is None:
         return None
-    lines = [Line(KINDS[line.kind], line.units, line.rate) for line in found]
+    lines = [Line(_label(line.kind), line.units, line.rate) for line in found]
     total = divide_half_even(sum(line.units * line.price for line in lines), UNITS_PER_PRICE)
     return Bill(lines, total, total == row.cost_nanodollars)
+
+
+def _label(kind: str) -> Any:
+    """Images of a kind are told with it: 'Images (high, 1024x1024)'."""
+    name, *kinds = kind.split(":")
+    told = [each for each in kinds if each]
+    return f"{KINDS[name]} ({', '.join(told)})" if told else KINDS[name]

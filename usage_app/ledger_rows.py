@@ -1,7 +1,7 @@
 """End records to rows: what a Request, its Attempts and its sums are. No database is touched here."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +70,7 @@ def interrupted_end(call: OpenCall, price_of: Callable[[str], CompiledPrice | No
         tokens = Tokens(
             input_tokens=begin.input_estimate if told is None else told,
             output_tokens=progress.output_tokens if progress else 0,
+            units=begin.units,
         )
         price = price_of(last.price_id) if last.price_id else None
         amount = cost(price, tokens) if price else None
@@ -175,6 +176,7 @@ def request_row(end: End, dialect: Dialect) -> tuple[Any, ...]:
         as_json(end.decision),
         as_json(end.charges),
         min(max(end.repeated, 1), 2**31 - 1),
+        as_json(units(tokens.units)),
     )
 
 
@@ -207,6 +209,7 @@ def attempt_row(end: End, attempt: AttemptEnded, dialect: Dialect) -> tuple[Any,
         count(tokens.reasoning_tokens),
         count(attempt.cost_nanodollars),
         text(attempt.upstream_id, 200),
+        as_json(units(tokens.units)),
     )
 
 
@@ -271,6 +274,11 @@ def text(value: str, most: int) -> str:
 def count(value: int | None) -> int | None:
     """Within what a column takes."""
     return None if value is None else max(-MOST, min(value, MOST))
+
+
+def units(told: Mapping[str, int]) -> dict[str, int]:
+    """Within what a row should hold: few, with short names."""
+    return {text(unit, 80): count(number) or 0 for unit, number in list(told.items())[:20]}
 
 
 def as_json(value: Any) -> str:

@@ -35,6 +35,7 @@ _COLUMNS = (
     "source",
     *RATE_COLUMNS.values(),
     "request_nanodollars",
+    "unit_nanodollars",
     "tiers",
     "context_window",
     "valid_from",
@@ -72,7 +73,9 @@ def compile_price(row: Mapping[str, Any]) -> CompiledPrice:
     """A row's columns (by name) as a compiled price."""
     base = {kind: row[column] for kind, column in RATE_COLUMNS.items()}
     reason = row["unpriced_reason"]
-    if not reason and row["request_nanodollars"] is None and all(value is None for value in base.values()):
+    units = {str(unit): int(rate) for unit, rate in (row["unit_nanodollars"] or {}).items()}
+    by_tokens = any(value is not None for value in base.values())
+    if not reason and row["request_nanodollars"] is None and not by_tokens and not units:
         reason = "no rate is set"
     rates, tiers = compile_rates(base, [_whole_tier(tier) for tier in row["tiers"] or ()])
     daily = (row["daily_from_minute"], row["daily_until_minute"])
@@ -89,6 +92,8 @@ def compile_price(row: Mapping[str, Any]) -> CompiledPrice:
         valid_until_ms=_ms(row["valid_until"]),
         daily_minutes=None if None in daily else daily,
         unpriced_reason=reason,
+        units=units,
+        by_tokens=by_tokens,
     )
 
 

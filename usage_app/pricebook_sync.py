@@ -28,6 +28,18 @@ _LIST_KINDS = {
     "input_audio_mtok": "input_audio",
     "output_audio_mtok": "output_audio",
 }
+#: Its names of what is no token: (our unit, how many of it a price of the list is for).
+_LIST_UNITS = {
+    "input_mchars": ("characters", 1_000_000),
+    "audio_hours": ("audio_ms", 3_600_000),
+    "input_audio_hours": ("audio_ms", 3_600_000),
+}
+#: Kinds of token that the image endpoints of these providers tell apart.
+_TELL_IMAGES = frozenset({"openai", "azure"})
+_LIST_IMAGE_TOKENS = {
+    "input_image_mtok": ("input_image_tokens", 1_000_000),
+    "output_image_mtok": ("output_image_tokens", 1_000_000),
+}
 #: Extras that come on top of tokens only when a call asks for them.
 _OPTIONAL = frozenset({"web_searches_kcount", "storage_searches_kcount"})
 #: Kinds that a call's usage does not tell apart: harmless when they cost what their parent costs.
@@ -48,6 +60,7 @@ _FIELDS = (
     "model",
     *RATE_COLUMNS.values(),
     "request_nanodollars",
+    "unit_nanodollars",
     "tiers",
     "context_window",
     "valid_from",
@@ -109,6 +122,12 @@ def sandbox_rows() -> Iterator[dict[str, Any]]:
         input_nanodollars=_nanodollars(Decimal("0.50")),
         cache_read_nanodollars=_nanodollars(Decimal("0.05")),
         output_nanodollars=_nanodollars(Decimal("2.00")),
+        unit_nanodollars={
+            "images": _nanodollars(Decimal(20_000)),  # 2 cents an image
+            "audio_ms": _nanodollars(Decimal("0.10")),  # 36 cents an hour
+            "characters": _nanodollars(Decimal("15.00")),
+            "searches": _nanodollars(Decimal(2_000)),  # 2 dollars a thousand
+        },
     )
 
 
@@ -160,6 +179,9 @@ def _rates(provider: str, model: str, prices: Any) -> dict[str, Any]:
         if name == "requests_kcount":
             columns["request_nanodollars"] = _nanodollars(value * 1000)
             continue
+        if (unit := _units_of(provider).get(name)) is not None:
+            columns.setdefault("unit_nanodollars", {})[unit[0]] = _nanodollars(value * 1_000_000 / unit[1])
+            continue
         if (kind := _LIST_KINDS.get(name)) is None:
             continue
         tiered = isinstance(value, TieredPrices)
@@ -180,13 +202,24 @@ def _why_unpriced(provider: str, model: str, given: dict[str, Any]) -> str:
         return (
             "" if is_free or (provider == "google" and model.startswith("gemma")) else "the list has no price"
         )
+    units = _units_of(provider)
     for name, price in given.items():
-        if name in _LIST_KINDS or name in _OPTIONAL or name == "requests_kcount" or name in _SAFE_TO_IGNORE:
+        if (
+            name in _LIST_KINDS
+            or name in units
+            or name in _OPTIONAL
+            or name == "requests_kcount"
+            or name in _SAFE_TO_IGNORE
+        ):
             continue
         if name in _UNTOLD and given.get(_UNTOLD[name]) == price:
             continue
         return f"billed by {name.rsplit('_', 1)[0].replace('_', ' ')}"
-    return "" if given.keys() & _LIST_KINDS.keys() else "not billed by tokens"
+    return "" if given.keys() & (_LIST_KINDS.keys() | _LIST_UNITS.keys()) else "not billed by tokens"
+
+
+def _units_of(provider: str) -> dict[str, tuple[str, int]]:
+    return {**_LIST_UNITS, **_LIST_IMAGE_TOKENS} if provider in _TELL_IMAGES else _LIST_UNITS
 
 
 def _conditions(constraint: Any) -> tuple[dict[str, Any], str]:
@@ -222,7 +255,7 @@ def _unpriced(reason: str) -> dict[str, Any]:
 
 def _row(**columns: Any) -> dict[str, Any]:
     empty: dict[str, Any] = dict.fromkeys(_FIELDS)
-    empty.update(tiers=[], unpriced_reason="", list_place=0, list_rank=0)
+    empty.update(tiers=[], unit_nanodollars={}, unpriced_reason="", list_place=0, list_rank=0)
     return {**empty, **columns}
 
 

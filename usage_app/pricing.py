@@ -1,4 +1,4 @@
-"""What tokens cost: compiled prices, the book that finds them, and the one place that multiplies.
+"""What tokens and other units cost: compiled prices, the book of them, and the one place that multiplies.
 
 Pure: no clock, no database. Rates are whole nanodollars per million units; a cost is
 sum(units x rate) divided once, half to even. An unknown price or usage is None, never 0.
@@ -32,6 +32,11 @@ class Rates(NamedTuple):
     output_audio: int
 
 
+#: What may be counted besides tokens, and billed. Images may be told apart by quality and size:
+#: 'images:high:1024x1024'. Image tokens are parts of input and output, billed there without a rate.
+UNITS = ("images", "audio_ms", "characters", "searches", "input_image_tokens", "output_image_tokens")
+_PARTS = frozenset({"input_image_tokens", "output_image_tokens"})
+
 #: Where a kind without a price of its own is billed.
 PARENT_KINDS = {
     "cache_read": "input",
@@ -59,6 +64,33 @@ class CompiledPrice:
     valid_until_ms: int | None = None
     daily_minutes: tuple[int, int] | None = None  # [from, until) of the UTC day; may wrap midnight
     unpriced_reason: str = ""  # known to the list, yet billed by something that is not counted
+    units: Mapping[str, int] = field(default_factory=dict)  # nanodollars per million of a unit
+    by_tokens: bool = True  # some kind of token has a rate
+
+    @property
+    def is_free(self) -> bool:
+        """Whatever is used of it costs nothing."""
+        return not (any(self.rates) or self.tiers or self.request_nanodollars or any(self.units.values()))
+
+    @property
+    def bills_units(self) -> bool:
+        """Whether it has a rate for something that is not a token."""
+        return any(unit not in _PARTS for unit in self.units)
+
+    def unit_rate(self, unit: str) -> int | None:
+        """The rate of a unit: of exactly this kind of image, of its size, its quality, of any."""
+        name, *kinds = unit.split(":")
+        for kind in (unit, *(f"{name}:{kind}" for kind in reversed(kinds)), name):
+            if (rate := self.units.get(kind)) is not None:
+                return rate
+        return None
+
+    def dearest_unit_rate(self, unit: str) -> int:
+        """The most that a unit may cost, whose kind may not be known yet."""
+        if ":" in unit and (rate := self.unit_rate(unit)) is not None:
+            return rate
+        name = unit.partition(":")[0]
+        return max((rate for kind, rate in self.units.items() if kind.partition(":")[0] == name), default=0)
 
     @property
     def is_conditional(self) -> bool:
@@ -137,8 +169,22 @@ def cost(price: CompiledPrice, tokens: Tokens) -> int | None:
 
 def cost_lines(price: CompiledPrice, tokens: Tokens) -> list[CostLine] | None:
     """The arithmetic of `cost`, for a page that explains it; lines of no units are left out."""
-    if tokens.input_tokens is None:
-        return None
+    lines = [
+        CostLine(unit, count, rate)
+        for unit, count in tokens.units.items()
+        if unit not in _PARTS and count > 0 and (rate := price.unit_rate(unit)) is not None
+    ]
+    if tokens.input_tokens is not None and (price.by_tokens or not price.bills_units):
+        lines = _token_lines(price, tokens) + lines
+    elif not lines and not price.is_free and (price.by_tokens or price.bills_units):
+        return None  # what this price bills by is not known
+    if price.request_nanodollars:
+        lines.append(CostLine("request", 1, price.request_nanodollars))
+    return [line for line in lines if line.units]
+
+
+def _token_lines(price: CompiledPrice, tokens: Tokens) -> list[CostLine]:
+    assert tokens.input_tokens is not None
     total_input = max(tokens.input_tokens, 0)
     rates = price.rates_at(total_input)
     lines: list[CostLine] = []
@@ -154,6 +200,9 @@ def cost_lines(price: CompiledPrice, tokens: Tokens) -> list[CostLine] | None:
     if audio := min(max(tokens.input_audio_tokens or 0, 0), uncached):
         uncached -= audio
         lines.append(CostLine("input_audio", audio, rates.input_audio))
+    if image := _image_line(price, tokens, "input_image_tokens", uncached):
+        uncached -= image.units
+        lines.append(image)
     lines.append(CostLine("input", uncached, rates.input))
     plain = max(tokens.output_tokens or 0, 0)
     if reasoning := min(max(tokens.reasoning_tokens or 0, 0), plain):
@@ -162,13 +211,26 @@ def cost_lines(price: CompiledPrice, tokens: Tokens) -> list[CostLine] | None:
     if audio := min(max(tokens.output_audio_tokens or 0, 0), plain):
         plain -= audio
         lines.append(CostLine("output_audio", audio, rates.output_audio))
+    if image := _image_line(price, tokens, "output_image_tokens", plain):
+        plain -= image.units
+        lines.append(image)
     lines.append(CostLine("output", plain, rates.output))
-    if price.request_nanodollars:
-        lines.append(CostLine("request", 1, price.request_nanodollars))
-    return [line for line in lines if line.units]
+    return lines
 
 
-def worst_case(price: CompiledPrice, input_tokens_upper: int, output_tokens_upper: int) -> int:
+def _image_line(price: CompiledPrice, tokens: Tokens, unit: str, most: int) -> CostLine | None:
+    """Image tokens at a rate of their own, where the price has one."""
+    rate = price.units.get(unit) if tokens.units else None
+    count = min(max(tokens.units.get(unit, 0), 0), most)
+    return CostLine(unit, count, rate) if rate is not None and count else None
+
+
+def worst_case(
+    price: CompiledPrice,
+    input_tokens_upper: int,
+    output_tokens_upper: int,
+    units_upper: Mapping[str, int] | None = None,
+) -> int:
     """The most a call within these bounds can cost: dearest kind, dearest tier, rounded up."""
     dearest_input, dearest_output = _dearest(price.rates)
     for start, rates in price.tiers:
@@ -177,10 +239,14 @@ def worst_case(price: CompiledPrice, input_tokens_upper: int, output_tokens_uppe
         tier_input, tier_output = _dearest(rates)
         dearest_input = max(dearest_input, tier_input)
         dearest_output = max(dearest_output, tier_output)
+    if price.units:
+        dearest_input = max(dearest_input, price.units.get("input_image_tokens", 0))
+        dearest_output = max(dearest_output, price.units.get("output_image_tokens", 0))
     amount = (
         dearest_input * max(input_tokens_upper, 0)
         + dearest_output * max(output_tokens_upper, 0)
         + price.request_nanodollars
+        + sum(price.dearest_unit_rate(unit) * count for unit, count in (units_upper or {}).items())
     )
     return -(-amount // UNITS_PER_PRICE)
 

@@ -31,7 +31,11 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """Counts of one attempt or call; input includes cache reads and writes, output reasoning."""
+    """Counts of one attempt or call; input includes cache reads and writes, output reasoning.
+
+    `units` is what is counted besides (`usage_app.pricing.UNITS`), image tokens among it as parts of
+    input and output.
+    """
 
     input_tokens: int | None = None
     cache_read_tokens: int | None = None
@@ -41,6 +45,7 @@ class Tokens(msgspec.Struct, frozen=True):
     reasoning_tokens: int | None = None
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
+    units: dict[str, int] = {}
 
 
 class Begin(msgspec.Struct, tag="begin", tag_field="k"):
@@ -51,9 +56,10 @@ class Begin(msgspec.Struct, tag="begin", tag_field="k"):
     format: str  # the caller's format, e.g. 'openai_chat'
     stream: bool
     model: str  # public name as asked for
-    input_estimate: int = 0  # tokens, for a call that never ends
+    input_estimate: int | None = 0  # tokens, for a call that never ends; None: nobody can tell
     charges: tuple["Charge", ...] = ()
     held_nanodollars: int = 0
+    units: dict[str, int] = {}  # charged to a call that never ends, as far as its request tells
 
 
 class Charge(msgspec.Struct, frozen=True):

@@ -115,6 +115,7 @@ def _price_values(wanted: DeclaredPrice) -> dict[str, Any]:
     rates = {column: wanted.rates.get(column) for column in COLUMNS.values()}
     return {
         **rates,
+        "unit_nanodollars": dict(wanted.units),
         "tiers": [dict(tier) for tier in wanted.tiers],
         "context_window": wanted.context_window,
         "unpriced_reason": wanted.unpriced_reason,

@@ -33,6 +33,7 @@ class DeclaredPrice:
     """Nanodollars per million units by `Price` column; `unpriced_reason` when nothing can be counted."""
 
     rates: Mapping[str, int] = field(default_factory=dict)
+    units: Mapping[str, int] = field(default_factory=dict)  # of what is no token, by unit
     tiers: tuple[Mapping[str, int], ...] = ()
     context_window: int | None = None
     unpriced_reason: str = ""

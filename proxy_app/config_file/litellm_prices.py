@@ -33,6 +33,19 @@ COLUMNS = {
     "output_audio": "output_audio_nanodollars",
     "request": "request_nanodollars",
 }
+#: Name in our own file -> (unit, how many of it the dollars are for).
+UNITS = {
+    "image": ("images", 1),
+    "audio_hour": ("audio_ms", 3_600_000),
+    "characters": ("characters", 1_000_000),
+    "searches": ("searches", 1_000),
+}
+#: LiteLLM's name -> (unit, how many of it the dollars are for).
+_UNITS = {
+    "output_cost_per_image": ("images", 1),
+    "input_cost_per_character": ("characters", 1),
+    "input_cost_per_query": ("searches", 1),
+}
 _TIER = re.compile(r"(?P<base>.+)_above_(?P<thousands>\d+)k_tokens")
 _BY_TIME = ("input_cost_per_second", "output_cost_per_second")
 _COST = re.compile(r"cost_per_|_token_cost")
@@ -41,6 +54,7 @@ _COST = re.compile(r"cost_per_|_token_cost")
 def read_price(settings: Mapping[str, Any], unknown: set[str]) -> DeclaredPrice | None:
     """The price these settings name, None when they name none. Costs nobody can count go to `unknown`."""
     rates: dict[str, int] = {}
+    units: dict[str, int] = {}
     tiers: dict[int, dict[str, int]] = defaultdict(dict)
     by_time = False
     for name, value in settings.items():
@@ -53,17 +67,25 @@ def read_price(settings: Mapping[str, Any], unknown: set[str]) -> DeclaredPrice 
             rates[COLUMNS[_KINDS[name]]] = nanodollars_per_million(dollars)
         elif (tier := _TIER.fullmatch(name)) and tier["base"] in _KINDS:
             tiers[int(tier["thousands"]) * 1000 + 1][_KINDS[tier["base"]]] = nanodollars_per_million(dollars)
+        elif name in _UNITS or (name == "input_cost_per_second" and _is_of_audio(settings)):
+            unit, per = _UNITS.get(name, ("audio_ms", 1_000))
+            units[unit] = nanodollars_per_million(dollars / per)
         elif name in _BY_TIME:
             by_time = by_time or dollars > 0
         else:
             unknown.add(name)
     window = whole_number(settings.get("max_input_tokens"))
-    if rates:
+    if rates or units:
         steps = tuple({"from_input_tokens": start, **tiers[start]} for start in sorted(tiers))
-        return DeclaredPrice(rates=rates, tiers=steps, context_window=window)
+        return DeclaredPrice(rates=rates, units=units, tiers=steps, context_window=window)
     if by_time:
         return DeclaredPrice(context_window=window, unpriced_reason="Billed by the second.")
     return None
+
+
+def _is_of_audio(settings: Mapping[str, Any]) -> bool:
+    """Whether a price by the second is of the audio sent, and not of the time an answer takes."""
+    return settings.get("mode") == "audio_transcription"
 
 
 def nanodollars_per_million(dollars_each: Decimal) -> int:

@@ -17,7 +17,7 @@ from proxy_app.config_file.declared import (
     DeclaredService,
     Timeouts,
 )
-from proxy_app.config_file.litellm_prices import COLUMNS
+from proxy_app.config_file.litellm_prices import COLUMNS, UNITS
 from proxy_app.config_file.litellm_providers import is_private, slug, usual_variable
 from proxy_app.config_file.references import (
     Reference,
@@ -150,15 +150,20 @@ def _declare_deployment(declared: Declared, model: DeclaredModel, entry: Mapping
 
 
 def _price(declared: Declared, entry: Mapping[str, Any]) -> DeclaredPrice | None:
-    """Dollars per million tokens by kind: {input: 2.5, output: 10}."""
+    """Dollars per million tokens by kind: {input: 2.5, output: 10}; of other units, dollars an image, an
+    hour of audio, a million characters, a thousand searches: {image: 0.04, audio_hour: 0.36}."""
     rates = {}
+    units = {}
     for kind, value in entry.items():
         dollars = decimal_number(value)
-        if kind not in COLUMNS or dollars is None or dollars < 0:
+        if (kind not in COLUMNS and kind not in UNITS) or dollars is None or dollars < 0:
             declared.unknown.add(f"price.{kind}")
+        elif kind in UNITS:
+            unit, per = UNITS[kind]
+            units[unit] = round_usd(dollars * UNITS_PER_PRICE / per)
         else:
             rates[COLUMNS[kind]] = round_usd(dollars * (UNITS_PER_PRICE if kind == "request" else 1))
-    return DeclaredPrice(rates=rates) if rates else None
+    return DeclaredPrice(rates=rates, units=units) if rates or units else None
 
 
 def _declare_service(declared: Declared, entry: Mapping[str, Any]) -> None:

@@ -80,7 +80,7 @@ def _parts(value: Any) -> Iterator[Decimal]:
 def test_every_model_of_the_list_costs_what_the_list_says() -> None:
     book = book_of_the_list()
     compared = 0
-    unpriced = set()
+    unpriced, by_units = set(), set()
     for provider in get_snapshot().providers:
         for model in provider.models:
             for instant in INSTANTS:
@@ -92,6 +92,9 @@ def test_every_model_of_the_list_costs_what_the_list_says() -> None:
                     continue
                 if provider.find_model(model.id) is not model:
                     continue  # the list itself gives this name to an earlier model
+                if not price.by_tokens:
+                    by_units.add((provider.id, model.id))
+                    continue
                 tolerance = 1 if is_decimal_noise(prices) else 0
                 for tokens in SHAPES:
                     charged = model.calc_price(
@@ -104,7 +107,23 @@ def test_every_model_of_the_list_costs_what_the_list_says() -> None:
                     compared += 1
     assert compared > 100_000
     assert len(unpriced) < 150
-    assert ("openai", "gpt-image-1") in unpriced  # image tokens are not told apart
+    assert ("google", "gemini-2.5-flash-image") in unpriced  # image tokens are not told apart
+    assert by_units >= {("openai", "tts-1"), ("openai", "whisper-1"), ("groq", "whisper-large-v3")}
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens", "dollars"),
+    [
+        ("tts-1", Tokens(units={"characters": 1_000}), "0.015"),
+        ("whisper-1", Tokens(units={"audio_ms": 3_600_000}), "0.36"),
+        ("gpt-image-1", Tokens(100, output_tokens=50, units={"input_image_tokens": 40}), "0.0027"),
+        ("gpt-image-1.5", Tokens(10, output_tokens=1_000, units={"output_image_tokens": 990}), "0.03183"),
+        ("gpt-4o-mini-transcribe", Tokens(100, None, None, None, 20, None, 90), "0.0003825"),
+    ],
+)
+def test_what_is_no_token_costs_what_the_list_says(name: str, tokens: Tokens, dollars: str) -> None:
+    price = book_of_the_list().find("", "openai", name, 0)
+    assert cost(price, tokens) == Decimal(dollars) * 10**9
 
 
 def test_a_name_finds_the_model_that_the_list_would_find() -> None:

@@ -79,8 +79,8 @@ def test_no_usage_however_absurd_is_charged_less_than_nothing_or_more_than_the_d
     compiled = price(**dict(zip(Rates._fields, rates, strict=True)))
     tokens = Tokens(a, b, c, d, e, f, g, h)
     charged = cost(compiled, tokens)
-    if charged is None:
-        assert a is None
+    if a is None:
+        assert charged == (0 if compiled.is_free else None)
         return
     lines = cost_lines(compiled, tokens) or []
     assert all(line.units > 0 for line in lines)
@@ -90,7 +90,7 @@ def test_no_usage_however_absurd_is_charged_less_than_nothing_or_more_than_the_d
 
 @given(st.tuples(*[COUNTS] * 8), st.one_of(st.none(), st.integers(1, 2_000_000)))
 def test_clamped_usage_is_possible_usage(figures: tuple[Any, ...], window: int | None) -> None:
-    names = Tokens.__struct_fields__
+    names = Tokens.__struct_fields__[:8]
     tokens, absurd = tokens_of(**dict(zip(names, figures, strict=True)), context_window=window)
     whole = tokens.input_tokens
     for name, before in zip(names, figures, strict=True):
@@ -143,3 +143,46 @@ def test_a_model_that_cannot_be_priced_has_no_price() -> None:
     assert book.find("", "openai", "gpt-4o", 0) is None
     free = price(source="admin", input=0, output=0)
     assert cost(free, Tokens(10, output_tokens=10)) == 0
+
+
+def test_other_units_are_billed_at_the_rate_of_exactly_their_kind() -> None:
+    dall_e = price(
+        input=0, by_tokens=False, units={"images": 40, "images:high": 80, "images:high:1024x1792": 120}
+    )
+    charged = [
+        cost_lines(dall_e, Tokens(units={unit: 2}))
+        for unit in ("images:high:1024x1792", "images:high:1024x1024", "images:low:256x256", "images")
+    ]
+    assert [line.rate for (line,) in charged] == [120, 80, 40, 40]
+    assert cost(dall_e, Tokens(units={"audio_ms": 5})) is None
+    assert cost(dall_e, Tokens(100, output_tokens=5)) is None
+
+
+def test_a_price_of_tokens_and_units_charges_what_was_told_of_both() -> None:
+    both = price(input=1_000_000, output=0, units={"searches": 5_000_000})
+    assert cost(both, Tokens(10, output_tokens=0, units={"searches": 2})) == 20
+    assert cost(both, Tokens(units={"searches": 2})) == 10
+    assert cost(both, Tokens()) is None
+
+
+@given(st.integers(0, 5_000), st.integers(0, 5_000), st.integers(0, 9_000), RATE, RATE)
+def test_image_tokens_are_parts_that_are_never_counted_twice(
+    total: int, out: int, image: int, rate: int | None, image_rate: int | None
+) -> None:
+    units = (
+        {} if image_rate is None else {"input_image_tokens": image_rate, "output_image_tokens": image_rate}
+    )
+    compiled = price(input=rate, output=rate, units=units)
+    tokens = Tokens(
+        total, output_tokens=out, units={"input_image_tokens": image, "output_image_tokens": image}
+    )
+    lines = cost_lines(compiled, tokens) or []
+    assert sum(line.units for line in lines) == total + out
+    assert cost(compiled, tokens) <= worst_case(compiled, total, out)
+
+
+def test_the_worst_case_of_an_image_whose_kind_is_not_known_is_the_dearest() -> None:
+    dall_e = price(input=0, by_tokens=False, units={"images": 40_000_000, "images:hd": 80_000_000})
+    assert worst_case(dall_e, 0, 0, {"images": 2}) == 160
+    assert worst_case(dall_e, 0, 0, {"images:standard:1024x1024": 2}) == 80
+    assert worst_case(dall_e, 0, 0, {"characters": 1_000}) == 0

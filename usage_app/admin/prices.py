@@ -13,6 +13,7 @@ from gateway_project.money import usd_string
 from keys_app.admin.base import ControlAdmin
 from keys_app.admin.fields import DollarColumnsMixin, DollarsField
 from keys_app.admin.marks import column
+from usage_app.admin.price_units import UNIT_FIELDS, UnitRatesMixin, told_units
 from usage_app.models import Price
 
 #: field of the form -> (column, label)
@@ -29,7 +30,7 @@ RATES = {
 }
 
 
-class PriceForm(DollarColumnsMixin, forms.ModelForm):  # type: ignore[type-arg]
+class PriceForm(DollarColumnsMixin, UnitRatesMixin, forms.ModelForm):  # type: ignore[type-arg]
     """Dollars per million; an empty one is billed like its parent kind."""
 
     input_usd = DollarsField(label=RATES["input_usd"][1], required=False)
@@ -57,7 +58,8 @@ class PriceForm(DollarColumnsMixin, forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
-        if not self.errors and all(values.get(field) is None for field in RATES):
+        has_rate = self.has_unit_rate() or any(values.get(field) is not None for field in RATES)
+        if not self.errors and not has_rate:
             raise forms.ValidationError(_("Set at least one rate; 0 means free."))
         start, end = values.get("valid_from"), values.get("valid_until")
         if start and end and end <= start:
@@ -84,6 +86,7 @@ class PriceAdmin(ControlAdmin):
     fieldsets = (
         (_("For"), {"fields": ("provider_kind", "model", "deployment_id")}),
         (_("Dollars per million tokens"), {"fields": tuple(RATES)}),
+        (_("Dollars for what is no token"), {"fields": (*UNIT_FIELDS, "image_sizes")}),
         (_("Holds"), {"fields": ("valid_from", "valid_until", "context_window", "is_enabled")}),
     )
 
@@ -97,7 +100,7 @@ class PriceAdmin(ControlAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None or self.has_change_permission(request, obj):
             return self.fieldsets
-        return (self.fieldsets[0], (_("Rates"), {"fields": ("arithmetic",)}), self.fieldsets[2])
+        return (self.fieldsets[0], (_("Rates"), {"fields": ("arithmetic",)}), self.fieldsets[3])
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if obj is None or self.has_change_permission(request, obj) else ("arithmetic",)
@@ -130,6 +133,7 @@ class PriceAdmin(ControlAdmin):
             for name, label in RATES.values()
             if (value := getattr(row, name)) is not None
         ]
+        rates += told_units(row.unit_nanodollars)
         for tier in row.tiers:
             kinds = [f"{kind} {usd_string(v)}" for kind, v in tier.items() if kind != "from_input_tokens"]
             rates.append(_now("from %(count)s input tokens") % {"count": f"{tier['from_input_tokens']:,}"})

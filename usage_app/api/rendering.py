@@ -102,6 +102,7 @@ def _render(row: Request, attempts: list[Attempt], late: int | None) -> dict[str
         "cache_write_tokens": row.cache_write_tokens,
         "output_tokens": row.output_tokens,
         "reasoning_tokens": row.reasoning_tokens,
+        "units": row.units,
         "usage_source": row.usage_source,
         "cost_nanodollars": cost,
         "cost_usd": None if cost is None else usd_string(cost),
@@ -141,6 +142,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "cache_write_tokens": attempt.cache_write_tokens,
         "output_tokens": attempt.output_tokens,
         "reasoning_tokens": attempt.reasoning_tokens,
+        "units": attempt.units,
         "cost_nanodollars": attempt.cost_nanodollars,
         "upstream_id": attempt.upstream_id or None,
     }

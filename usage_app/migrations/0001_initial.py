@@ -141,6 +141,7 @@ class Migration(migrations.Migration):
                 ('reasoning_tokens', models.BigIntegerField(null=True)),
                 ('cost_nanodollars', models.BigIntegerField(null=True)),
                 ('upstream_id', models.CharField(blank=True, max_length=200)),
+                ('units', models.JSONField(default=dict)),
             ],
             options={
                 'verbose_name': 'attempt',
@@ -318,6 +319,7 @@ class Migration(migrations.Migration):
                 ('input_audio_nanodollars', models.BigIntegerField(blank=True, null=True, verbose_name='audio input')),
                 ('output_audio_nanodollars', models.BigIntegerField(blank=True, null=True, verbose_name='audio output')),
                 ('request_nanodollars', models.BigIntegerField(blank=True, null=True, verbose_name='per 1,000,000 requests')),
+                ('unit_nanodollars', models.JSONField(blank=True, default=dict, verbose_name='other units')),
                 ('tiers', models.JSONField(blank=True, default=list, verbose_name='tiers')),
                 ('unpriced_reason', models.CharField(blank=True, editable=False, help_text='The list knows the model, but bills it by something that is not counted here.', max_length=200, verbose_name='not priced because')),
                 ('match', models.JSONField(blank=True, editable=False, null=True)),
@@ -390,6 +392,7 @@ class Migration(migrations.Migration):
                 ('decision', models.JSONField(default=dict)),
                 ('charges', models.JSONField(default=list)),
                 ('repeated', models.PositiveIntegerField(default=1)),
+                ('units', models.JSONField(default=dict)),
             ],
             options={
                 'verbose_name': 'request',

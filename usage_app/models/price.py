@@ -12,8 +12,9 @@ class Price(models.Model):
     An override (source 'admin' or a file) wins over the list; one bound to a deployment wins over
     both. `tiers` holds what the plain columns cannot: [{"from_input_tokens": 200001, "input": …}],
     for calls with that many input tokens or more.
+    `unit_nanodollars` holds rates of what is no token, by the names of `pricing.UNITS`.
     NULL columns: that kind is billed like its parent kind (cache, audio and reasoning like input or
-    output). All NULL: unpriced.
+    output). All NULL and no unit: unpriced.
     """
 
     class Source(models.TextChoices):
@@ -39,6 +40,7 @@ class Price(models.Model):
     input_audio_nanodollars = models.BigIntegerField(_("audio input"), null=True, blank=True)
     output_audio_nanodollars = models.BigIntegerField(_("audio output"), null=True, blank=True)
     request_nanodollars = models.BigIntegerField(_("per 1,000,000 requests"), null=True, blank=True)
+    unit_nanodollars = models.JSONField(_("other units"), default=dict, blank=True)
     tiers = models.JSONField(_("tiers"), default=list, blank=True)
     unpriced_reason = models.CharField(
         _("not priced because"),

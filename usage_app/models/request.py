@@ -73,6 +73,7 @@ class Request(models.Model):
     decision = models.JSONField(default=dict)
     charges = models.JSONField(default=list)  # [{"budget_id": …, "period": "2026-11"}]
     repeated = models.PositiveIntegerField(default=1)
+    units = models.JSONField(default=dict)  # {"images:high:1024x1024": 2, "audio_ms": 31500}
 
     class Meta:
         verbose_name = _("request")
@@ -119,6 +120,7 @@ class Attempt(models.Model):
     reasoning_tokens = models.BigIntegerField(null=True)
     cost_nanodollars = models.BigIntegerField(null=True)
     upstream_id = models.CharField(max_length=200, blank=True)
+    units = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = _("attempt")

@@ -134,3 +134,31 @@ def test_a_price_of_the_list_is_read_only_and_an_override_is_in_dollars(admin_cl
     assert mine.cache_read_nanodollars is None
     empty = {**body, "input_usd": "", "output_usd": ""}
     assert b"Set at least one rate" in admin_client.post("/admin/usage_app/price/add/", empty).content
+
+
+def test_a_price_of_images_audio_and_searches_is_in_the_dollars_people_know(admin_client: Client):
+    body = {
+        "model": "dall-e-3",
+        "image_usd": "0.04",
+        "image_sizes": "hd 0.08\nhd 1024x1792 0.12",
+        "audio_usd": "0.36",
+        "characters_usd": "15",
+        "searches_usd": "2",
+        "is_enabled": "on",
+    }
+    assert admin_client.post("/admin/usage_app/price/add/", body).status_code == 302
+    row = Price.objects.get(source="admin")
+    assert row.unit_nanodollars == {
+        "images": 40_000_000_000_000,
+        "images:hd": 80_000_000_000_000,
+        "images:hd:1024x1792": 120_000_000_000_000,
+        "audio_ms": 100_000_000,
+        "characters": 15_000_000_000,
+        "searches": 2_000_000_000_000,
+    }
+    page = admin_client.get(change(row)).content.decode()
+    assert "hd 1024x1792 0.12" in page and 'value="0.36"' in page
+    wrong = {**body, "image_sizes": "hd 1024x1792 much"}
+    assert b"is not a quality" in admin_client.post("/admin/usage_app/price/add/", wrong).content
+    Price.objects.filter(pk=row.pk).update(source="list")
+    assert "an hour of audio 0.36" in admin_client.get(change(row)).content.decode()
