@@ -42,6 +42,16 @@ class Framer:
         self._scanned = 0
         return rest
 
+    def is_one_event(self, chunk: bytes) -> bool:
+        """Whether the next chunk, which is not empty, is just one whole event: how most of them come."""
+        return (
+            chunk.find(b"\n\n") == len(chunk) - 2
+            and self._started
+            and not self._buffer
+            and not self._after_cr
+            and b"\r" not in chunk
+        )
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """Blocks completed by `chunk`, in order."""
         if b"\r" in chunk or self._after_cr:

@@ -43,12 +43,34 @@ class _Choice(msgspec.Struct, gc=False):
 
 class _Chunk(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
-    usage: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
+    usage: msgspec.Raw = msgspec.Raw()  # not `Raw | None`: that takes null only
+    error: msgspec.Raw = msgspec.Raw()
     id: str | None = None
     model: str | None = None
 
 
+class _PlainDelta(msgspec.Struct, gc=False):
+    """What almost every delta is: text, and nothing else that counts."""
+
+    content: str
+    refusal: None = None
+    reasoning_content: None = None
+    reasoning: None = None
+    tool_calls: None = None
+
+
+class _PlainChoice(msgspec.Struct, gc=False):
+    delta: _PlainDelta
+    finish_reason: None = None
+
+
+class _PlainChunk(msgspec.Struct, gc=False):
+    choices: tuple[_PlainChoice]
+    usage: None = None
+    error: None = None
+
+
+_decode_plain = msgspec.json.Decoder(_PlainChunk).decode
 _decode = msgspec.json.Decoder(_Chunk).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -66,6 +88,17 @@ class Relay:
         self._finished: set[int] = set()
 
     def feed(self, chunk: bytes) -> bytes:
+        observed = self.observed
+        if observed.content_started and chunk.startswith(b"data: {") and self._framer.is_one_event(chunk):
+            try:
+                [choice] = _decode_plain(memoryview(chunk)[6:-2]).choices
+            except msgspec.DecodeError:
+                pass
+            else:
+                if not observed.ended:
+                    observed.output_chars += len(choice.delta.content)
+                    observed.output_events += 1
+                    return chunk
         blocks = self._framer.feed(chunk)
         if len(blocks) == 1:
             return self._pass(blocks[0])
@@ -112,10 +145,9 @@ class Relay:
                     self._note_finish(choice.index, choice.finish_reason)
         if observed.upstream_id is None:
             observed.upstream_id, observed.served_model = chunk.id, chunk.model
-        if chunk.error is not None:
-            _refuse_error(_load(bytes(chunk.error)))
-        if chunk.usage is not None:
-            return self._pass_usage(block, _load(bytes(chunk.usage)), bool(chunk.choices))
+        _refuse_error(_value(chunk.error))
+        if (usage := _value(chunk.usage)) is not None:
+            return self._pass_usage(block, usage, bool(chunk.choices))
         return block + b"\n\n"
 
     def _count(self, chars: int) -> None:
@@ -192,6 +224,10 @@ class Relay:
             return self._pass(rest)
         except UpstreamInvalid as invalid:
             raise UpstreamCut from invalid
+
+
+def _value(raw: msgspec.Raw) -> Any:
+    return _load(bytes(raw)) if raw else None
 
 
 def _load(data: bytes) -> Any:
