@@ -1,5 +1,6 @@
 """The tables of My keys: which columns, and how a key and a level are told in them."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -127,12 +128,13 @@ def when(moment: datetime) -> str:
 def level_rows(levels: tuple[LevelState, ...], is_live: bool) -> list[dict[str, Any]]:
     """The effective policy as the page shows it, amounts as texts; unknown says so."""
     rows = []
+    of_kind = Counter(level.kind for level in levels)
     for level in levels:
         is_money = level.kind == "budget"
         known = is_live or is_money
         rows.append(
             {
-                "what": KINDS[level.kind],
+                "what": f"{KINDS[level.kind]} {level.period}".rstrip(),
                 "scope": SCOPES.get(level.scope, level.scope),
                 "name": "" if level.scope in ("key", "global") else level.name.partition(" ")[2],
                 "limit": _figure(level.limit, is_money),
@@ -142,7 +144,7 @@ def level_rows(levels: tuple[LevelState, ...], is_live: bool) -> list[dict[str, 
                 "is_money": is_money,
                 "hard": level.hard,
                 "resets": level.resets_at_ms,
-                "binds": level.binds_first and known,
+                "binds": level.binds_first and known and of_kind[level.kind] > 1,
                 "calls": level.calls_in_flight,
             }
         )

@@ -9,7 +9,10 @@ from playwright.sync_api import Browser, Page
 from tests.serving import PASSWORD, Serving
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-PAGES = ("/ui/", "/ui/live/", "/ui/requests/", "/ui/get-started/", "/ui/nothing-here/")
+PAGES = (
+    *("/ui/", "/ui/live/", "/ui/requests/", "/ui/get-started/", "/ui/nothing-here/"),
+    *("/ui/keys/", "/ui/keys/new/", "/ui/sessions/"),
+)
 
 
 class Watched:

@@ -96,9 +96,12 @@ def test_the_keys_of_others_are_not_there(browser: Client):
 
 
 def test_a_key_s_page_says_what_is_left_of_each_limit(browser: Client, bob: User):
-    key, _secret = issue_key(name="mine", user=bob, budgets=[BudgetTerms(5 * 10**9, "day")])
+    key, _secret = issue_key(
+        name="mine", user=bob, budgets=[BudgetTerms(5 * 10**9, "day"), BudgetTerms(9 * 10**9)]
+    )
     page = browser.get(f"/ui/keys/{key.pk}/").content.decode()
-    assert "$5.00" in page and "binds first" in page and "unknown" in page
+    assert "$5.00" in page and "$9.00" in page and "unknown" in page
+    assert page.count("binds first") == 1
 
 
 def test_the_list_takes_the_same_queries_for_one_key_and_for_many(

@@ -1,0 +1,52 @@
+"""A key from its form to its first call, and a call that is stopped by a click."""
+
+import re
+import threading
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.watching import Watched, stream
+from tests.serving import Serving
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_key_is_made_copied_used_and_read_about(server: Serving, chromium: Browser) -> None:
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.goto(f"{server.url}/ui/keys/new/")
+    page.fill("[name=name]", "notebook")
+    page.fill("[name=budget_usd]", "5")
+    page.click("form.gh-form button")
+    secret = re.search(r"sk-gh-\w{43}", page.content())
+    assert secret is not None
+    stream(server, secret[0], "sandbox")
+    page.click("text=To the key")
+    assert "$5.00" in page.inner_text("#gh-main")
+    assert secret[0] not in page.content()
+    page.goto(f"{server.url}/ui/keys/")
+    assert "notebook" in page.inner_text("table")
+    assert watched.complaints == []
+
+
+def test_a_call_in_flight_is_stopped_by_its_button(server: Serving, chromium: Browser) -> None:
+    key = server.new_key(name="stopped")
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.goto(f"{server.url}/ui/live/")
+    page.wait_for_selector("[data-connection].is-live")
+    body = {"model": "sandbox/slow", "stream": True, "messages": [{"role": "user", "content": "Go on."}]}
+    told: list[Any] = []
+    calling = threading.Thread(
+        target=lambda: told.append(server.call("POST", "/v1/chat/completions", body, key=key, timeout_s=60))
+    )
+    calling.start()
+    page.wait_for_selector("[data-list=flying] .gh-live-row:not([hidden]) .gh-live-stop:not([hidden])")
+    page.click("[data-list=flying] .gh-live-row:not([hidden]) .gh-live-stop")
+    calling.join(30)
+    assert "call_stopped" in str(told[0][2])
+    page.wait_for_selector("[data-list=ended] .gh-live-row:not([hidden])")
+    assert "call_stopped" in page.inner_text("[data-list=ended]")
+    assert watched.complaints == []
