@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxy_app.providers.accounts import Account
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -27,11 +29,16 @@ class ProviderEntry:
     format: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # authentication included
     may_be_private: bool = False
-    credential_state: str = "ok"  # ok | missing | unreadable
+    credential_state: str = "ok"  # or a key of `providers.readiness.PROBLEMS`
     price_kind: str = ""  # genai-prices provider id
     quirks: Mapping[str, Any] = field(default_factory=dict)
     is_sandbox: bool = False
     other_formats: tuple[str, ...] = ()  # that it speaks besides its main one
+    addressing: str = "plain"  # a style of `providers.addressing`
+    settings: Mapping[str, str] = field(default_factory=dict)  # region, project, location, api_version
+    auth: str = ""  # how `account` proves requests
+    account: Account | None = field(default=None, repr=False)  # where a key alone is not enough
+    derived: list[str] = field(default_factory=list, repr=False, compare=False)  # secrets made of it
 
     @property
     def formats(self) -> tuple[str, ...]:

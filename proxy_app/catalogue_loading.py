@@ -22,6 +22,9 @@ from proxy_app.catalogue import (
 )
 from proxy_app.credentials import read_credential
 from proxy_app.models import Deployment, Fallback, Model, Provider
+from proxy_app.providers import aws_signing
+from proxy_app.providers.accounts import Account, AwsKeys, NotAnAccount, ServiceAccount, read_account
+from proxy_app.providers.addressing import base_address
 from proxy_app.providers.presets import PRESETS, Preset, auth_headers
 
 _TIMEOUTS = ("connect_s", "first_content_s", "idle_s", "total_s")
@@ -66,20 +69,26 @@ def provider_entry(row: Provider) -> ProviderEntry | None:
     if preset is None:
         log.warning("provider %s has the kind %s, which is not known here", row.name, row.kind)
         return None
-    secret, state = _credential(row, preset)
+    secret, account, state = _credential(row, preset)
+    settings = {name: str(value) for name, value in row.settings.items() if name in preset.settings and value}
+    project = account.project_id if isinstance(account, ServiceAccount) else ""
     return ProviderEntry(
         id=str(row.pk),
         name=row.name,
         kind=row.kind,
-        base_url=(row.base_url or preset.base_url).rstrip("/"),
+        base_url=base_address(preset.addressing, preset.base_url, row.base_url, settings, project),
         format=preset.format,
-        headers=auth_headers(preset.auth, secret),
+        headers=auth_headers(preset.auth, secret if account is None else ""),
         may_be_private=row.may_be_private,
         credential_state=state,
         price_kind=preset.price_provider_id or row.kind,
         quirks=dict(preset.quirks),
         is_sandbox=row.kind == "sandbox",
         other_formats=preset.other_formats,
+        addressing=preset.addressing,
+        settings=settings,
+        auth=preset.auth,
+        account=account,
     )
 
 
@@ -103,15 +112,20 @@ def deployment_entry(row: Deployment, provider: ProviderEntry) -> DeploymentEntr
     )
 
 
-def _credential(row: Provider, preset: Preset) -> tuple[str, str]:
-    """The secret and ok, missing or unreadable."""
+def _credential(row: Provider, preset: Preset) -> tuple[str, Account | None, str]:
+    """(the secret, the account it holds, ok or what is wrong)."""
     try:
         secret = read_credential(row)
+        account = read_account(preset.auth, secret)
     except Unreadable as error:
         log.error("the credential of provider %s: %s", row.name, error)
-        return "", "unreadable"
-    needed = preset.auth != "none" and bool(preset.base_url) and not preset.may_be_private
-    return secret, "missing" if needed and not secret else "ok"
+        return "", None, "unreadable"
+    except NotAnAccount as error:
+        log.error("the credential of provider %s is not usable: %s", row.name, error)
+        return "", None, "not_an_account"
+    if isinstance(account, AwsKeys) and not aws_signing.is_available():
+        return secret, account, "cannot_sign"
+    return secret, account, "missing" if preset.needs_credential and not secret else "ok"
 
 
 def _timeouts(*rows: Deployment | Provider) -> Timeouts:

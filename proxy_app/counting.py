@@ -12,6 +12,7 @@ from proxy_app.admission import admit_free, authorise_model
 from proxy_app.answering import told_ids
 from proxy_app.attempting import Relay, try_once
 from proxy_app.call import Call, caller_of
+from proxy_app.catalogue import ProviderEntry
 from proxy_app.dialects import limits_in
 from proxy_app.identity import read_claims
 from proxy_app.pipeline import begin, route
@@ -77,7 +78,11 @@ def _speaker(call: Call) -> Step | None:
     if "generateContentRequest" in call.body or "generate_content_request" in call.body:
         return None  # names the model inside once more, as the caller calls it
     steps = call.plan.steps
-    return next((step for step in steps if call.format in step.deployment.provider.formats), None)
+    return next((step for step in steps if _counts(step.deployment.provider, call.format)), None)
+
+
+def _counts(provider: ProviderEntry, format: str) -> bool:
+    return format in provider.formats and not provider.quirks.get("no_token_count")
 
 
 def _estimate(call: Call, relay: Relay) -> None:

@@ -2,6 +2,7 @@
 
 from keys_app.crypto import decrypt, encrypt
 from proxy_app.models import Provider
+from proxy_app.providers.accounts import hint_of
 
 
 def set_credential(provider: Provider, secret: str) -> None:
@@ -24,7 +25,9 @@ def context(provider: Provider) -> str:
 
 
 def credential_hint(secret: str) -> str:
-    """The last four characters of a secret long enough to give them away."""
+    """The last four characters of a secret long enough to give them away, or whose account it is."""
     if not secret:
         return ""
+    if account := hint_of(secret):
+        return account[:24]
     return f"…{secret[-4:]}" if len(secret) >= 16 else "…"

@@ -13,6 +13,8 @@ SHORTEST_CHARS = 4  # hiding every "a" of a message would hide nothing and garbl
 def hide_credential(error: UpstreamFailed, provider: ProviderEntry) -> UpstreamFailed:
     """The same error, with the credential replaced in every word of the provider that it carries."""
     secrets = [value.removeprefix("Bearer ") for value in provider.headers.values()]
+    if provider.account is not None:
+        secrets += [*provider.derived, *provider.account.secrets()]
     for secret in secrets:
         if len(secret) < SHORTEST_CHARS:
             continue

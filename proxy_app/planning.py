@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy_app.catalogue import DeploymentEntry, ModelEntry
+from proxy_app.providers.readiness import PROBLEMS
 
 NO_ENDPOINT = "its provider does not have this endpoint"
 
@@ -105,12 +106,8 @@ def fill(pattern: str, upstream_model: str, asked: str) -> str:
 
 
 def _unusable(deployment: DeploymentEntry) -> str | None:
-    state = deployment.provider.credential_state
-    if state == "missing":
-        return "its provider has no credential"
-    if state == "unreadable":
-        return "its provider's credential cannot be read with the present secret keys"
-    return None
+    problem = PROBLEMS.get(deployment.provider.credential_state)
+    return f"its provider {problem}" if problem is not None else None
 
 
 def _ordered(

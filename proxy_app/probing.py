@@ -6,7 +6,7 @@ A real call is written to the ledger like any other: it costs money and reached 
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -24,8 +24,10 @@ from proxy_app.models import Deployment, Provider
 from proxy_app.planning import fill
 from proxy_app.probe_recording import ProbeRecord
 from proxy_app.probe_result import ProbeResult, failed
+from proxy_app.providers.addressing import listing_url
 from proxy_app.providers.listing import ListedModel, UnreadableListing, next_page, parse_listing
-from proxy_app.providers.presets import PRESETS
+from proxy_app.providers.presets import PRESETS, Preset
+from proxy_app.providers.readiness import PROBLEMS
 from proxy_app.upstream import Upstream
 from proxy_app.upstream_inprocess import SandboxSender
 from proxy_app.upstream_network import AiohttpSender
@@ -71,10 +73,10 @@ def try_provider(provider_id: UUID) -> ProbeResult:
 
 
 def _credential_problem(provider: ProviderEntry) -> ProbeResult | None:
-    if provider.credential_state == "ok":
+    problem = PROBLEMS.get(provider.credential_state)
+    if problem is None:
         return None
-    wanted = "has no credential" if provider.credential_state == "missing" else "has an unreadable credential"
-    return ProbeResult(False, f"The provider {provider.name} {wanted}: enter it again.", code="credential")
+    return ProbeResult(False, f"The provider {provider.name} {problem}.", code="credential")
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -89,14 +91,10 @@ async def _list_models(provider: ProviderEntry) -> ProbeResult:
     began = time.monotonic()
     found: dict[str, ListedModel] = {}
     try:
-        path = preset.models_path
-        for _page in range(MOST_PAGES):
-            body = await _get_json(upstream, asking, path)
-            found.update((model.id, model) for model in parse_listing(preset.format, body))
-            more = next_page(preset.format, body)
-            if not more:
-                break
-            path = f"{preset.models_path}{'&' if '?' in preset.models_path else '?'}{urlencode(more)}"
+        for path in preset.models_paths:
+            async for body in _pages(upstream, asking, preset, path):
+                listed = parse_listing(preset.format, body)
+                found.update((model.id, model) for model in listed if preset.lists_only in model.id)
     except GatehouseError as error:
         return failed(error, _since(began))
     except UnreadableListing as error:
@@ -108,8 +106,28 @@ async def _list_models(provider: ProviderEntry) -> ProbeResult:
     return ProbeResult(True, detail, duration_ms=_since(began), models=tuple(found.values()))
 
 
-async def _get_json(upstream: Upstream, provider: ProviderEntry, path: str) -> Any:
-    answer = await upstream.get(provider, path, _PATIENCE)
+async def _pages(
+    upstream: Upstream, provider: ProviderEntry, preset: Preset, path: str
+) -> AsyncIterator[Any]:
+    """One list of a provider, page by page."""
+    first = url = listing_url(
+        preset.addressing,
+        provider.base_url,
+        path,
+        provider.settings,
+        from_origin=preset.lists_from_origin,
+    )
+    for _page in range(MOST_PAGES):
+        body = await _get_json(upstream, provider, url)
+        yield body
+        more = next_page(preset.format, body)
+        if not more:
+            return
+        url = f"{first}{'&' if '?' in first else '?'}{urlencode(more)}"
+
+
+async def _get_json(upstream: Upstream, provider: ProviderEntry, url: str) -> Any:
+    answer = await upstream.get(provider, url, _PATIENCE)
     try:
         async with asyncio.timeout(_PATIENCE.total_s):
             raw = await answer.read()

@@ -13,10 +13,13 @@ from typing import Protocol
 
 from gateway_project.errors import GatehouseError, UpstreamTimeout
 from proxy_app.catalogue import ProviderEntry, Timeouts
+from proxy_app.providers.addressing import place
+from proxy_app.providers.signing import Signing
 from proxy_app.upstream_events import as_server_sent
 from proxy_app.wire import Outgoing
 
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer held in memory
+_FORM_PATIENCE_S = 15.0
 
 #: Called when the attempt's connection stands, before the request is written.
 on_connected: ContextVar[Callable[[], None] | None] = ContextVar("on_connected", default=None)
@@ -74,22 +77,27 @@ class Upstream:
     def __init__(self, network: Sender, sandbox: Sender) -> None:
         self._network = network
         self._sandbox = sandbox
+        self._signing = Signing(self._post_form)
 
     async def open(self, provider: ProviderEntry, outgoing: Outgoing, timeouts: Timeouts) -> UpstreamAnswer:
         """Send and wait for the response's headers, as long as the caller lets it; raises UpstreamFailed."""
+        url, outgoing = place(
+            provider.addressing, provider.base_url, provider.settings, provider.quirks, outgoing
+        )
         request = UpstreamRequest(
-            url=provider.base_url + outgoing.path,
+            url=url,
             headers={**outgoing.headers, **provider.headers},
             body=outgoing.body,
             connect_s=timeouts.connect_s,
             may_be_private=provider.may_be_private,
+            method=outgoing.method,
         )
-        return as_server_sent(await self._sender(provider).send(request))
+        return as_server_sent(await self._send(provider, request))
 
-    async def get(self, provider: ProviderEntry, path: str, timeouts: Timeouts) -> UpstreamAnswer:
+    async def get(self, provider: ProviderEntry, url: str, timeouts: Timeouts) -> UpstreamAnswer:
         """Ask a provider for one of its lists; raises UpstreamFailed, UpstreamTimeout after `total_s`."""
         request = UpstreamRequest(
-            url=provider.base_url + path,
+            url=url,
             headers=dict(provider.headers),
             body=b"",
             connect_s=timeouts.connect_s,
@@ -98,9 +106,28 @@ class Upstream:
         )
         try:
             async with asyncio.timeout(timeouts.total_s):
-                return await self._sender(provider).send(request)
+                return await self._send(provider, request)
         except TimeoutError:
             raise UpstreamTimeout(f"The provider sent nothing within {timeouts.total_s:g} s.") from None
+
+    async def _send(self, provider: ProviderEntry, request: UpstreamRequest) -> UpstreamAnswer:
+        if provider.account is not None:
+            request.headers |= await self._signing.headers(provider, request)
+        return await self._sender(provider).send(request)
+
+    async def _post_form(self, url: str, form: bytes, *, may_be_private: bool) -> tuple[int, bytes]:
+        """Ask outside for what a call needs before it can be sent: guarded and bounded like any other."""
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        request = UpstreamRequest(url, headers, form, Timeouts().connect_s, may_be_private)
+        try:
+            async with asyncio.timeout(_FORM_PATIENCE_S):
+                answer = await self._network.send(request)
+                try:
+                    return answer.status, await answer.read()
+                finally:
+                    answer.release()
+        except TimeoutError:
+            raise UpstreamTimeout("The provider's token service did not answer in time.") from None
 
     def _sender(self, provider: ProviderEntry) -> Sender:
         return self._sandbox if provider.is_sandbox else self._network

@@ -71,7 +71,7 @@ def find_endpoint(model: str, params: Mapping[str, Any]) -> Endpoint | str:
         kind = "openai_compatible"
     if kind == "openai" and base_given(base) and not _is_openai(base):
         kind = "openai_compatible"
-    if not PRESETS[kind].base_url and not base_given(base) and kind != "sandbox":
+    if PRESETS[kind].needs_address and not base_given(base):
         return "it has no api_base."
     return Endpoint(kind, upstream, base, _key(kind, params))
 
@@ -124,8 +124,7 @@ def _key(kind: str, params: Mapping[str, Any]) -> Reference:
     given = text_or_none(params.get("api_key"))
     if given:
         return Reference.of(given)
-    preset = PRESETS[kind]
-    if preset.auth == "none" or not preset.base_url or preset.may_be_private:
+    if not PRESETS[kind].needs_credential:
         return Reference("")
     return Reference.of(f"os.environ/{usual_variable(kind)}")
 

@@ -73,7 +73,7 @@ def _declare_provider(declared: Declared, entry: Mapping[str, Any]) -> None:
         return
     base = Reference.of(text_or_none(entry.get("base_url")))
     credential = Reference.of(_credential(kind, entry))
-    if not PRESETS[kind].base_url and kind != "sandbox" and not (base.value or base.variable):
+    if PRESETS[kind].needs_address and not (base.value or base.variable):
         _note(declared, f"the provider {name} was left out: it has no base_url.")
         return
     unset = [reference.variable for reference in (base, credential) if reference.value is None]
@@ -94,9 +94,7 @@ def _declare_provider(declared: Declared, entry: Mapping[str, Any]) -> None:
 
 def _credential(kind: str, entry: Mapping[str, Any]) -> str | None:
     given = text_or_none(entry.get("credential"))
-    preset = PRESETS[kind]
-    needs_one = preset.auth != "none" and preset.base_url and not preset.may_be_private
-    return given or (f"os.environ/{usual_variable(kind)}" if needs_one else None)
+    return given or (f"os.environ/{usual_variable(kind)}" if PRESETS[kind].needs_credential else None)
 
 
 def _declare_model(declared: Declared, entry: Mapping[str, Any]) -> None:

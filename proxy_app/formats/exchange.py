@@ -25,9 +25,12 @@ def choose_format(inbound: str, formats: Sequence[str], quirks: Mapping[str, Any
     """Which of the formats a provider speaks (the first is its main one) serves a caller's call best:
     the caller's own, unless the model wants another for what is asked."""
     chosen = inbound if inbound in formats else formats[0]
-    if chosen == "openai_chat" and quirks.get("tools_need_responses") and body.get("tools"):
-        return "openai_responses" if "openai_responses" in formats else chosen
-    return chosen
+    if chosen != "openai_chat" or "openai_responses" not in formats or not body.get("tools"):
+        return chosen
+    need = quirks.get("tools_need_responses")
+    if not need or (need == "unless_effort_none" and body.get("reasoning_effort") == "none"):
+        return chosen
+    return "openai_responses"
 
 
 def read_call(inbound: str, body: JSON, address: Address) -> CallFacts:
@@ -54,6 +57,8 @@ def build_outgoing(
         give_back(conversation, signed)
     target.tool_names = rename_tools(conversation, UPSTREAM[target.format].tool_name)
     dropped = drop_untaken(conversation, target.quirks.get("drop") or ())
+    if conversation.reasoning is None or conversation.reasoning.effort != "none":
+        dropped += drop_untaken(conversation, target.quirks.get("drop_when_reasoning") or ())
     outgoing = UPSTREAM[target.format].build_request(conversation, target)
     outgoing.dropped += dropped
     return outgoing

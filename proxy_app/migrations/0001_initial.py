@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                 ('name', models.SlugField(max_length=64, unique=True, verbose_name='name')),
                 ('kind', models.CharField(max_length=32, verbose_name='kind')),
                 ('base_url', models.CharField(blank=True, help_text="Empty: the kind's own address.", max_length=400, validators=[proxy_app.models.provider.validate_base_url], verbose_name='base address')),
+                ('settings', models.JSONField(blank=True, default=dict, help_text="What the kind's address is made of.", verbose_name='settings')),
                 ('credential_encrypted', models.TextField(blank=True, editable=False)),
                 ('credential_hint', models.CharField(blank=True, editable=False, max_length=24, verbose_name='credential')),
                 ('may_be_private', models.BooleanField(default=False, help_text='Loopback and private networks; cloud metadata addresses never.', verbose_name='may be a private address')),

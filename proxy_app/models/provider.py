@@ -35,6 +35,9 @@ class Provider(models.Model):
         validators=[validate_base_url],
         help_text=_("Empty: the kind's own address."),
     )
+    settings = models.JSONField(
+        _("settings"), default=dict, blank=True, help_text=_("What the kind's address is made of.")
+    )
     credential_encrypted = models.TextField(blank=True, editable=False)
     credential_hint = models.CharField(_("credential"), max_length=24, blank=True, editable=False)
     may_be_private = models.BooleanField(

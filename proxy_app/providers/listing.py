@@ -15,6 +15,14 @@ _OTHER_WORK = re.compile(
 )
 
 
+#: Where a list stands, what its entries are called by, and how the next page is told and asked for.
+_LISTS = ("data", "models", "publisherModels", "modelSummaries", "inferenceProfileSummaries")
+_NAMES = ("name", "modelId", "inferenceProfileId")
+_LABELS = ("displayName", "modelName", "inferenceProfileName")
+_PREFIX = re.compile(r"(publishers/[a-z0-9-]+/)?models/")
+_NEXT_PAGE = {"nextPageToken": "pageToken", "next_page_token": "page_token", "nextToken": "nextToken"}
+
+
 class UnreadableListing(Exception):
     """The answer is not a list of models."""
 
@@ -28,12 +36,13 @@ class ListedModel:
 def parse_listing(format: WireFormat, body: Any) -> list[ListedModel]:
     """The models a chat can be held with, in the provider's order, each once.
 
-    Takes the three shapes {"data": […]} (OpenAI, Anthropic), {"models": […]} (Gemini) and a
-    bare list (Together). Raises UnreadableListing on anything else.
+    Takes {"data": […]} (OpenAI, Anthropic), {"models": […]} (Gemini, Cohere), a bare list (Together),
+    and what clouds call it: {"publisherModels"} (Vertex AI), {"modelSummaries"} and
+    {"inferenceProfileSummaries"} (Bedrock). Raises UnreadableListing on anything else.
     """
     found: dict[str, ListedModel] = {}
     for entry in _entries(format, body):
-        listed = _gemini(entry) if format == "gemini" else _by_id(entry)
+        listed = _by_name(entry) if "id" not in entry else _by_id(entry)
         if listed is not None and _chats(format, entry, listed.id):
             found.setdefault(listed.id, listed)
     return list(found.values())
@@ -43,18 +52,20 @@ def next_page(format: WireFormat, body: Any) -> dict[str, str]:
     """The query that asks for the following page; empty at the end."""
     if not isinstance(body, dict):
         return {}
-    if format == "gemini":
-        token = body.get("nextPageToken")
-        return {"pageToken": token} if isinstance(token, str) and token else {}
+    for told, asked in _NEXT_PAGE.items():
+        if isinstance(body.get(told), str) and body[told]:
+            return {asked: body[told]}
     if format == "anthropic" and body.get("has_more") is True and isinstance(body.get("last_id"), str):
         return {"after_id": body["last_id"]}
     return {}
 
 
 def _entries(format: WireFormat, body: Any) -> list[JSON]:
-    entries = body.get("models" if format == "gemini" else "data") if isinstance(body, dict) else body
-    if format == "gemini" and body == {}:
-        entries = []
+    entries = body
+    if isinstance(body, dict):
+        entries = next((body[name] for name in _LISTS if name in body), None)
+        if format == "gemini" and not body:
+            entries = []
     if not isinstance(entries, list):
         raise UnreadableListing("The provider's answer is not a list of models.")
     return [entry for entry in entries if isinstance(entry, dict)]
@@ -68,19 +79,22 @@ def _by_id(entry: JSON) -> ListedModel | None:
     return ListedModel(name, label if isinstance(label, str) and label else name)
 
 
-def _gemini(entry: JSON) -> ListedModel | None:
-    name = entry.get("name")
-    if not isinstance(name, str) or not name:
+def _by_name(entry: JSON) -> ListedModel | None:
+    """Entries of the clouds, of Gemini and Cohere: what they are called stands under one of many names."""
+    name = next((entry[key] for key in _NAMES if isinstance(entry.get(key), str)), "")
+    name = _PREFIX.sub("", name)
+    if not name:
         return None
-    name = name.removeprefix("models/")
-    label = entry.get("displayName")
-    return ListedModel(name, label if isinstance(label, str) and label else name)
+    label = next((entry[key] for key in _LABELS if isinstance(entry.get(key), str) and entry[key]), name)
+    return ListedModel(name, label)
 
 
 def _chats(format: WireFormat, entry: JSON, name: str) -> bool:
     """What the listing says outright, else what the name suggests."""
-    if format == "anthropic":
+    if format == "anthropic" and "id" in entry:
         return True
+    if "inferenceTypesSupported" in entry:
+        return "ON_DEMAND" in entry["inferenceTypesSupported"] and not _OTHER_WORK.search(name.lower())
     if format == "gemini":
         methods = entry.get("supportedGenerationMethods")
         if isinstance(methods, list) and "generateContent" not in methods:

@@ -41,8 +41,8 @@ model_list:
     model_info: {max_input_tokens: 8192, colour: blue}
   - model_name: "gemini/*"
     litellm_params: {model: "gemini/*", api_key: os.environ/MY_GEMINI, timeout: 30, stream_timeout: 5}
-  - model_name: azure-gpt
-    litellm_params: {model: azure/gpt-4o, api_base: "https://x.openai.azure.com", api_key: k}
+  - model_name: sage
+    litellm_params: {model: sagemaker/llama, api_key: k}
 router_settings:
   routing_strategy: least-busy
   num_retries: 2
@@ -154,7 +154,7 @@ def test_unknown_settings_and_providers_are_told_once(tmp_path: Path):
     [unknown] = [notice for notice in notices if "do nothing here" in notice]
     for name in ("litellm_settings.drop_params", "router_settings.num_retries", "model_info.colour"):
         assert unknown.count(name) == 1
-    assert any("azure" in notice for notice in notices)
+    assert any("sagemaker" in notice for notice in notices)
     assert any("missing" in notice for notice in notices)
     assert any("least-busy" in notice for notice in notices)
     assert "canary" not in " ".join(notices)

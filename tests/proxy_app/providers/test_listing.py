@@ -89,3 +89,51 @@ def test_anything_else_is_unreadable(format: str, body: object) -> None:
 def test_an_empty_project_has_no_models() -> None:
     assert parse_listing("gemini", {}) == []
     assert parse_listing("openai_chat", {"data": []}) == []
+
+
+def test_a_cloud_s_list_names_models_its_own_way() -> None:
+    vertex = {
+        "publisherModels": [
+            {"name": "publishers/google/models/gemini-3.8-flash", "versionId": "default"},
+            {"name": "publishers/google/models/gemini-embedding-2"},
+        ],
+        "nextPageToken": "more",
+    }
+    assert ids("gemini", vertex) == ["gemini-3.8-flash"]
+    assert next_page("gemini", vertex) == {"pageToken": "more"}
+    claude = {"publisherModels": [{"name": "publishers/anthropic/models/claude-opus-5-5"}]}
+    assert ids("anthropic", claude) == ["claude-opus-5-5"]
+
+
+def test_bedrock_lists_models_on_demand_and_profiles() -> None:
+    models = {
+        "modelSummaries": [
+            {
+                "modelId": "amazon.nova-pro-v1:0",
+                "modelName": "Nova Pro",
+                "inferenceTypesSupported": ["ON_DEMAND"],
+            },
+            {"modelId": "anthropic.claude-opus-4-8", "inferenceTypesSupported": ["INFERENCE_PROFILE"]},
+            {"modelId": "amazon.titan-embed-text-v2:0", "inferenceTypesSupported": ["ON_DEMAND"]},
+        ]
+    }
+    assert parse_listing("bedrock_converse", models) == [ListedModel("amazon.nova-pro-v1:0", "Nova Pro")]
+    profiles = {
+        "inferenceProfileSummaries": [
+            {
+                "inferenceProfileId": "global.anthropic.claude-opus-4-8",
+                "inferenceProfileName": "Global Claude Opus 4.8",
+                "status": "ACTIVE",
+            }
+        ],
+        "nextToken": "t2",
+    }
+    expected = [ListedModel("global.anthropic.claude-opus-4-8", "Global Claude Opus 4.8")]
+    assert parse_listing("bedrock_converse", profiles) == expected
+    assert next_page("bedrock_converse", profiles) == {"nextToken": "t2"}
+
+
+def test_cohere_lists_its_models_by_name() -> None:
+    body = {"models": [{"name": "command-a-03-2025", "endpoints": ["chat"]}], "next_page_token": "n"}
+    assert ids("openai_chat", body) == ["command-a-03-2025"]
+    assert next_page("openai_chat", body) == {"page_token": "n"}
