@@ -3,6 +3,7 @@
 from keys_app.crypto import decrypt, encrypt
 from proxy_app.models import Provider
 from proxy_app.providers.accounts import hint_of
+from proxy_app.providers.presets import PRESETS
 
 
 def set_credential(provider: Provider, secret: str) -> None:
@@ -22,6 +23,17 @@ def read_credential(provider: Provider) -> str:
 def context(provider: Provider) -> str:
     """What the ciphertext is bound to: moved to another row it cannot be read."""
     return f"provider:{provider.pk}"
+
+
+def shown_address(provider: Provider) -> str:
+    """Where a provider is, as far as it can be told without its credential."""
+    preset = PRESETS.get(provider.kind)
+    if provider.base_url or preset is None:
+        return provider.base_url
+    found = preset.base_url
+    for name in preset.settings:
+        found = found.replace(f"{{{name}}}", provider.settings.get(name) or f"<{name}>")
+    return found
 
 
 def credential_hint(secret: str) -> str:

@@ -1,13 +1,33 @@
 """Bodies and answers of the management API of providers, models and deployments."""
 
+import json
 from typing import Any
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from keys_app.api.serializers import OwnerField, StrictSerializer, names_field
+from proxy_app.credentials import shown_address
 from proxy_app.models import Deployment, Model, Provider
-from proxy_app.providers.presets import PRESETS
+from proxy_app.providers.presets import PRESETS, SETTINGS
+
+LONGEST_CREDENTIAL = 8000  # characters: a service account's key of 4096 bits has room
+
+
+class CredentialField(serializers.Field):  # type: ignore[type-arg]
+    """A key as text; a service account or AWS access keys as the JSON object they are, or as its text."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if isinstance(data, dict):
+            data = json.dumps(data)
+        if not isinstance(data, str):
+            raise serializers.ValidationError(_("A credential is text or a JSON object."))
+        if len(data) > LONGEST_CREDENTIAL:
+            raise serializers.ValidationError(_("This is too long for a credential."))
+        return data.strip()
+
+    def to_representation(self, value: Any) -> None:
+        return None
 
 
 class ProviderBody(StrictSerializer):
@@ -15,17 +35,20 @@ class ProviderBody(StrictSerializer):
 
     kind = serializers.ChoiceField([(preset.kind, preset.label) for preset in PRESETS.values()])
     name = serializers.SlugField(max_length=64, required=False)
-    credential = serializers.CharField(max_length=4000, required=False, allow_blank=True, write_only=True)
+    credential = CredentialField(required=False, write_only=True)
     base_url = serializers.URLField(max_length=400, required=False, allow_blank=True)
+    settings = serializers.DictField(
+        child=serializers.CharField(max_length=100, allow_blank=True),
+        required=False,
+        help_text="region (Bedrock), project and location (Vertex AI), api_version (Azure)",
+    )
     may_be_private = serializers.BooleanField(required=False)
     is_enabled = serializers.BooleanField(required=False)
 
-    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
-        kind = values.get("kind")
-        needs = kind is not None and not PRESETS[kind].base_url and kind != "sandbox"
-        if needs and not values.get("base_url"):
-            raise serializers.ValidationError({"base_url": [_("This kind needs an address.")]})
-        return values
+    def validate_settings(self, settings: dict[str, str]) -> dict[str, str]:
+        if unknown := [name for name in settings if name not in SETTINGS]:
+            raise serializers.ValidationError({name: [_("There is no such setting.")] for name in unknown})
+        return {name: value for name, value in settings.items() if value}
 
 
 class ServingBody(StrictSerializer):
@@ -76,6 +99,7 @@ class ProviderAnswer(serializers.Serializer[Any]):
     kind = serializers.CharField()
     base_url = serializers.CharField()
     credential_hint = serializers.CharField()
+    settings = serializers.DictField(child=serializers.CharField())
     may_be_private = serializers.BooleanField()
     is_enabled = serializers.BooleanField()
     managed_by = serializers.CharField()
@@ -132,12 +156,12 @@ class TestAnswer(serializers.Serializer[Any]):
 
 def render_provider(row: Provider) -> dict[str, Any]:
     """One provider as `ProviderAnswer`."""
-    preset = PRESETS.get(row.kind)
     return {
         "id": str(row.pk),
         "name": row.name,
         "kind": row.kind,
-        "base_url": row.base_url or (preset.base_url if preset else ""),
+        "base_url": shown_address(row),
+        "settings": row.settings,
         "credential_hint": row.credential_hint,
         "may_be_private": row.may_be_private,
         "is_enabled": row.is_enabled,

@@ -33,6 +33,7 @@ from proxy_app.credentials import set_credential
 from proxy_app.models import Deployment, Model, Provider
 from proxy_app.probe_result import ProbeResult
 from proxy_app.probing import probe, try_provider
+from proxy_app.providers.checking import check_provider
 from proxy_app.providers.presets import PRESETS
 
 
@@ -73,6 +74,7 @@ class ProviderViewSet(ManagementViewSet):
         default = PRESETS[values["kind"]].may_be_private or config().allow_private_upstreams
         values.setdefault("may_be_private", default)
         row = Provider(kind=values.pop("kind"))
+        _check(row.kind, values)
         return self._save(request, row, values, "added", status.HTTP_201_CREATED)
 
     @extend_schema(request=ProviderBody(partial=True), responses=ProviderAnswer)
@@ -85,6 +87,8 @@ class ProviderViewSet(ManagementViewSet):
         moves = any(name in values and values[name] != getattr(row, name) for name in ("kind", "base_url"))
         if moves and row.credential_encrypted and "credential" not in values:
             raise ValidationError({"credential": [_("A new address needs its own credential.")]})
+        stored = {"base_url": row.base_url, "settings": row.settings}
+        _check(values.get("kind", row.kind), {**stored, **values})
         return self._save(request, row, values, "changed", status.HTTP_200_OK)
 
     def _save(
@@ -213,6 +217,15 @@ class DeploymentViewSet(ManagementViewSet):
         body.is_valid(raise_exception=True)
         result = probe(self.row().pk, body.validated_data["model"], str(request.user))
         return Response(render_trial(result))
+
+
+def _check(kind: str, values: dict[str, Any]) -> None:
+    """Raise ValidationError for what a kind of provider cannot be called with."""
+    found = check_provider(
+        kind, values.get("base_url") or "", values.get("settings") or {}, values.get("credential")
+    )
+    if found:
+        raise ValidationError({name: [sentence] for name, sentence in found.items()})
 
 
 def serving_of(values: dict[str, Any]) -> list[dict[str, Any]]:

@@ -46,6 +46,7 @@ def _values(wanted: DeclaredProvider, file: str) -> dict[str, Any]:
     return {
         "kind": wanted.kind,
         "base_url": wanted.base_url,
+        "settings": dict(wanted.settings),
         "may_be_private": private,
         "is_enabled": wanted.is_enabled,
         "connect_timeout_s": wanted.timeouts.connect_s,

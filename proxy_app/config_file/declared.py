@@ -22,6 +22,7 @@ class DeclaredProvider:
     name: str
     kind: str
     base_url: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
     credential: str | None = field(default="", repr=False)
     may_be_private: bool | None = None
     timeouts: Timeouts = Timeouts()

@@ -11,6 +11,7 @@ from proxy_app.config_file.declared import (
     DeclaredModel,
     Timeouts,
 )
+from proxy_app.config_file.litellm_clouds import PARAMS
 from proxy_app.config_file.litellm_prices import read_price
 from proxy_app.config_file.litellm_providers import Endpoint, find_endpoint, provider_of
 from proxy_app.config_file.references import (
@@ -26,6 +27,7 @@ from proxy_app.config_file.references import (
 _SECTIONS = frozenset({"model_list", "router_settings", "litellm_settings", "general_settings"})
 _PARAMS = frozenset(
     {"model", "api_base", "base_url", "api_key", "api_version", "custom_llm_provider", "weight", "order"}
+    | PARAMS
     | {"rpm", "tpm", "max_parallel_requests", "timeout", "stream_timeout", "tags", "max_input_tokens"}
 )
 _INFO = frozenset(

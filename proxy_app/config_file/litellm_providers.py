@@ -3,12 +3,21 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
 from proxy_app.config_file.declared import DeclaredProvider
+from proxy_app.config_file.litellm_clouds import (
+    NOT_TAKEN,
+    SETTINGS,
+    cloud_base,
+    cloud_key,
+    cloud_kind,
+    cloud_settings,
+    is_cloud,
+)
 from proxy_app.config_file.references import Reference, text_or_none
 from proxy_app.providers.presets import PRESETS
 
@@ -20,6 +29,9 @@ _KINDS = {
     "ollama_chat": "ollama",
     "llamafile": "llama_cpp",
     "custom_openai": "openai_compatible",
+    "cohere_chat": "cohere",
+    "huggingface": "tgi",
+    "litellm_proxy": "litellm",
     "text-completion-openai": "openai",
     "google": "gemini",
 }
@@ -31,12 +43,18 @@ _BARE_NAMES = (
 )
 #: Variables LiteLLM reads by itself when a deployment names no api_key.
 _USUAL_KEYS = {
+    "vertex_gemini": "GOOGLE_APPLICATION_CREDENTIALS",
+    "vertex_claude": "GOOGLE_APPLICATION_CREDENTIALS",
+    "bedrock": "AWS_BEARER_TOKEN_BEDROCK",
+    "bedrock_claude": "AWS_BEARER_TOKEN_BEDROCK",
     "gemini": "GEMINI_API_KEY",
     "together": "TOGETHERAI_API_KEY",
     "fireworks": "FIREWORKS_AI_API_KEY",
 }
 #: Formats we speak by ourselves, without a preset's address being enough.
-_NOT_SPOKEN = frozenset({"azure", "bedrock", "vertex_ai", "sagemaker", "watsonx", "cohere", "huggingface"})
+_NOT_SPOKEN = frozenset({"azure_ai", "azure_text", "sagemaker", "sagemaker_chat", "watsonx"})
+#: Kinds LiteLLM knows at an address of their own; ours stand on one's own machine until one is given.
+_NEED_BASE = frozenset({"tgi", "litellm"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +65,13 @@ class Endpoint:
     model: str
     base: Reference
     key: Reference
+    settings: Mapping[str, Reference] = field(default_factory=dict)
+    parts: tuple[Reference, ...] = ()  # what the key was made of, where more than itself
 
     def unset_variables(self) -> list[str]:
         """Variables the deployment needs and the environment lacks."""
-        return [r.variable for r in (self.base, self.key) if r.value is None]
+        needed = (self.base, *(self.parts or (self.key,)), *self.settings.values())
+        return [reference.variable for reference in needed if reference.value is None]
 
 
 def find_endpoint(model: str, params: Mapping[str, Any]) -> Endpoint | str:
@@ -64,6 +85,8 @@ def find_endpoint(model: str, params: Mapping[str, Any]) -> Endpoint | str:
         kind_name, upstream = prefix, rest
     else:
         kind_name, upstream = _bare_kind(model, base), model
+    if is_cloud(kind_name):
+        return _cloud_endpoint(kind_name, upstream, base, params)
     kind = _KINDS.get(kind_name, kind_name)
     if kind not in PRESETS:
         if kind_name in _NOT_SPOKEN or not base_given(base):
@@ -71,14 +94,26 @@ def find_endpoint(model: str, params: Mapping[str, Any]) -> Endpoint | str:
         kind = "openai_compatible"
     if kind == "openai" and base_given(base) and not _is_openai(base):
         kind = "openai_compatible"
-    if PRESETS[kind].needs_address and not base_given(base):
+    if (PRESETS[kind].needs_address or kind in _NEED_BASE) and not base_given(base):
         return "it has no api_base."
     return Endpoint(kind, upstream, base, _key(kind, params))
 
 
+def _cloud_endpoint(provider: str, model: str, base: Reference, params: Mapping[str, Any]) -> Endpoint | str:
+    if refused := next((name for name in NOT_TAKEN if params.get(name)), None):
+        return f"{refused} is not taken here: give a key."
+    kind, upstream = cloud_kind(provider, model)
+    key, parts = cloud_key(kind, params)
+    settings = cloud_settings(kind, params)
+    missing = [name for name in PRESETS[kind].required_settings if name not in settings]
+    if missing:
+        return f"it has no {SETTINGS[kind][missing[0]][0]}."
+    return Endpoint(kind, upstream, cloud_base(kind, params, base), key, settings, parts)
+
+
 def is_provider(prefix: str) -> bool:
     """Whether a name's first part names a provider and not a part of the model's own name."""
-    return prefix in PRESETS or prefix in _KINDS or prefix in _NOT_SPOKEN
+    return prefix in PRESETS or prefix in _KINDS or prefix in _NOT_SPOKEN or is_cloud(prefix)
 
 
 def base_given(base: Reference) -> bool:
@@ -92,6 +127,7 @@ def provider_of(endpoint: Endpoint) -> DeclaredProvider:
         name=_name(endpoint, base_url),
         kind=endpoint.kind,
         base_url=base_url,
+        settings={name: reference.value for name, reference in endpoint.settings.items() if reference.value},
         credential=endpoint.key.value,
         may_be_private=True if is_private(base_url) else None,
         is_enabled=not endpoint.unset_variables(),
@@ -147,6 +183,7 @@ def _name(endpoint: Endpoint, base_url: str) -> str:
         parts.append(address.netloc.rpartition("@")[2] + address.path.removesuffix("/v1"))
     elif endpoint.base.variable:
         parts.append(endpoint.base.variable)
+    parts += [reference.value or "" for reference in endpoint.settings.values()]
     if endpoint.key.variable and endpoint.key.variable != usual_variable(endpoint.kind):
         parts.append(endpoint.key.variable)
     elif endpoint.key.value and not endpoint.key.variable:

@@ -1,5 +1,6 @@
 """Our own YAML: providers, models, services, keys and a master key; see docs for an example of each."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from proxy_app.config_file.declared import (
     DeclaredService,
     Timeouts,
 )
+from proxy_app.config_file.litellm_clouds import account_text
 from proxy_app.config_file.litellm_prices import COLUMNS, UNITS
 from proxy_app.config_file.litellm_providers import is_private, slug, usual_variable
 from proxy_app.config_file.references import (
@@ -29,11 +31,11 @@ from proxy_app.config_file.references import (
     texts,
     whole_number,
 )
-from proxy_app.providers.presets import PRESETS
+from proxy_app.providers.presets import PRESETS, SETTINGS
 
 _SECTIONS = frozenset({"master_key", "providers", "models", "services", "keys"})
 _TIMEOUTS = frozenset({"connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s"})
-_PROVIDER = frozenset({"name", "kind", "base_url", "credential", "may_be_private", *_TIMEOUTS})
+_PROVIDER = frozenset({"name", "kind", "base_url", "credential", "may_be_private", *SETTINGS, *_TIMEOUTS})
 _MODEL = frozenset({"name", "aliases", "description", "strategy", "deployments", "fallbacks"})
 _DEPLOYMENT = frozenset({"provider", "model", "weight", "order", "tags", "limits", "price", *_TIMEOUTS})
 _SERVICE = frozenset({"name", "description", "cost_centre", "models"})
@@ -72,11 +74,17 @@ def _declare_provider(declared: Declared, entry: Mapping[str, Any]) -> None:
         _note(declared, f"the provider {name or '?'} was left out: its kind {kind or '?'} is not known here.")
         return
     base = Reference.of(text_or_none(entry.get("base_url")))
-    credential = Reference.of(_credential(kind, entry))
+    credential = _credential(kind, entry)
+    settings = {setting: Reference.of(text_or_none(entry.get(setting))) for setting in PRESETS[kind].settings}
     if PRESETS[kind].needs_address and not (base.value or base.variable):
         _note(declared, f"the provider {name} was left out: it has no base_url.")
         return
-    unset = [reference.variable for reference in (base, credential) if reference.value is None]
+    missing = [each for each in PRESETS[kind].required_settings if settings[each].value == ""]
+    if missing:
+        _note(declared, f"the provider {name} was left out: it has no {', '.join(missing)}.")
+        return
+    needed = (base, credential, *settings.values())
+    unset = [reference.variable for reference in needed if reference.value is None]
     if unset:
         _note(declared, f"{', '.join(unset)} not set, so the provider {name} is off.")
     base_url = (base.value or "").rstrip("/")
@@ -85,6 +93,7 @@ def _declare_provider(declared: Declared, entry: Mapping[str, Any]) -> None:
         name=name,
         kind=kind,
         base_url=base_url,
+        settings={setting: reference.value for setting, reference in settings.items() if reference.value},
         credential=credential.value,
         may_be_private=private if isinstance(private, bool) else (True if is_private(base_url) else None),
         timeouts=_timeouts(entry),
@@ -92,9 +101,20 @@ def _declare_provider(declared: Declared, entry: Mapping[str, Any]) -> None:
     )
 
 
-def _credential(kind: str, entry: Mapping[str, Any]) -> str | None:
-    given = text_or_none(entry.get("credential"))
-    return given or (f"os.environ/{usual_variable(kind)}" if PRESETS[kind].needs_credential else None)
+def _credential(kind: str, entry: Mapping[str, Any]) -> Reference:
+    """A key, a service account's JSON or its file, or AWS access keys as a mapping of them."""
+    given = entry.get("credential")
+    if isinstance(given, Mapping):
+        parts = {str(name): Reference.of(text_or_none(value)) for name, value in given.items()}
+        unset = next((part.variable for part in parts.values() if part.value is None), None)
+        whole = json.dumps({name: part.value for name, part in parts.items()})
+        return Reference(None, unset) if unset is not None else Reference(whole)
+    needs_one = PRESETS[kind].needs_credential
+    usual = f"os.environ/{usual_variable(kind)}" if needs_one else None
+    found = Reference.of(text_or_none(given) or usual)
+    if PRESETS[kind].auth == "google-service-account" and found.value:
+        return Reference(account_text(found.value), found.variable)
+    return found
 
 
 def _declare_model(declared: Declared, entry: Mapping[str, Any]) -> None:

@@ -2,9 +2,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from proxy_app.catalogue_loading import provider_entry
 from proxy_app.credentials import read_credential, set_credential
 from proxy_app.models import Deployment, Model, Provider
+from proxy_app.providers.accounts import AwsKeys, read_account
 from proxy_app.setup_catalogue import ensure_sandbox
+from tests.proxy_app.providers.accounts_cast import service_account
 from usage_app.models import Price
 
 pytestmark = pytest.mark.django_db
@@ -162,3 +165,88 @@ def test_a_price_of_images_audio_and_searches_is_in_the_dollars_people_know(admi
     assert b"is not a quality" in admin_client.post("/admin/usage_app/price/add/", wrong).content
     Price.objects.filter(pk=row.pk).update(source="list")
     assert "an hour of audio 0.36" in admin_client.get(change(row)).content.decode()
+
+
+def add(client: Client, **fields: str) -> str:
+    body = {"name": "cloud", "is_enabled": "on", **fields}
+    return client.post("/admin/proxy_app/provider/add/", body).content.decode()
+
+
+def test_aws_keys_are_entered_apart_and_stored_as_one_secret(admin_client: Client):
+    add(
+        admin_client,
+        kind="bedrock",
+        region="eu-central-1",
+        aws_access_key_id="AKIDEXAMPLE",
+        aws_secret_access_key="wJalr-canary",
+        aws_session_token="token-canary",
+    )
+    row = Provider.objects.get()
+    account = read_account("aws-sigv4", read_credential(row))
+    assert account == AwsKeys("AKIDEXAMPLE", "wJalr-canary", "token-canary")
+    assert (row.settings, row.credential_hint) == ({"region": "eu-central-1"}, "…MPLE")
+    page = admin_client.get(change(row)).content.decode()
+    assert "canary" not in page and 'value="eu-central-1"' in page
+    listed = admin_client.get("/admin/proxy_app/provider/").content.decode()
+    assert "https://bedrock-runtime.eu-central-1.amazonaws.com" in listed
+
+
+def test_a_service_account_is_pasted_whole(admin_client: Client):
+    add(admin_client, kind="vertex_claude", credential=service_account(), location="europe-west4")
+    row = Provider.objects.get()
+    entry = provider_entry(row)
+    assert entry is not None
+    assert entry.base_url.endswith("/projects/my-project/locations/europe-west4")
+    assert row.credential_hint == "gatehouse@my-project.iam"
+    page = admin_client.get(change(row)).content.decode()
+    assert "PRIVATE KEY" not in page and "gatehouse@my-project.iam" in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"kind": "bedrock"}, "This kind needs it."),
+        ({"kind": "bedrock", "region": "us-east-1.evil.test/"}, "Enter one such as us-east-1."),
+        ({"kind": "openai", "region": "us-east-1"}, "This kind does not take it."),
+        ({"kind": "vertex_gemini", "credential": "AIza-not-json"}, "Paste the whole JSON"),
+        ({"kind": "bedrock", "region": "us-east-1", "aws_access_key_id": "AKIA"}, "an ID and a secret"),
+        (
+            {"kind": "openai", "aws_access_key_id": "AKIA", "aws_secret_access_key": "s"},
+            "This kind does not take it.",
+        ),
+        (
+            {
+                "kind": "bedrock",
+                "region": "us-east-1",
+                "credential": "key",
+                "aws_access_key_id": "AKIA",
+                "aws_secret_access_key": "s",
+            },
+            "Either a key or AWS access keys.",
+        ),
+        ({"kind": "azure"}, "This kind needs an address."),
+    ],
+)
+def test_what_a_cloud_cannot_be_called_with_is_said(admin_client: Client, fields: dict[str, str], words: str):
+    assert words in add(admin_client, **fields)
+    assert not Provider.objects.exists()
+
+
+def test_without_the_library_that_signs_a_provider_says_what_to_install(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+):
+    add(
+        admin_client,
+        kind="bedrock",
+        region="us-east-1",
+        aws_access_key_id="AKIDEXAMPLE",
+        aws_secret_access_key="wJalr-canary",
+    )
+    monkeypatch.setattr("proxy_app.providers.aws_signing.is_available", lambda: False)
+    row = Provider.objects.get()
+    assert "requirements-bedrock.txt" in admin_client.get(change(row)).content.decode()
+    url = reverse("admin:proxy_app_provider_test_connection", args=[row.pk])
+    assert b"needs botocore to sign with AWS access keys" in admin_client.post(url).content
+    set_credential(row, "bedrock-api-key")
+    entry = provider_entry(row)
+    assert entry is not None and entry.credential_state == "ok"

@@ -138,3 +138,31 @@ def test_every_change_of_the_catalogue_is_a_new_policy_version(master: Client):
         before = version()
         model.objects.update(is_enabled=False)
         assert version() > before
+
+
+def test_a_cloud_is_connected_with_its_settings(master: Client):
+    keys = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalr-canary"}
+    told = connect(master, kind="bedrock", credential=keys, settings={"region": "us-west-2"})
+    assert told["base_url"] == "https://bedrock-runtime.us-west-2.amazonaws.com"
+    assert (told["settings"], told["credential_hint"]) == ({"region": "us-west-2"}, "…MPLE")
+    path = f"/api/v1/providers/{told['id']}/"
+    moved = master.patch(path, {"settings": {"region": "eu-west-1"}}, **JSON).json()
+    assert moved["base_url"] == "https://bedrock-runtime.eu-west-1.amazonaws.com"
+    assert master.patch(path, {"settings": {}}, **JSON).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"kind": "bedrock"},
+        {"kind": "bedrock", "settings": {"region": "a/b"}},
+        {"kind": "bedrock", "settings": {"region": "us-east-1", "colour": "blue"}},
+        {"kind": "openai", "settings": {"region": "us-east-1"}},
+        {"kind": "vertex_claude", "credential": {"client_email": "a@b"}},
+        {"kind": "vertex_claude", "credential": ["a"]},
+        {"kind": "openai", "credential": "x" * 9000},
+    ],
+)
+def test_a_cloud_that_cannot_be_called_is_refused(master: Client, body: dict):
+    assert master.post("/api/v1/providers/", body, **JSON).status_code == 400
+    assert not Provider.objects.exists()
