@@ -1,4 +1,4 @@
-"""Keeps the generated tables of the documentation true: settings, errors, and what converts to what.
+"""Keeps the generated tables of the documentation true: settings, errors, providers, what converts to what.
 
 Checks by default; `--write` renders the tables between their markers again.
 """
@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
 
 from compatibility import compatibility_tables  # noqa: E402
+from provider_tables import provider_tables  # noqa: E402
 
 from gateway_project.conf import VARIABLES  # noqa: E402
 from gateway_project.errors import ERROR_CATALOGUE  # noqa: E402
@@ -44,6 +45,7 @@ TABLES = {
     "docs/settings.md": settings_table,
     "docs/errors.md": errors_table,
     "docs/compatibility.md": compatibility_tables,
+    "docs/providers.md": provider_tables,
 }
 _BLOCK = re.compile(r"(<!-- table:begin -->\n).*?(\n<!-- table:end -->)", re.DOTALL)
 
