@@ -21,6 +21,7 @@ from proxy_app.catalogue import (
     Timeouts,
 )
 from proxy_app.credentials import read_credential
+from proxy_app.formats.registry import UPSTREAM
 from proxy_app.models import Deployment, Fallback, Model, Provider
 from proxy_app.providers import aws_signing
 from proxy_app.providers.accounts import Account, AwsKeys, NotAnAccount, ServiceAccount, read_account
@@ -93,9 +94,12 @@ def provider_entry(row: Provider) -> ProviderEntry | None:
 
 
 def deployment_entry(row: Deployment, provider: ProviderEntry) -> DeploymentEntry:
-    """A deployment; its own quirks and timeouts win over its provider's."""
+    """A deployment; its own quirks and timeouts win over its provider's. What it prefers it speaks."""
     if row.quirks:
         provider = replace(provider, quirks={**provider.quirks, **row.quirks})
+    preferred = provider.quirks.get("prefers")
+    if preferred in UPSTREAM and preferred not in provider.formats:
+        provider = replace(provider, other_formats=(*provider.other_formats, preferred))
     return DeploymentEntry(
         id=str(row.pk),
         name=f"{provider.name}/{row.upstream_model}",

@@ -57,7 +57,8 @@ def apply_deployments(
         for wanted in model.deployments:
             same = known[models[model.name].pk, providers[wanted.provider].pk, wanted.upstream_model]
             row = same.pop(0) if same else Deployment()
-            write_if_changed(row, _values(wanted, providers, models[model.name], declared.file))
+            values = _values(wanted, providers, models[model.name], declared.file)
+            write_if_changed(row, values | {"quirks": _quirks(row, wanted)})
             kept.append(row.pk)
             if wanted.price is not None:
                 prices[row.pk] = wanted.price
@@ -86,6 +87,12 @@ def _values(
         "tags": list(wanted.tags),
         "managed_by": file,
     }
+
+
+def _quirks(row: Deployment, wanted: DeclaredDeployment) -> dict[str, Any]:
+    """What the file says over what an admin set."""
+    known = {**row.quirks, **wanted.quirks}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _apply_prices(declared: Declared, models: dict[str, Model], prices: dict[UUID, DeclaredPrice]) -> None:

@@ -53,6 +53,7 @@ class DeclaredDeployment:
     timeouts: Timeouts = Timeouts()
     tags: tuple[str, ...] = ()
     price: DeclaredPrice | None = None
+    quirks: Mapping[str, Any] = field(default_factory=dict)  # None: not to be set; others stay as they are
 
 
 @dataclass(slots=True)

@@ -68,7 +68,7 @@ def _declare_deployment(declared: Declared, entry: Mapping[str, Any]) -> None:
     if name != "*" and "*" in name[:-1]:
         declared.notices.append(f"{declared.file}: {name} has a * before its end and was left out.")
         return
-    endpoint = find_endpoint(upstream, params)
+    endpoint = find_endpoint(upstream, params, text_or_none(info.get("mode")))
     if isinstance(endpoint, str):
         declared.notices.append(f"{declared.file}: {name} was left out: {endpoint}")
         return
@@ -105,6 +105,7 @@ def _deployment(
         ),
         tags=texts(settings.get("tags")),
         price=read_price(settings, declared.unknown),
+        quirks={"prefers": "openai_responses" if endpoint.speaks_responses else None},
     )
 
 

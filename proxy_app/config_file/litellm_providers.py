@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,6 +51,8 @@ _USUAL_KEYS = {
     "together": "TOGETHERAI_API_KEY",
     "fireworks": "FIREWORKS_AI_API_KEY",
 }
+#: Between provider and name of a model whose chat calls go to `/responses`; `mode: responses` says the same.
+_RESPONSES = "/responses/"
 #: Formats we speak by ourselves, without a preset's address being enough.
 _NOT_SPOKEN = frozenset({"azure_ai", "azure_text", "sagemaker", "sagemaker_chat", "watsonx"})
 #: Kinds LiteLLM knows at an address of their own; ours stand on one's own machine until one is given.
@@ -67,6 +69,7 @@ class Endpoint:
     key: Reference
     settings: Mapping[str, Reference] = field(default_factory=dict)
     parts: tuple[Reference, ...] = ()  # what the key was made of, where more than itself
+    speaks_responses: bool = False
 
     def unset_variables(self) -> list[str]:
         """Variables the deployment needs and the environment lacks."""
@@ -74,8 +77,16 @@ class Endpoint:
         return [reference.variable for reference in needed if reference.value is None]
 
 
-def find_endpoint(model: str, params: Mapping[str, Any]) -> Endpoint | str:
-    """The endpoint, or a sentence that says why there is none."""
+def find_endpoint(model: str, params: Mapping[str, Any], mode: str | None = None) -> Endpoint | str:
+    """The endpoint, or a sentence that says why there is none. The `mode` responses counts as that name."""
+    named = _RESPONSES in model
+    endpoint = _endpoint(model.replace(_RESPONSES, "/", 1), params)
+    if isinstance(endpoint, str) or not (named or mode == "responses"):
+        return endpoint
+    return replace(endpoint, speaks_responses=PRESETS[endpoint.kind].format == "openai_chat")
+
+
+def _endpoint(model: str, params: Mapping[str, Any]) -> Endpoint | str:
     base = Reference.of(text_or_none(params.get("api_base")) or text_or_none(params.get("base_url")))
     named = text_or_none(params.get("custom_llm_provider"))
     prefix, separator, rest = model.partition("/")

@@ -31,13 +31,15 @@ from proxy_app.config_file.references import (
     texts,
     whole_number,
 )
-from proxy_app.providers.presets import PRESETS, SETTINGS
+from proxy_app.providers.presets import PRESETS, QUIRKS, SETTINGS
 
 _SECTIONS = frozenset({"master_key", "providers", "models", "services", "keys"})
 _TIMEOUTS = frozenset({"connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s"})
 _PROVIDER = frozenset({"name", "kind", "base_url", "credential", "may_be_private", *SETTINGS, *_TIMEOUTS})
 _MODEL = frozenset({"name", "aliases", "description", "strategy", "deployments", "fallbacks"})
-_DEPLOYMENT = frozenset({"provider", "model", "weight", "order", "tags", "limits", "price", *_TIMEOUTS})
+_DEPLOYMENT = frozenset(
+    {"provider", "model", "weight", "order", "tags", "limits", "price", "quirks", *_TIMEOUTS}
+)
 _SERVICE = frozenset({"name", "description", "cost_centre", "models"})
 _KEY = frozenset({"name", "key", "service", "user", "environment", "models", "budgets", "limits"})
 _BUDGET = frozenset({"amount_usd", "period", "hard", "every"})
@@ -163,8 +165,18 @@ def _declare_deployment(declared: Declared, model: DeclaredModel, entry: Mapping
             timeouts=_timeouts(entry),
             tags=texts(entry.get("tags")),
             price=_price(declared, mapping(entry.get("price"))),
+            quirks=_quirks(declared, entry),
         )
     )
+
+
+def _quirks(declared: Declared, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """All of a deployment's quirks once the file speaks of any: what it leaves out is unset."""
+    if "quirks" not in entry:
+        return {}
+    given = mapping(entry["quirks"])
+    declared.unknown.update(f"models.deployments.quirks.{name}" for name in given if name not in QUIRKS)
+    return {name: given.get(name) for name in QUIRKS}
 
 
 def _price(declared: Declared, entry: Mapping[str, Any]) -> DeclaredPrice | None:

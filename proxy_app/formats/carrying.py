@@ -1,6 +1,6 @@
 """What builders of requests share: turns as providers want them, and refusals of what cannot be carried."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -51,6 +51,21 @@ def drop_untaken(conversation: Conversation, names: Iterable[str]) -> tuple[str,
             dropped.append(name)
         setattr(conversation.sampling, name, unset)
     return tuple(dropped)
+
+
+def drop_reasoning(conversation: Conversation) -> tuple[str, ...]:
+    """Leave out how hard to think, for a model that does not; told where it was asked to."""
+    reasoning, conversation.reasoning = conversation.reasoning, None
+    if reasoning is None or reasoning.effort == "none" or reasoning.budget_tokens == 0:
+        return ()
+    return ("reasoning_effort",)
+
+
+def in_words(error: UnsupportedParameter, words: Mapping[str, str]) -> UnsupportedParameter:
+    """The refusal with its parameter under the caller's own name; builders know Chat Completions' names."""
+    name = error.param or ""
+    word = words.get(name, name)
+    return UnsupportedParameter(error.detail.replace(f"'{name}'", f"'{word}'"), param=word or None)
 
 
 def cannot_carry(part: Part, why: str) -> UnsupportedContent:

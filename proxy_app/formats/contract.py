@@ -117,11 +117,13 @@ class InboundFormat:
     render_error: Callable[[GatehouseError, str], RenderedError]
     forwarded: frozenset[str] = frozenset()
     output_limit: tuple[str, ...] = ()  # where a body names its longest answer: the field, or its path
+    words: Mapping[str, str] = field(default_factory=dict)  # a parameter's name in Chat Completions -> here
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamFormat:
-    """A format providers speak. `tool_name` matches the names of tools that it takes."""
+    """A format providers speak. `tool_name` and `call_id` match the names of tools and the ids of calls that
+    it takes."""
 
     name: str
     build_request: Callable[[Conversation, Target], Outgoing]
@@ -129,6 +131,7 @@ class UpstreamFormat:
     open_parser: Callable[[], StreamParser]
     read_failure: Callable[[int, Mapping[str, str], bytes], UpstreamFailed]
     tool_name: re.Pattern[str] = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+    call_id: re.Pattern[str] = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 Format = InboundFormat | UpstreamFormat

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import orjson
 
-from gateway_project.errors import GatehouseError, UpstreamFailed, UpstreamInvalid
-from proxy_app.formats.carrying import drop_untaken
+from gateway_project.errors import GatehouseError, UnsupportedParameter, UpstreamFailed, UpstreamInvalid
+from proxy_app.formats.carrying import drop_reasoning, drop_untaken, in_words
 from proxy_app.formats.contract import RenderedError, RenderOptions, StreamPipe
-from proxy_app.formats.naming import rename_tools
+from proxy_app.formats.naming import call_ids, rename_calls, rename_tools
 from proxy_app.formats.registry import INBOUND, UPSTREAM
 from proxy_app.formats.signing import give_back
 from proxy_app.formats.translation import Translation, observe_parts
@@ -23,7 +23,9 @@ _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 def choose_format(inbound: str, formats: Sequence[str], quirks: Mapping[str, Any], body: JSON) -> str:
     """Which of the formats a provider speaks (the first is its main one) serves a caller's call best:
-    the caller's own, unless the model wants another for what is asked."""
+    the caller's own, unless the model wants another, always or for what is asked."""
+    if (preferred := quirks.get("prefers")) in formats:
+        return str(preferred)
     chosen = inbound if inbound in formats else formats[0]
     if chosen != "openai_chat" or "openai_responses" not in formats or not body.get("tools"):
         return chosen
@@ -55,12 +57,19 @@ def build_outgoing(
     conversation = INBOUND[inbound].parse_request(body, facts)
     if signed:
         give_back(conversation, signed)
-    target.tool_names = rename_tools(conversation, UPSTREAM[target.format].tool_name)
+    upstream, words = UPSTREAM[target.format], INBOUND[inbound].words
+    target.tool_names = rename_tools(conversation, upstream.tool_name)
+    rename_calls(conversation, call_ids(upstream, target))
     dropped = drop_untaken(conversation, target.quirks.get("drop") or ())
     if conversation.reasoning is None or conversation.reasoning.effort != "none":
         dropped += drop_untaken(conversation, target.quirks.get("drop_when_reasoning") or ())
-    outgoing = UPSTREAM[target.format].build_request(conversation, target)
-    outgoing.dropped += dropped
+    if target.quirks.get("no_reasoning"):
+        dropped += drop_reasoning(conversation)
+    try:
+        outgoing = upstream.build_request(conversation, target)
+    except UnsupportedParameter as error:
+        raise in_words(error, words) from None
+    outgoing.dropped = tuple(words.get(name, name) for name in (*outgoing.dropped, *dropped))
     return outgoing
 
 

@@ -1,16 +1,21 @@
-"""Tool names between formats: what a provider's format does not take is given another name, and back.
+"""Names of tools and ids of their calls between formats: what a provider does not take is called otherwise.
 
 A caller of one format may name a tool `files.read`, or `2nd`, or in 100 letters, where another takes none of
-these. The new name tells which it stands for, and the same name is the same in every turn. Pure.
+these; the new name tells which it stands for, and the caller gets its own back. An id is in no answer, so it
+is only changed. The same name or id is changed in the same way in every turn. Pure.
 """
 
 import hashlib
 import re
+from typing import Final
 
-from proxy_app.wire import Conversation, Part, ToolCall, ToolChoice, ToolResult
+from proxy_app.formats.contract import UpstreamFormat
+from proxy_app.wire import Conversation, Part, Target, ToolCall, ToolChoice, ToolResult
 
 _OTHER = re.compile(r"[^a-zA-Z0-9_-]")
 _KEPT = 40  # characters of the old name that the new one begins with
+#: What servers with `short_call_ids` take.
+SHORT_ID: Final = re.compile(r"[a-zA-Z0-9]{9}")
 
 
 def rename_tools(conversation: Conversation, legal: re.Pattern[str]) -> dict[str, str]:
@@ -43,3 +48,25 @@ def _legal_name(name: str) -> str:
     """A name that every format takes: letters of the old one and a digest that tells it apart."""
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"t_{_OTHER.sub('_', name)[:_KEPT]}_{digest}"
+
+
+def call_ids(upstream: UpstreamFormat, target: Target) -> re.Pattern[str]:
+    """The ids of tool calls that a provider takes."""
+    return SHORT_ID if target.quirks.get("short_call_ids") else upstream.call_id
+
+
+def rename_calls(conversation: Conversation, legal: re.Pattern[str]) -> None:
+    """Gives every call whose id `legal` does not match whole, and its result, another id."""
+    for turn in conversation.turns:
+        for part in turn.parts:
+            if isinstance(part, ToolCall):
+                part.id = _legal_id(part.id, legal)
+            elif isinstance(part, ToolResult):
+                part.call_id = _legal_id(part.call_id, legal)
+
+
+def _legal_id(call_id: str, legal: re.Pattern[str]) -> str:
+    if legal.fullmatch(call_id):
+        return call_id
+    digest = hashlib.sha256(call_id.encode()).hexdigest()
+    return digest[:9] if legal is SHORT_ID else f"call_{digest[:24]}"

@@ -17,4 +17,5 @@ def merge_usage(known: Usage | None, later: Usage) -> Usage:
         known.reasoning_tokens if later.reasoning_tokens is None else later.reasoning_tokens,
         known.input_audio_tokens if later.input_audio_tokens is None else later.input_audio_tokens,
         known.output_audio_tokens if later.output_audio_tokens is None else later.output_audio_tokens,
+        {**known.units, **later.units} if later.units else known.units,
     )

@@ -28,6 +28,11 @@ INBOUND = InboundFormat(
     render_error=render_error,
     forwarded=FORWARDED,
     output_limit=("max_tokens",),
+    words={
+        "stop": "stop_sequences",
+        "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
+        "reasoning_effort": "thinking",
+    },
 )
 
 UPSTREAM = UpstreamFormat(
@@ -36,5 +41,6 @@ UPSTREAM = UpstreamFormat(
     parse_answer=parse_answer,
     open_parser=Parser,
     read_failure=read_failure,
+    call_id=re.compile(r"[a-zA-Z0-9_-]+"),
     tool_name=re.compile(r"[a-zA-Z0-9_-]{1,128}"),
 )

@@ -1,6 +1,5 @@
 """Anthropic content blocks, written from our parts."""
 
-import re
 from typing import assert_never
 
 from proxy_app.formats.carrying import arguments_object, cannot_carry
@@ -13,7 +12,6 @@ MARK = "gatehouse."
 #: In place of the signature of a thought that nobody signed.
 UNSIGNED = f"{MARK}unsigned."
 IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
-_NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 def build_block(part: Part) -> JSON | None:
@@ -29,7 +27,7 @@ def build_block(part: Part) -> JSON | None:
         case File():
             return _with_cache(part, _document(part))
         case ToolCall():
-            call: JSON = {"type": "tool_use", "id": wire_id(part.id), "name": part.name}
+            call: JSON = {"type": "tool_use", "id": part.id, "name": part.name}
             return _with_cache(part, call | {"input": arguments_object(part)})
         case ToolResult():
             return _with_cache(part, _tool_result(part))
@@ -41,11 +39,6 @@ def build_block(part: Part) -> JSON | None:
             raise cannot_carry(part, "audio cannot be carried to this model.")
         case _:
             assert_never(part)
-
-
-def wire_id(call_id: str) -> str:
-    """A tool call's id in the letters this format takes; the same for a call and its result."""
-    return _NOT_IN_ID.sub("_", call_id) or "_"
 
 
 def _with_cache(part: Text | Image | File | ToolCall | ToolResult, block: JSON) -> JSON:
@@ -85,7 +78,7 @@ def _document_source(file: File) -> JSON:
 
 def _tool_result(result: ToolResult) -> JSON:
     inner = [built for part in result.parts if not _is_blank(part) and (built := build_block(part))]
-    block: JSON = {"type": "tool_result", "tool_use_id": wire_id(result.call_id)}
+    block: JSON = {"type": "tool_result", "tool_use_id": result.call_id}
     if inner:
         block["content"] = inner
     if result.is_error:

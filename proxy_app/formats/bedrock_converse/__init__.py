@@ -1,5 +1,7 @@
 """Amazon Bedrock's Converse: `/model/{model}/converse` and `/converse-stream`, for every model there."""
 
+import re
+
 from proxy_app.formats.bedrock_converse.building import build_request
 from proxy_app.formats.bedrock_converse.errors import read_failure
 from proxy_app.formats.bedrock_converse.response import parse_answer
@@ -14,4 +16,5 @@ UPSTREAM = UpstreamFormat(
     parse_answer=parse_answer,
     open_parser=Parser,
     read_failure=read_failure,
+    call_id=re.compile(r"[a-zA-Z0-9_.:-]{1,64}"),
 )

@@ -36,9 +36,7 @@ _AUDIO_FORMATS = {
     "audio/aac": "aac",
     "audio/opus": "opus",
 }
-_NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_.:-]")
 _NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9\s()\[\]-]+")
-_LONGEST_ID = 64
 
 
 def build_blocks(parts: list[Part]) -> list[JSON]:
@@ -74,7 +72,7 @@ def _block(part: Part) -> JSON | None:
         case Audio():
             return {"audio": _audio(part)}
         case ToolCall():
-            call: JSON = {"toolUseId": wire_id(part.id), "name": part.name}
+            call: JSON = {"toolUseId": part.id, "name": part.name}
             return {"toolUse": call | {"input": arguments_object(part)}}
         case ToolResult():
             return {"toolResult": _tool_result(part)}
@@ -82,11 +80,6 @@ def _block(part: Part) -> JSON | None:
             return _thought(part)
         case _:
             assert_never(part)
-
-
-def wire_id(call_id: str) -> str:
-    """A tool call's id in this format's letters and length; the same for a call and its result."""
-    return _NOT_IN_ID.sub("_", call_id)[-_LONGEST_ID:] or "_"
 
 
 def _image(image: Image) -> JSON:
@@ -130,7 +123,7 @@ def _source(url: str | None, data: str | None) -> JSON:
 
 def _tool_result(result: ToolResult) -> JSON:
     inner = [block for part in result.parts if (block := _block(part)) is not None]
-    told: JSON = {"toolUseId": wire_id(result.call_id), "content": inner or [{"json": {}}]}
+    told: JSON = {"toolUseId": result.call_id, "content": inner or [{"json": {}}]}
     if result.is_error:
         told["status"] = "error"
     return told

@@ -91,7 +91,8 @@ def _tools(conversation: Conversation, turns: list[Turn]) -> JSON:
         return {}
     if conversation.parallel_tools is False:
         raise UnsupportedParameter(
-            "'parallel_tool_calls' cannot be turned off for this model.", param="parallel_tool_calls"
+            "'parallel_tool_calls': this model cannot be kept to one call at a time.",
+            param="parallel_tool_calls",
         )
     choice = conversation.tool_choice
     if choice is not None and choice.mode == "none":

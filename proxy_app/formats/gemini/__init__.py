@@ -13,6 +13,21 @@ from proxy_app.formats.gemini.response import observe_answer, parse_answer, rend
 from proxy_app.formats.gemini.stream import Parser
 
 NAME = "gemini"
+_CONFIG = {
+    "stop": "stopSequences",
+    "temperature": "temperature",
+    "top_p": "topP",
+    "top_k": "topK",
+    "seed": "seed",
+    "frequency_penalty": "frequencyPenalty",
+    "presence_penalty": "presencePenalty",
+    "logprobs": "responseLogprobs",
+    "top_logprobs": "logprobs",
+    "n": "candidateCount",
+    "reasoning_effort": "thinkingConfig",
+}
+WORDS = {name: f"generationConfig.{word}" for name, word in _CONFIG.items()}
+WORDS["tool_choice"] = "toolConfig.functionCallingConfig"
 
 INBOUND = InboundFormat(
     name=NAME,
@@ -27,6 +42,7 @@ INBOUND = InboundFormat(
     open_renderer=Renderer,
     render_error=render_error,
     output_limit=("generationConfig", "maxOutputTokens"),
+    words=WORDS,
 )
 
 UPSTREAM = UpstreamFormat(
@@ -35,5 +51,6 @@ UPSTREAM = UpstreamFormat(
     parse_answer=parse_answer,
     open_parser=Parser,
     read_failure=read_failure,
+    call_id=re.compile(r".+", re.DOTALL),
     tool_name=re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}"),
 )

@@ -119,7 +119,8 @@ def _thinking(reasoning: Reasoning, target: Target) -> JSON:
 def _tools(conversation: Conversation) -> JSON:
     if conversation.parallel_tools is False:
         raise UnsupportedParameter(
-            "'parallel_tool_calls' cannot be turned off for this model.", param="parallel_tool_calls"
+            "'parallel_tool_calls': this model cannot be kept to one call at a time.",
+            param="parallel_tool_calls",
         )
     choice = conversation.tool_choice
     allowed = allowed_tools(conversation) if choice is not None and choice.mode == "auto" else None

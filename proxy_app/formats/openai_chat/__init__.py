@@ -1,5 +1,7 @@
 """Chat Completions, OpenAI's and everybody's: `/v1/chat/completions`."""
 
+import re
+
 from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 from proxy_app.formats.openai_chat.building import build_request
 from proxy_app.formats.openai_chat.conversation import parse_request
@@ -32,4 +34,5 @@ UPSTREAM = UpstreamFormat(
     parse_answer=parse_answer,
     open_parser=Parser,
     read_failure=read_failure,
+    call_id=re.compile(r".{1,40}"),
 )

@@ -1,5 +1,7 @@
 """OpenAI Responses: `/v1/responses`."""
 
+import re
+
 from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 from proxy_app.formats.openai_errors import read_failure, render_error
 from proxy_app.formats.openai_responses.building import build_request
@@ -27,6 +29,7 @@ INBOUND = InboundFormat(
     render_error=render_error,
     forwarded=frozenset({"openai-beta"}),
     output_limit=("max_output_tokens",),
+    words={"reasoning_effort": "reasoning"},
 )
 
 UPSTREAM = UpstreamFormat(
@@ -35,4 +38,5 @@ UPSTREAM = UpstreamFormat(
     parse_answer=parse_answer,
     open_parser=Parser,
     read_failure=read_failure,
+    call_id=re.compile(r".{1,64}"),
 )

@@ -21,10 +21,13 @@ QUIRKS: Mapping[str, str] = {
     "thinking_style": "budget or level: how the models are told to think; else what suits their name.",
     "api_version": "Version in the path of a Gemini address; else v1beta.",
     "web_media": "Whether a Gemini model takes public addresses of media; else what suits its generation.",
+    "prefers": "Name of the format the model is always called in, where the caller's would else do.",
     "tools_need_responses": "True: the model takes tools on the Responses endpoint only; "
     "unless_effort_none: on Chat Completions too where the caller asks for no reasoning.",
     "drop": "Names of parameters the model does not take: left out when a call is translated, and told so.",
     "drop_when_reasoning": "The same, unless the caller asks for no reasoning.",
+    "no_reasoning": "True: the model does not reason: how hard to think is left out of a translated call.",
+    "short_call_ids": "True: ids of tool calls are nine letters and digits, and others are translated so.",
     "anthropic_root": "Path before /v1/messages at a server whose main format is another.",
     "no_token_count": "True: there is no endpoint that counts tokens, so they are estimated.",
     "cancel_stops_billing": "True: a cancelled answer costs nothing more, so it is cancelled at once.",

@@ -44,7 +44,7 @@ HOSTED = (
         kind="mistral",
         label="Mistral",
         base_url="https://api.mistral.ai/v1",
-        quirks={"max_tokens_field": "max_tokens", "no_stream_options": True},
+        quirks={"max_tokens_field": "max_tokens", "no_stream_options": True, "short_call_ids": True},
         price_provider_id="mistral",
         key_hint="32 letters and digits",
     ),

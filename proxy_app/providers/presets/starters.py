@@ -25,7 +25,8 @@ STARTER_MODELS: dict[str, tuple[StarterModel, ...]] = {
             tools_need_responses="unless_effort_none",
             drop_when_reasoning=_NO_SAMPLING,
         ),
-        *_same("gpt-5.4-mini", "gpt-5.4-nano", "gpt-4.1", "gpt-4.1-mini"),
+        *_same("gpt-5.4-mini", "gpt-5.4-nano"),
+        *_same("gpt-4.1", "gpt-4.1-mini", no_reasoning=True),
     ),
     "anthropic": (
         *_same(
@@ -46,12 +47,18 @@ STARTER_MODELS: dict[str, tuple[StarterModel, ...]] = {
         "gemini-2.5-pro",
         "gemini-2.5-flash",
     ),
-    "mistral": _same("mistral-large-4", "mistral-medium-3-5", "mistral-small-2603", "codestral-latest"),
-    "groq": _same("openai/gpt-oss-120b", "openai/gpt-oss-20b", "qwen/qwen3.8-27b", "llama-3.3-70b-versatile"),
+    "mistral": (
+        *_same("mistral-large-4", "mistral-medium-3-5", "mistral-small-2603"),
+        *_same("codestral-latest", no_reasoning=True),
+    ),
+    "groq": (
+        *_same("openai/gpt-oss-120b", "openai/gpt-oss-20b", "qwen/qwen3.8-27b"),
+        *_same("llama-3.3-70b-versatile", no_reasoning=True),
+    ),
     "deepseek": _same("deepseek-v4-pro", "deepseek-flash"),
     "xai": _same("grok-4.7", "grok-4.3"),
     "cerebras": _same("gpt-oss-120b", "qwen-3.8-27b"),
-    "perplexity": _same("sonar", "sonar-pro", "sonar-reasoning-pro"),
+    "perplexity": (*_same("sonar", "sonar-pro", no_reasoning=True), *_same("sonar-reasoning-pro")),
     "cohere": _same("command-a", "command-r7b"),
     "sandbox": _same("sandbox", "sandbox/fast", "sandbox/chat", "sandbox/reasoning", "sandbox/tools"),
 }

@@ -180,10 +180,11 @@ class SchemaMaker:
         low = (min(1, high) if high is not None else 1) if low is None else low
         high = max(low, low + 99) if high is None else high
         if step is None:
-            return round(min(high, low + (high - low) * self._random.random()), 2) if high - low > 1 else low
+            whole = math.ceil(low), math.floor(high)  # many a tool takes a "number" for a whole one
+            return self._random.randint(*whole) if whole[0] <= whole[1] else low
         first, last = math.ceil(low / step), math.floor(high / step)
         picked = self._random.randint(first, max(first, last)) * step
-        return int(picked) if kind == "integer" else picked
+        return int(picked) if picked == int(picked) else picked
 
     def _string(self, schema: JSON, name: str) -> str:
         least, most = int(schema.get("minLength", 0)), schema.get("maxLength")

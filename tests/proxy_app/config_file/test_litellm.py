@@ -244,6 +244,28 @@ def test_the_master_key_is_read_without_the_database(tmp_path: Path):
     assert master_key(write(tmp_path, "general_settings: {master_key: os.environ/NOT_SET_X}")) is None
 
 
+RESPONSES = """
+model_list:
+  - model_name: by-prefix
+    litellm_params: {model: openai/responses/gpt-x, api_base: "http://127.0.0.1:9999/v1", api_key: k}
+  - model_name: by-mode
+    litellm_params: {model: openai/gpt-y, api_base: "http://127.0.0.1:9999/v1", api_key: k}
+    model_info: {mode: responses}
+"""
+
+
+def test_litellms_responses_models_are_called_on_responses_until_the_file_says_otherwise(tmp_path: Path):
+    assert load(tmp_path, RESPONSES) == []
+    for name, upstream in (("by-prefix", "gpt-x"), ("by-mode", "gpt-y")):
+        (deployment,) = load_catalogue().by_name[name].deployments
+        assert deployment.upstream_model == upstream
+        assert deployment.provider.formats == ("openai_chat", "openai_responses")
+        assert deployment.provider.quirks["prefers"] == "openai_responses"
+    Deployment.objects.filter(upstream_model="gpt-y").update(quirks={"prefers": "x", "no_reasoning": True})
+    load(tmp_path, RESPONSES.replace("mode: responses", "mode: chat"))
+    assert Deployment.objects.get(upstream_model="gpt-y").quirks == {"no_reasoning": True}
+
+
 @pytest.mark.parametrize("text", ["a: [", "- just\n- a list", "\tx: 1"])
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path, text: str):
     with pytest.raises(BadSetting, match="GATEHOUSE_CONFIG"):
@@ -260,7 +282,7 @@ models:
     aliases: [quick]
     deployments:
       - {provider: openai, model: gpt-4.1-mini, weight: 2, price: {input: 0.4, output: 1.6}}
-      - {provider: house, model: llama}
+      - {provider: house, model: llama, quirks: {no_reasoning: true, colour: blue}}
     fallbacks: [slow]
   - {name: slow, deployments: [{provider: house, model: llama-large}]}
 services:
@@ -277,7 +299,11 @@ keys:
 
 def test_our_own_file_defines_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CHECKOUT_KEY", "sk-checkout-0123456789")
-    assert load(tmp_path, OWN) == []
+    assert load(tmp_path, OWN) == [
+        "config.yaml has settings that do nothing here: models.deployments.quirks.colour."
+    ]
+    llama = Deployment.objects.get(upstream_model="llama")
+    assert llama.quirks == {"no_reasoning": True}
     key = find_key("sk-checkout-0123456789")
     assert key is not None
     assert (key.service.name, key.models_allowed, key.managed_by) == ("checkout", ["fast"], "config.yaml")

@@ -240,10 +240,10 @@ def test_top_k_is_for_claude_models() -> None:
         sent("anthropic", asked, NOVA)
 
 
-def test_a_long_id_stays_the_same_for_a_call_and_its_result() -> None:
+def test_a_long_id_is_the_same_shorter_one_for_a_call_and_its_result() -> None:
     long = "call/" + "x" * 80
     talk = [USER, {"role": "assistant", "tool_calls": [call(long, "now", "{}")]}]
     talk.append({"role": "tool", "tool_call_id": long, "content": "noon"})
     messages = build(messages=talk, tools=[NOW])["messages"]
     asked, told = messages[1]["content"][0]["toolUse"], messages[2]["content"][0]["toolResult"]
-    assert asked["toolUseId"] == told["toolUseId"] and len(asked["toolUseId"]) == 64
+    assert asked["toolUseId"] == told["toolUseId"] and len(asked["toolUseId"]) <= 64

@@ -1,4 +1,4 @@
-"""Tool names that a provider's format does not take: another one there, the caller's own in the answer."""
+"""Tool names and ids of calls that a provider does not take: others there, the caller's own in answers."""
 
 from typing import Any
 
@@ -7,8 +7,9 @@ import pytest
 
 from proxy_app.formats import exchange
 from proxy_app.formats.contract import RenderOptions
-from proxy_app.formats.registry import UPSTREAM
-from proxy_app.wire import Address, CallFacts, Target
+from proxy_app.formats.naming import SHORT_ID, call_ids, rename_calls
+from proxy_app.formats.registry import INBOUND, UPSTREAM
+from proxy_app.wire import Address, CallFacts, Target, ToolCall, ToolResult
 
 OPTIONS = RenderOptions("public-model", "id", 1)
 ODD = ["files.read", "2nd tool", "naïve", "x" * 100, "a:b"]
@@ -90,3 +91,41 @@ def test_what_a_format_takes_keeps_its_name() -> None:
         outgoing = exchange.build_outgoing("openai_chat", target, orjson.dumps(body), body, facts)
         assert (b'"1st-tool"' in outgoing.body) == (wire != "gemini")
         assert bool(target.tool_names) == (wire == "gemini")
+
+
+ODD_IDS = ["call/1", "toolu_ok", "x" * 200, "é", "fc_1|call_2", ""]
+
+
+@pytest.mark.parametrize("wire", UPSTREAM)
+@pytest.mark.parametrize("call_id", ODD_IDS)
+def test_an_odd_id_is_one_that_the_provider_takes_on_the_call_and_on_its_result(
+    wire: str, call_id: str
+) -> None:
+    call = {"id": call_id, "type": "function", "function": {"name": "now", "arguments": "{}"}}
+    other = {**call, "id": "b" * 9}
+    said = {"role": "assistant", "content": None, "tool_calls": [call, other]}
+    results = [{"role": "tool", "tool_call_id": one["id"], "content": "noon"} for one in (call, other)]
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}, said, *results]}
+    facts = exchange.read_call("openai_chat", body, Address())
+    for quirks, legal in (({}, UPSTREAM[wire].call_id), ({"short_call_ids": True}, SHORT_ID)):
+        conversation = INBOUND["openai_chat"].parse_request(body, facts)
+        rename_calls(conversation, call_ids(UPSTREAM[wire], Target(wire, "up", quirks)))
+        parts = [part for turn in conversation.turns for part in turn.parts]
+        asked = [part.id for part in parts if isinstance(part, ToolCall)]
+        answered = [part.call_id for part in parts if isinstance(part, ToolResult)]
+        assert asked == answered and len(set(asked)) == 2 and asked[1] == "b" * 9
+        assert all(legal.fullmatch(one) for one in asked)
+        assert asked[0] == call_id or not legal.fullmatch(call_id)
+
+
+def test_ids_are_changed_on_the_way_to_a_provider_that_takes_only_short_ones() -> None:
+    call = {"type": "tool_use", "id": "toolu_01", "name": "now", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_01", "content": "noon"}
+    said = {"role": "assistant", "content": [call]}
+    messages = [{"role": "user", "content": "Hi"}, said, {"role": "user", "content": [result]}]
+    body = {"model": "m", "max_tokens": 5, "messages": messages}
+    facts = exchange.read_call("anthropic", body, Address())
+    target = Target("openai_chat", "up", {"short_call_ids": True})
+    outgoing = exchange.build_outgoing("anthropic", target, b"", body, facts)
+    asked, told = orjson.loads(outgoing.body)["messages"][1:]
+    assert SHORT_ID.fullmatch(told["tool_call_id"]) and asked["tool_calls"][0]["id"] == told["tool_call_id"]
