@@ -79,6 +79,7 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Overview"), "monitoring", "ui:overview") | {"active": is_overview},
                     _page(_("Live"), "sensors", "ui:live"),
                     _page(_("Requests"), "receipt_long", "ui:requests"),
+                    _page(_("Usage"), "leaderboard", "ui:usage"),
                 ],
             },
             {

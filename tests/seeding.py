@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
 
 from django.contrib.auth.hashers import make_password
 from django.db import connection
@@ -107,6 +108,7 @@ def make_request(key: VirtualKey, started_at: datetime, **fields: Any) -> Reques
         "served_model": model,
         "deployment_id": f"deployment-{upstream}"[:36],
         "deployment": f"{provider}/{upstream}",
+        "provider_id": str(uuid5(NAMESPACE_DNS, provider)),
         "provider": provider,
         "upstream_model": upstream,
         "key_id": str(key.pk),
@@ -240,6 +242,7 @@ def _one(dice: random.Random, key: VirtualKey, at: datetime) -> Request:
             "provider": "",
             "deployment": "",
             "deployment_id": "",
+            "provider_id": "",
             "usage_source": "none",
             "finish_reason": "",
         }

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from usage_app.reports import Series, Totals
+from usage_app.selection import Selection
 
 #: Colours of the palette in the stylesheet; the last class is 'other'.
 PALETTE_SIZE = 10
@@ -87,15 +88,22 @@ def colours_for(ids: Sequence[str]) -> dict[str, str]:
 
 
 def chart_data(
-    series: Series, measure_name: str, interval: str, zone: ZoneInfo, unfinished: int | None
+    series: Series, measure_name: str, chosen: Selection, zone: ZoneInfo, interval: str = ""
 ) -> dict[str, Any]:
-    """What the script draws: labels, starts, and one data set a layer."""
+    """What the script draws: labels, starts, one data set a layer, and what a click on a bar keeps."""
+    interval = interval or chosen.interval
     measure = MEASURES[measure_name]
     return {
         "labels": [bucket_label(bucket, interval, zone) for bucket in series.buckets],
         "starts": [bucket.isoformat() for bucket in series.buckets],
         "unit": measure.unit,
-        "unfinished": unfinished,
+        "until": chosen.until.isoformat(),
+        "narrowed": {
+            name: value
+            for name, value in (("environment", chosen.environment), ("service", chosen.service_id))
+            if value
+        },
+        "unfinished": unfinished_index(series),
         "sum": _("Sum"),
         "layers": [
             {"id": layer.id, "name": layer.name, "colour": layer.colour, "values": layer.values}
@@ -109,7 +117,7 @@ def bucket_label(bucket: datetime, interval: str, zone: ZoneInfo) -> str:
     local = bucket.astimezone(zone)
     if interval in ("quarter", "hour"):
         return local.strftime("%H:%M")
-    return date_format(local, _("j M"))
+    return date_format(local, _("M Y") if interval == "month" else _("j M"))
 
 
 def unfinished_index(series: Series) -> int | None:

@@ -1,15 +1,68 @@
 """Filters of the Requests page. They narrow what the viewer's sight and the range already bound."""
 
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from gateway_project.money import NANODOLLARS_PER_DOLLAR
 from usage_app.models import Request
+from usage_app.selection import NONE
 
 STREAM_CHOICES = [("1", _("Streamed")), ("0", _("Not streamed"))]
+#: Fields of the form that are typed.
+TEXT_FILTERS = ("error_code", "session", "end_user", "client", "tag")
+NUMBER_FILTERS = (
+    "min_latency_ms",
+    "max_latency_ms",
+    "min_cost_usd",
+    "max_cost_usd",
+    "min_tokens",
+    "max_tokens",
+)
+#: Parameters that an index of the ledger answers; the others look at row after row.
+INDEXED = frozenset({"status", "model", "key", "user", "session", "end_user"})
+#: Parameter -> field of the sums' Filters: what the figures above the table can be told of.
+SUMMED = {
+    "status": "status",
+    "model": "model",
+    "key": "key_id",
+    "user": "user_id",
+    "deployment": "deployment_id",
+    "provider": "provider",
+}
+
+
+def named(value: str) -> str:
+    """A filter's value as the ledger's rows have it: 'none' is what has no such thing."""
+    return "" if value == NONE else value
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_id(value: str) -> bool:
+    """Whether a value is an id as the sums keep it, and not a name."""
+    return value == NONE or _is_uuid(value)
+
+
+class HasTag(Func):
+    """Whether a row's list of tags has one, exactly. SQLite has no operator for it."""
+
+    template = "EXISTS (SELECT 1 FROM json_each(%(expressions)s)"
+    arg_joiner = ") WHERE value = "
+    output_field = BooleanField()
 
 
 class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -18,16 +71,30 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
     q = django_filters.CharFilter(method="search", label=_("Search"))
     status = django_filters.MultipleChoiceFilter(choices=Request.Status.choices, label=_("Status"))
     model = django_filters.CharFilter(field_name="model", label=_("Model"))
-    key = django_filters.CharFilter(field_name="key_id", label=_("Key"))
-    user = django_filters.CharFilter(field_name="user_id", label=_("User"))
-    provider = django_filters.CharFilter(field_name="provider", label=_("Provider"))
-    deployment = django_filters.CharFilter(field_name="deployment_id", label=_("Deployment"))
+    key = django_filters.CharFilter(field_name="key_id", method="exactly", label=_("Key"))
+    user = django_filters.CharFilter(field_name="user_id", method="exactly", label=_("User"))
+    provider = django_filters.CharFilter(method="of_provider", label=_("Provider"))
+    deployment = django_filters.CharFilter(
+        field_name="deployment_id", method="exactly", label=_("Deployment")
+    )
     error_code = django_filters.CharFilter(field_name="error_code", label=_("Error code"))
     stream = django_filters.ChoiceFilter(
         choices=STREAM_CHOICES, method="streamed", label=_("Stream"), empty_label=_("All")
     )
     session = django_filters.CharFilter(field_name="session", label=_("Session"))
-    end_user = django_filters.CharFilter(field_name="end_user", label=_("End user"))
+    end_user = django_filters.CharFilter(field_name="end_user", method="exactly", label=_("End user"))
+    client = django_filters.CharFilter(field_name="client", method="exactly", label=_("Client"))
+    tag = django_filters.CharFilter(method="tagged", label=_("Tag"))
+    min_latency_ms = django_filters.NumberFilter(
+        field_name="latency_ms", lookup_expr="gte", label=_("Latency from, ms"), min_value=0
+    )
+    max_latency_ms = django_filters.NumberFilter(
+        field_name="latency_ms", lookup_expr="lt", label=_("Latency under, ms"), min_value=0
+    )
+    min_cost_usd = django_filters.NumberFilter(method="cost_from", label=_("Cost from, $"), min_value=0)
+    max_cost_usd = django_filters.NumberFilter(method="cost_under", label=_("Cost under, $"), min_value=0)
+    min_tokens = django_filters.NumberFilter(method="tokens_from", label=_("Tokens from"), min_value=0)
+    max_tokens = django_filters.NumberFilter(method="tokens_under", label=_("Tokens under"), min_value=0)
     unpriced = django_filters.CharFilter(method="without_price", label=_("Without a price"))
 
     class Meta:
@@ -37,15 +104,40 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
     def search(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
         """An id, or the exact session, end user or provider's id; nothing that needs a scan of text."""
         text = value.strip()
-        try:
+        if _is_uuid(text):
             return rows.filter(pk=UUID(text))
-        except ValueError:
-            return rows.filter(
-                Q(session=text) | Q(end_user=text) | Q(error_code=text) | Q(model=text) | Q(key_name=text)
-            )
+        return rows.filter(
+            Q(session=text) | Q(end_user=text) | Q(error_code=text) | Q(model=text) | Q(key_name=text)
+        )
+
+    def exactly(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
+        return rows.filter(**{name: named(value)})
+
+    def of_provider(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
+        """By id, as pages link it, or by name, as people write it."""
+        if value == NONE:
+            return rows.filter(provider_id="")
+        return rows.filter(Q(provider_id=value) | Q(provider=value))
 
     def streamed(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
         return rows.filter(stream=value == "1")
+
+    def tagged(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
+        if connection.vendor == "postgresql":
+            return rows.filter(tags__contains=[value])
+        return rows.filter(HasTag(F("tags"), Value(value)))
+
+    def cost_from(self, rows: "QuerySet[Request]", name: str, value: Decimal) -> "QuerySet[Request]":
+        return rows.filter(cost_nanodollars__gte=int(value * NANODOLLARS_PER_DOLLAR))
+
+    def cost_under(self, rows: "QuerySet[Request]", name: str, value: Decimal) -> "QuerySet[Request]":
+        return rows.filter(cost_nanodollars__lt=int(value * NANODOLLARS_PER_DOLLAR))
+
+    def tokens_from(self, rows: "QuerySet[Request]", name: str, value: Decimal) -> "QuerySet[Request]":
+        return rows.alias(all_tokens=_ALL_TOKENS).filter(all_tokens__gte=int(value))
+
+    def tokens_under(self, rows: "QuerySet[Request]", name: str, value: Decimal) -> "QuerySet[Request]":
+        return rows.alias(all_tokens=_ALL_TOKENS).filter(all_tokens__lt=int(value))
 
     def without_price(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
         """Calls whose cost is unknown although a provider answered."""
@@ -60,3 +152,27 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
             for value in self.data.getlist(name)
             if value
         ]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Parameters in use."""
+        return frozenset(name for name, _label, _value in self.active)
+
+    @property
+    def indexed(self) -> frozenset[str]:
+        """Of the parameters in use, those that an index answers: an id, but no other search."""
+        found = self.names & INDEXED
+        return found | {"q"} if _is_uuid(self.data.get("q", "").strip()) else found
+
+    def narrowed(self, rows: "QuerySet[Request]", names: Iterable[str]) -> "QuerySet[Request]":
+        """Rows within some of the filters in use, by their parameters."""
+        chosen = frozenset(names)
+        if not self.form.is_valid():
+            return rows
+        for name, value in self.form.cleaned_data.items():
+            if name in chosen:
+                rows = self.filters[name].filter(rows, value)
+        return rows
+
+
+_ALL_TOKENS = Coalesce(F("input_tokens"), Value(0)) + Coalesce(F("output_tokens"), Value(0))

@@ -53,6 +53,13 @@ def _when(chosen: Selection) -> str:
         }
         return words[chosen.range]
     if chosen.range in CIVIL:
-        civil = {"today": _("today"), "yesterday": _("yesterday"), "month": _("this month")}
+        civil = {
+            "today": _("today"),
+            "yesterday": _("yesterday"),
+            "month": _("this month"),
+            "last_month": _("last month"),
+            "quarter": _("this quarter"),
+            "last_quarter": _("last quarter"),
+        }
         return civil[chosen.range]
     return _("in the chosen range")

@@ -21,7 +21,7 @@ from gateway_project.conf import BASE_DIR
 from usage_app.alerts import raise_alert, resolve_alert
 from usage_app.ledger_audit import QUARTER, Difference, check_day, check_quarters, quarter_size
 from usage_app.ledger_series import ledger_settings, series_since
-from usage_app.models import Attempt, LedgerSettings, LedgerStatus, Request, Rollup
+from usage_app.models import Attempt, Export, LedgerSettings, LedgerStatus, Request, Rollup
 from usage_app.partitions import (
     are_partitioned,
     default_partition_is_used,
@@ -38,8 +38,11 @@ AUDIT_SHARE = 0.02  # of one processor, at most
 AUDIT_ROWS = 200_000  # a quarter of an hour with more is left to `audit_ledger`
 UPKEEP_EVERY_S = 60.0
 TELL_EVERY_S = 5.0
+EXPORTS_EVERY_S = 1.0
+EXPORTS_KEPT = timedelta(hours=24)
 DELETE_ROWS = 500
 DELETES_A_ROUND = 20
+OPEN_EXPORTS = (Export.State.WAITING, Export.State.RUNNING)
 LEASE = 0x6A7E_0001
 
 
@@ -116,6 +119,7 @@ class Upkeep:
         self._clock_s = clock_s
         self._next_s = 0.0
         self.prices = PriceReader()
+        self.exports = ExportWriter(clock_s)
         self.teller: Teller | None = None  # the ledger process sets one
         self._tell_at_s = 0.0
 
@@ -124,12 +128,14 @@ class Upkeep:
         if self.teller is not None and self._clock_s() >= self._tell_at_s and _hold_lease():
             self._tell_at_s = self._clock_s() + TELL_EVERY_S
             self.teller.tick()
+        self.exports.run()
         if self._clock_s() < self._next_s or not _hold_lease():
             return
         settings = ledger_settings()
         if are_partitioned():
             self._keep_partitions(settings)
         unfinished = self._delete_old(settings)
+        _delete_old_exports()
         self.prices.run(settings)
         self._next_s = self._clock_s() + (1.0 if unfinished else UPKEEP_EVERY_S)
 
@@ -191,6 +197,39 @@ class PriceReader:
             self._process, self._is_done = None, True
 
 
+class ExportWriter:
+    """Has waiting exports written, in a process of its own: a file of a million rows takes minutes."""
+
+    def __init__(self, clock_s: Callable[[], float]) -> None:
+        self._clock_s = clock_s
+        self._next_s = 0.0
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self) -> None:
+        """Start a writer if something waits and none is at work; never waits itself."""
+        if self._clock_s() < self._next_s:
+            return
+        self._next_s = self._clock_s() + EXPORTS_EVERY_S
+        if self._process is not None:
+            if self._process.poll() is None:
+                return
+            _, problem = self._process.communicate()
+            if self._process.returncode:
+                logger.error("An export could not be written: %s", problem[-2000:])
+            self._process = None
+        if Export.objects.filter(state__in=OPEN_EXPORTS).exists() and _hold_lease():
+            command = [sys.executable, str(BASE_DIR / "manage.py"), "write_exports"]
+            self._process = subprocess.Popen(  # noqa: S603
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            )
+
+    def close(self) -> None:
+        """End the writer; what it left half written is written again after the next start."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(10)
+
+
 def _delete_some(model: type[Request] | type[Attempt] | type[Rollup], **bounds: object) -> int:
     ids: list[Any] = list(
         model._default_manager.filter(**bounds).order_by("pk").values_list("pk", flat=True)[:DELETE_ROWS]
@@ -198,6 +237,11 @@ def _delete_some(model: type[Request] | type[Attempt] | type[Rollup], **bounds: 
     if ids:
         model._default_manager.filter(pk__in=ids)._raw_delete(using=connection.alias)
     return len(ids)
+
+
+def _delete_old_exports() -> None:
+    for pk in Export.objects.filter(created_at__lt=now() - EXPORTS_KEPT).values_list("pk", flat=True)[:20]:
+        Export.objects.filter(pk=pk).delete()
 
 
 def _hold_lease() -> bool:

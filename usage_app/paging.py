@@ -70,6 +70,12 @@ def _cursor(row: Any, field: str) -> str:
     return f"{value!r}~{row.pk.hex}"
 
 
+def position_of(text: str) -> UUID | None:
+    """The row that a cursor of the order of arrival ends with."""
+    parsed = _parse(text)
+    return parsed[1] if parsed else None
+
+
 def _parse(text: str) -> tuple[float, UUID] | None:
     """A cursor from an address; a broken one is none: the first page."""
     value, _, row_id = text.partition("~")

@@ -29,6 +29,9 @@ __all__ = [
     "balance",
     "breakdown",
     "breakdown_over_time",
+    "bucket_of",
+    "buckets",
+    "end_of",
     "recent_percentiles",
     "reporting_zone",
     "series",
@@ -36,7 +39,9 @@ __all__ = [
     "totals",
 ]
 
-Interval = Literal["quarter", "hour", "day"]
+Interval = Literal["quarter", "hour", "day", "week", "month"]
+#: Buckets that are whole days of a zone.
+CIVIL_INTERVALS = ("day", "week", "month")
 
 STALE_S = 30.0
 
@@ -105,12 +110,13 @@ def breakdown(
     *,
     order: str = "-cost_nanodollars",
     limit: int | None = None,
+    durations: bool = True,
 ) -> list[Line]:
     """The range by one or more dimensions, ordered by a field of Totals ('-' for descending)."""
     columns = tuple(DIMENSION_COLUMNS[name] for name in dimensions)
     width = len(columns)
     groups: dict[tuple[str, ...], Sums] = {}
-    for row in read_sums(columns, _spans(since, until), filters, sight):
+    for row in read_sums(columns, _spans(since, until), filters, sight, durations=durations):
         groups.setdefault(tuple(row[:width]), Sums()).add(row[width], row[width + 1 :])
     field, descending = order.removeprefix("-"), order.startswith("-")
     found = sorted(((ids, sums.totals()) for ids, sums in groups.items()), key=lambda pair: pair[0])
@@ -132,7 +138,7 @@ def series(
 ) -> Series:
     """The range over time; hours and days are those of `zone`. Lines by cost, largest first."""
     since, until = snap(since, until)
-    starts = _buckets(since, until, interval, zone)
+    starts = buckets(since, until, interval, zone)
     cells = _cells((stack_by,) if stack_by else (), since, until, interval, filters, sight, zone)
     if not stack_by:
         cells.setdefault((), {})
@@ -146,7 +152,7 @@ def series(
         figures = [line[at].totals() if at in line else empty for at in instants]
         lines.append(SeriesLine(ref, names.get(ref, ref), figures))
     lines.sort(key=lambda line: (-sum(t.cost_nanodollars for t in line.totals), line.name))
-    unfinished = [at for at in starts if _end_of(at, interval, zone) > now()]
+    unfinished = [at for at in starts if end_of(at, interval, zone) > now()]
     return Series(starts, lines, unfinished[0] if unfinished else None)
 
 
@@ -159,10 +165,11 @@ def breakdown_over_time(
     sight: Sight,
     *,
     zone: ZoneInfo,
+    durations: bool = True,
 ) -> list[tuple[datetime, Line]]:
     """A breakdown per bucket, in the order of time; what has no calls is left out."""
     since, until = snap(since, until)
-    cells = _cells(dimensions, since, until, interval, filters, sight, zone)
+    cells = _cells(dimensions, since, until, interval, filters, sight, zone, durations=durations)
     names = [names_of(name, {ids[place] for ids in cells}) for place, name in enumerate(dimensions)]
     found = [
         (at.astimezone(zone), Line(ids, _named(ids, names), sums.totals()))
@@ -214,14 +221,16 @@ def _cells(
     filters: Filters,
     sight: Sight,
     zone: ZoneInfo,
+    *,
+    durations: bool = True,
 ) -> dict[tuple[str, ...], dict[datetime, Sums]]:
     """Sums by ids and by the instant (UTC) their bucket begins."""
     columns = tuple(DIMENSION_COLUMNS[name] for name in dimensions)
     width = len(columns)
-    spans = _spans(since, until, zone.key) if interval == "day" else Spans(((since, until),))
+    spans = _spans(since, until, zone.key) if interval in CIVIL_INTERVALS else Spans(((since, until),))
     cells: dict[tuple[str, ...], dict[datetime, Sums]] = {}
-    for at, row in read_sums_over_time(columns, spans, filters, sight):
-        bucket = _bucket_of(at, interval, zone).astimezone(UTC)
+    for at, row in read_sums_over_time(columns, spans, filters, sight, durations=durations):
+        bucket = bucket_of(at, interval, zone).astimezone(UTC)
         line = cells.setdefault(tuple(row[:width]), {})
         line.setdefault(bucket, Sums()).add(row[width], row[width + 1 :])
     return cells
@@ -234,28 +243,35 @@ def _named(ids: tuple[str, ...], names: list[dict[str, str]]) -> tuple[str, ...]
 # ---------------------------------------------------------------- buckets
 
 
-def _buckets(since: datetime, until: datetime, interval: Interval, zone: ZoneInfo) -> list[datetime]:
+def buckets(since: datetime, until: datetime, interval: Interval, zone: ZoneInfo) -> list[datetime]:
     """Starts of the buckets that touch [since, until), in `zone`; empty ones too."""
     starts = []
-    at = _bucket_of(since, interval, zone)
+    at = bucket_of(since, interval, zone)
     while at < until:
         starts.append(at)
-        at = _end_of(at, interval, zone)
+        at = end_of(at, interval, zone)
     return starts
 
 
-def _bucket_of(at: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
+def bucket_of(at: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
+    """The local start of the bucket that an instant belongs to."""
     local = at.astimezone(zone)
-    if interval == "day":
-        return datetime.combine(local.date(), time(), zone)
+    if interval in CIVIL_INTERVALS:
+        day = local.date()
+        if interval == "week":
+            day -= timedelta(days=day.weekday())
+        return datetime.combine(day.replace(day=1) if interval == "month" else day, time(), zone)
     if interval == "hour":
         # Through UTC: a local hour that occurs twice is two buckets.
         return (at - timedelta(minutes=local.minute)).astimezone(zone).replace(second=0, microsecond=0)
     return local
 
 
-def _end_of(start: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
-    if interval == "day":
-        return datetime.combine(start.date() + ONE_DAY, time(), zone)
+def end_of(start: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
+    """Where the bucket that begins at `start` ends. Weeks begin on Mondays."""
+    if interval in CIVIL_INTERVALS:
+        days = {"day": ONE_DAY, "week": 7 * ONE_DAY, "month": 31 * ONE_DAY}[interval]
+        day = start.date() + days
+        return datetime.combine(day.replace(day=1) if interval == "month" else day, time(), zone)
     step = QUARTER if interval == "quarter" else timedelta(hours=1)
     return (start.astimezone(UTC) + step).astimezone(zone)

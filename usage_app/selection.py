@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_lazy as _
 
+from usage_app.reports_reading import Filters
+
 Interval = Literal["quarter", "hour", "day"]
 
 DEFAULT_RANGE = "24h"
@@ -27,7 +29,18 @@ ROLLING: dict[str, tuple[Any, timedelta, Interval]] = {
     "30d": (_("Last 30 days"), timedelta(days=30), "day"),
     "90d": (_("Last 90 days"), timedelta(days=90), "day"),
 }
-CIVIL = {"today": _("Today"), "yesterday": _("Yesterday"), "month": _("This month")}
+CIVIL = {
+    "today": _("Today"),
+    "yesterday": _("Yesterday"),
+    "month": _("This month"),
+    "last_month": _("Last month"),
+    "quarter": _("This quarter"),
+    "last_quarter": _("Last quarter"),
+}
+#: Ranges of whole months, and how many: the period before is as many months earlier.
+_MONTHS = {"month": 1, "last_month": 1, "quarter": 3, "last_quarter": 3}
+#: In place of an id: calls that have no such thing at all.
+NONE = "none"
 RANGE_LABELS = {**{name: parts[0] for name, parts in ROLLING.items()}, **CIVIL}
 
 
@@ -45,8 +58,17 @@ class Selection:
 
     @property
     def before(self) -> tuple[datetime, datetime]:
-        """The period of the same length that came just before."""
-        return self.since - (self.until - self.since), self.since
+        """The period just before: of the same length, or of whole months as far as they have gone."""
+        months = _MONTHS.get(self.range)
+        if months is None:
+            return self.since - (self.until - self.since), self.since
+        start = _months_earlier(self.since, months)
+        return start, min(start + (self.until - self.since), self.since)
+
+    @property
+    def filters(self) -> Filters:
+        """Environment and service as the sums take them."""
+        return Filters(environment=ids_of(self.environment), service_id=ids_of(self.service_id))
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -107,7 +129,23 @@ def span(name: str, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
         # Through the date, not 24 hours back: a day of a clock change has 23 or 25.
         start = datetime.combine(midnight.date() - timedelta(days=1), midnight.time(), zone)
         return start, midnight
-    return (midnight.replace(day=1) if name == "month" else midnight), now
+    if name == "today":
+        return midnight, now
+    months = _MONTHS[name]
+    month = midnight.replace(day=1)
+    start = _months_earlier(month, (month.month - 1) % months)
+    return (start, now) if not name.startswith("last_") else (_months_earlier(start, months), start)
+
+
+def ids_of(value: str) -> str | tuple[str, ...]:
+    """A filter's value as the sums take it: any, one, or what has none."""
+    return ("",) if value == NONE else value
+
+
+def _months_earlier(month: datetime, count: int) -> datetime:
+    """The first of the month so many months before one's first, at its midnight."""
+    at = month.year * 12 + month.month - 1 - count
+    return month.replace(year=at // 12, month=at % 12 + 1)
 
 
 def interval_for(length: timedelta) -> Interval:

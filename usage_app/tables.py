@@ -1,6 +1,6 @@
 """Tables of the window: which columns, in which order, and by which of them one may sort."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,24 @@ SORTABLE = {
     "cost": "cost_nanodollars",
     "ttft": "ttft_ms",
     "latency": "latency_ms",
+    "cache_read_tokens": "cache_read_tokens",
+    "overhead": "overhead_ms",
 }
 DEFAULT_SORT = "-started"
+#: What a list shows until somebody chooses.
+DEFAULT_COLUMNS = (
+    "started",
+    "model",
+    "key",
+    "user",
+    "service",
+    "status",
+    "input_tokens",
+    "output_tokens",
+    "cost",
+    "ttft",
+    "latency",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +73,13 @@ def parse_sort(text: str) -> Sort:
     return Sort(column, text.startswith("-"))
 
 
+def parse_columns(texts: Iterable[str]) -> tuple[str, ...]:
+    """Columns by name, in the table's order; the time is always there, it is the row's link."""
+    wanted = {*texts, "started"}
+    chosen = tuple(name for name in RequestTable.base_columns if name in wanted)
+    return chosen if len(chosen) > 1 else DEFAULT_COLUMNS
+
+
 def _column(label: Any) -> tables.Column:
     """A column whose cell is drawn even where the value is unknown: it says so."""
     return tables.Column(verbose_name=label, empty_values=(), accessor="pk")
@@ -76,13 +99,39 @@ class RequestTable(tables.Table):  # type: ignore[misc]
     cost = _column(_("Cost"))
     ttft = _column(_("First token"))
     latency = _column(_("Latency"))
+    speed = _column(_("Tokens a second"))
+    cache_read_tokens = _column(_("Read from cache"))
+    overhead = _column(_("Gateway"))
+    deployment = _column(_("Deployment"))
+    provider = _column(_("Provider"))
+    endpoint = _column(_("Endpoint"))
+    client = _column(_("Client"))
+    end_user = _column(_("End user"))
+    session = _column(_("Session"))
+    tags = _column(_("Tags"))
 
-    NUMERIC = frozenset({"input_tokens", "output_tokens", "cost", "ttft", "latency"})
+    NUMERIC = frozenset(
+        {
+            "input_tokens",
+            "output_tokens",
+            "cost",
+            "ttft",
+            "latency",
+            "speed",
+            "cache_read_tokens",
+            "overhead",
+        }
+    )
 
     class Meta:
         model = Request
         fields: tuple[str, ...] = ()
         orderable = False
+
+    @classmethod
+    def of(cls, rows: Iterable[Request], columns: Iterable[str] = DEFAULT_COLUMNS) -> "RequestTable":
+        """The table with these columns alone."""
+        return cls(rows, exclude=sorted(set(cls.base_columns) - set(columns)))
 
     def render_started(self, record: Request) -> str:
         address = reverse("ui:request", args=[record.pk])
@@ -153,6 +202,39 @@ class RequestTable(tables.Table):  # type: ignore[misc]
     def render_latency(self, record: Request) -> str:
         return _or_unknown(record.latency_ms, figures.duration, record)
 
+    def render_speed(self, record: Request) -> str:
+        if not record.output_tokens or record.latency_ms is None:
+            return _nobody()
+        streaming_ms = record.latency_ms - (record.ttft_ms or 0 if record.stream else 0)
+        return f"{1000 * record.output_tokens / streaming_ms:.0f}" if streaming_ms > 0 else _nobody()
+
+    def render_cache_read_tokens(self, record: Request) -> str:
+        return _or_unknown(record.cache_read_tokens, figures.grouped, record)
+
+    def render_overhead(self, record: Request) -> str:
+        return _or_unknown(record.overhead_ms, figures.duration, record)
+
+    def render_deployment(self, record: Request) -> str:
+        return _cut_text(record.deployment)
+
+    def render_provider(self, record: Request) -> str:
+        return _cut_text(record.provider)
+
+    def render_endpoint(self, record: Request) -> str:
+        return _cut_text(record.endpoint)
+
+    def render_client(self, record: Request) -> str:
+        return _cut_text(record.client)
+
+    def render_end_user(self, record: Request) -> str:
+        return _cut_text(record.end_user)
+
+    def render_session(self, record: Request) -> str:
+        return _cut_text(record.session)
+
+    def render_tags(self, record: Request) -> str:
+        return _cut_text(", ".join(map(str, record.tags)))
+
     def heads(self, sort: Sort) -> list[dict[str, Any]]:
         """What the template needs of each column's head."""
         direction = "descending" if sort.descending else "ascending"
@@ -180,6 +262,10 @@ def is_unanswered(record: Request) -> bool:
     """Refused, or failed before a provider answered anything: its counts are not unknown, there are none."""
     failed = record.status == Request.Status.ERROR and not record.cost_nanodollars
     return record.status == Request.Status.REFUSED or (failed and record.ttft_ms is None)
+
+
+def _cut_text(text: str) -> str:
+    return format_html('<span class="gh-cut" title="{0}">{0}</span>', text) if text else _nobody()
 
 
 def _nobody() -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage_app.views import accounts, getting_started, live, overview, request, requests
+from usage_app.views import accounts, exports, getting_started, live, overview, request, requests, usage
 
 app_name = "ui"
 urlpatterns = [
@@ -10,6 +10,11 @@ urlpatterns = [
     path("live/", live.LiveView.as_view(), name="live"),
     path("requests/", requests.RequestsView.as_view(), name="requests"),
     path("requests/<uuid:request_id>/", request.RequestView.as_view(), name="request"),
+    path("requests/views/", requests.SavedViewsView.as_view(), name="views"),
+    path("requests/views/<uuid:view_id>/", requests.SavedViewsView.as_view(), name="view"),
+    path("usage/", usage.UsageView.as_view(), name="usage"),
+    path("exports/", exports.ExportsView.as_view(), name="exports"),
+    path("exports/<uuid:export_id>/", exports.ExportFileView.as_view(), name="export-file"),
     path("get-started/", getting_started.GettingStartedView.as_view(), name="get-started"),
     path("sign-in/", accounts.SignInView.as_view(), name="sign-in"),
     path("sign-out/", accounts.SignOutView.as_view(), name="sign-out"),

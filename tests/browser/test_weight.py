@@ -57,9 +57,18 @@ def test_the_first_page_is_light_and_the_next_ones_are_lighter(chromium: Browser
     first = scales.weigh(f"{server.url}/ui/")
     assert 0 < first < FIRST, scales.parts
     assert not [address for address in scales.parts if "material-symbols" in address]
-    for path in ("/ui/", "/ui/requests/", f"/ui/requests/{rows[0]['id']}/", "/ui/get-started/", "/ui/live/"):
+    for path in (
+        "/ui/",
+        "/ui/requests/",
+        f"/ui/requests/{rows[0]['id']}/",
+        "/ui/usage/",
+        "/ui/get-started/",
+        "/ui/live/",
+    ):
         scales.weigh(server.url + path)  # its own script, once
-        assert not [each for each in scales.parts if "chart" in each and path != "/ui/"], path
+        assert not [
+            each for each in scales.parts if "chart" in each and path not in ("/ui/", "/ui/usage/")
+        ], path
         weight = scales.weigh(server.url + path)
         assert 0 < weight < NEXT, (path, scales.parts)
     fresh.close()

@@ -82,7 +82,7 @@ def test_an_empty_overview_fills_itself_with_the_first_call(chromium: Browser) -
         expect(page.get_by_role("heading", name="No call yet")).to_be_visible()
         stream(fresh, fresh.new_key(), "sandbox/fast")
         expect(page.locator(".gh-figure-value")).to_have_count(6, timeout=12000)
-        page.wait_for_function("Chart.getChart(document.querySelector('#overview-chart canvas'))")
+        page.wait_for_function("Chart.getChart(document.querySelector('#page-chart canvas'))")
         assert watched.complaints == []
         page.context.close()
 

@@ -11,6 +11,7 @@ from tests.serving import PASSWORD, Serving
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 PAGES = (
     *("/ui/", "/ui/live/", "/ui/requests/", "/ui/get-started/", "/ui/nothing-here/"),
+    *("/ui/usage/", "/ui/usage/?by=service&and=model&columns=day", "/ui/exports/"),
     *("/ui/keys/", "/ui/keys/new/", "/ui/sessions/"),
 )
 

@@ -93,6 +93,8 @@ def brute(rows: Any) -> Totals:
         out["cost_nanodollars"] += row.cost_nanodollars or 0
         if row.usage_source == "estimate":
             out["estimated_cost_nanodollars"] += row.cost_nanodollars or 0
+            finished = row.status != "interrupted"
+            out["estimated_finished_nanodollars"] += (row.cost_nanodollars or 0) * finished
         if row.status == "interrupted":
             out["interrupted_cost_nanodollars"] += row.cost_nanodollars or 0
         if row.cost_nanodollars is None and row.status != "refused":

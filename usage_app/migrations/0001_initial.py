@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import gateway_project.clock
+from django.conf import settings
 from django.db import migrations, models
 
 from usage_app.partitions import partition_tables, unpartition_tables
@@ -12,6 +13,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -512,6 +514,73 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'deliveries of alerts',
                 'constraints': [models.UniqueConstraint(fields=('alert', 'target_id'), name='alert_told_once')],
             },
+        ),
+        migrations.CreateModel(
+            name='Export',
+            fields=[
+                ('id', models.UUIDField(default=gateway_project.clock.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('kind', models.CharField(max_length=12)),
+                ('format', models.CharField(max_length=4)),
+                ('query', models.TextField(blank=True)),
+                ('since', models.DateTimeField()),
+                ('until', models.DateTimeField()),
+                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Being written'), ('done', 'Ready'), ('failed', 'Failed')], default='waiting', max_length=8, verbose_name='state')),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('rows_written', models.BigIntegerField(default=0)),
+                ('rows_expected', models.BigIntegerField(null=True)),
+                ('size_bytes', models.BigIntegerField(default=0)),
+                ('parts', models.PositiveIntegerField(default=0)),
+                ('sight', models.CharField(blank=True, max_length=64)),
+                ('error', models.CharField(blank=True, max_length=200)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('finished_at', models.DateTimeField(null=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'export',
+                'verbose_name_plural': 'exports',
+                'ordering': ['-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='ExportPart',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveIntegerField()),
+                ('data', models.BinaryField()),
+                ('export', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pieces', to='usage_app.export')),
+            ],
+            options={
+                'verbose_name': 'part of an export',
+                'verbose_name_plural': 'parts of exports',
+            },
+        ),
+        migrations.CreateModel(
+            name='SavedView',
+            fields=[
+                ('id', models.UUIDField(default=gateway_project.clock.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=60, verbose_name='name')),
+                ('query', models.TextField()),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'saved view',
+                'verbose_name_plural': 'saved views',
+                'ordering': ['name'],
+            },
+        ),
+        migrations.AddIndex(
+            model_name='export',
+            index=models.Index(condition=models.Q(('state__in', ('waiting', 'running'))), fields=['state'], name='export_open'),
+        ),
+        migrations.AddConstraint(
+            model_name='exportpart',
+            constraint=models.UniqueConstraint(fields=('export', 'number'), name='exportpart_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='savedview',
+            constraint=models.UniqueConstraint(fields=('owner', 'name'), name='savedview_once'),
         ),
         # By hand: on PostgreSQL requests and attempts are partitioned from the first day.
         migrations.RunPython(partition_tables, unpartition_tables),

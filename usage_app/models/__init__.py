@@ -1,5 +1,6 @@
 """What happened and what it cost: the ledger's rows, its sums, and the price book."""
 
+from usage_app.models.export import Export, ExportPart, SavedView
 from usage_app.models.ledger import (
     Adjustment,
     Alert,
@@ -21,6 +22,8 @@ __all__ = [
     "BudgetSpend",
     "ClaimRollup",
     "DayRollup",
+    "Export",
+    "ExportPart",
     "JournalOffset",
     "KnownName",
     "LedgerSettings",
@@ -29,4 +32,5 @@ __all__ = [
     "ReportingSeries",
     "Request",
     "Rollup",
+    "SavedView",
 ]

@@ -1,6 +1,6 @@
 """What the window's templates need: figures as text, instants, marks, links that keep the view."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from gateway_project import clock
+from keys_app.frame import zone_named
 from usage_app import figures, marks
 from usage_app.models import Attempt, Request
 from usage_app.theme import theme_version
@@ -66,6 +67,32 @@ def instant(moment: datetime | None, style: str = "full") -> SafeString | str:
         local.isoformat(timespec="milliseconds"),
         date_format(local, formats[style]),
     )
+
+
+@register.filter
+def civil(moment: datetime, zone: str) -> str:
+    """A day of a zone, with the hour where it is not midnight."""
+    local = moment.astimezone(zone_named(zone))
+    return date_format(local, _("j M Y") if _is_midnight(local) else _("j M Y, H:i"))
+
+
+@register.filter
+def civil_end(moment: datetime, zone: str) -> str:
+    """The same for the end of a range: a midnight ends the day before it."""
+    local = moment.astimezone(zone_named(zone))
+    if _is_midnight(local):
+        return date_format(local - timedelta(days=1), _("j M Y"))
+    return date_format(local, _("j M Y, H:i"))
+
+
+@register.filter
+def for_input(moment: datetime, zone: str) -> str:
+    """A local time as a date field takes it."""
+    return moment.astimezone(zone_named(zone)).strftime("%Y-%m-%dT%H:%M")
+
+
+def _is_midnight(local: datetime) -> bool:
+    return (local.hour, local.minute) == (0, 0)
 
 
 @register.filter

@@ -17,7 +17,6 @@ from usage_app.charts import (
     OTHER_COLOUR,
     chart_data,
     layers_of,
-    unfinished_index,
 )
 from usage_app.headline import headline
 from usage_app.reports import Filters, Line, Series, Totals, balance, breakdown, series, totals
@@ -80,7 +79,7 @@ class OverviewView(PageView):
 
     @cached_property
     def filters(self) -> Filters:
-        return Filters(environment=self.selection.environment, service_id=self.selection.service_id)
+        return self.selection.filters
 
     def shown(self) -> dict[str, Any]:
         chosen = self.selection
@@ -89,7 +88,7 @@ class OverviewView(PageView):
         lines = self.lines(chosen.since, chosen.until)
         earlier = {line.ids[0]: line for line in self.lines(*chosen.before, limit=None)}
         drawn = self.series(self.by)
-        data = chart_data(drawn, self.measure, chosen.interval, self.reporting_zone, unfinished_index(drawn))
+        data = chart_data(drawn, self.measure, chosen, self.reporting_zone)
         shown: dict[str, Any] = {
             "totals": now,
             "total_tokens": now.input_tokens + now.output_tokens,

@@ -1,23 +1,31 @@
-"""Requests: which calls were these? Filtered, sorted, paged by key; always bounded by the range."""
+"""Requests: which calls were these? Filtered, ranked, paged by key; always bounded by the range."""
 
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from usage_app.filters import RequestFilter
-from usage_app.models import Request
-from usage_app.paging import KeysetPage, keyset_page
-from usage_app.reports import Filters, breakdown
-from usage_app.tables import RequestTable, Sort, parse_sort
+from usage_app.filters import NUMBER_FILTERS, TEXT_FILTERS, RequestFilter
+from usage_app.ledger_series import ledger_settings
+from usage_app.models import SavedView
+from usage_app.reports import breakdown
+from usage_app.reports_names import names_of
+from usage_app.request_search import RANKED, UNSEEN, Found, RequestSearch
+from usage_app.tables import DEFAULT_COLUMNS, RequestTable, Sort, parse_columns
 from usage_app.views.page import PageView
-from usage_app.views.scope import between, visible_requests
 
-PAGE_SIZE = 50
 #: Rows a look at the tail brings at most; what came besides is on the next full view.
 TAIL_SIZE = 50
+#: Filters whose values are ids.
+_NAMED = ("key", "user", "deployment", "provider")
+_CHOSEN_COLUMNS = "request_columns"
+#: What a saved view does not keep: where somebody was in the list.
+_PASSING = ("after", "before", "fragment", "newest", "csrfmiddlewaretoken")
+MOST_VIEWS = 50
 
 
 class RequestsView(PageView):
@@ -32,46 +40,65 @@ class RequestsView(PageView):
         if fragment == "tail":
             return self.tail()
         if fragment == "choices":
-            return self.fragment("ui/_request_filters.html", filter=self.filter, choices=self.choices())
-        rows = self.rows_page
+            fields = {"texts": TEXT_FILTERS, "numbers": NUMBER_FILTERS}
+            return self.fragment(
+                "ui/_request_filters.html", filter=self.filter, choices=self.choices(), **fields
+            )
+        if fragment == "count":
+            return self.fragment("ui/_request_count.html", counted=self.search.count())
+        found = self.found
+        rows = found.page.rows
         shown: dict[str, Any] = {
-            "table": RequestTable(rows.rows),
-            "heads": RequestTable([]).heads(self.sort),
-            "rows_page": rows,
+            "table": self.table(rows),
+            "heads": self.table([]).heads(self.sort),
+            "rows_page": found.page,
+            "found": found,
+            "ranked": RANKED,
             "sort": self.sort,
             "filter": self.filter,
-            "names": self.names(rows.rows),
+            "names": self.names(rows),
             "tails": self.tails,
-            "newest": rows.rows[0].pk if rows.rows else "",
+            "newest": rows[0].pk if rows else "",
+            "kept_days": ledger_settings().keep_requests_days,
         }
         if fragment == "table":
             return self.fragment("ui/_request_table.html", **shown)
-        return self.page(**shown)
-
-    @cached_property
-    def sort(self) -> Sort:
-        return parse_sort(self.request.GET.get("sort", ""))
-
-    @cached_property
-    def filter(self) -> RequestFilter:
-        rows = between(visible_requests(self.sight), self.selection.since, self.selection.until)
-        if self.selection.environment:
-            rows = rows.filter(environment=self.selection.environment)
-        if self.selection.service_id:
-            rows = rows.filter(service_id=self.selection.service_id)
-        return RequestFilter(self.request.GET, queryset=rows)
-
-    @cached_property
-    def rows_page(self) -> KeysetPage[Request]:
-        query = self.request.GET
-        return keyset_page(
-            self.filter.qs.defer("timeline", "decision", "charges", "tags"),
-            self.sort.field,
-            self.sort.descending,
-            after=query.get("after", ""),
-            before=query.get("before", ""),
-            size=PAGE_SIZE,
+        all_columns = {name: column.verbose_name for name, column in RequestTable.base_columns.items()}
+        return self.page(
+            **shown,
+            all_columns=all_columns,
+            columns=self.columns,
+            views=list(SavedView.objects.filter(owner=self.viewer)[:MOST_VIEWS]),
         )
+
+    @cached_property
+    def search(self) -> RequestSearch:
+        return RequestSearch(self.request.GET, self.selection, self.sight)
+
+    @property
+    def sort(self) -> Sort:
+        return self.search.sort
+
+    @property
+    def filter(self) -> RequestFilter:
+        return self.search.filter
+
+    @cached_property
+    def found(self) -> Found:
+        return self.search.found()
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """As the address says, else as this person chose last."""
+        asked = self.request.GET.getlist("columns")
+        if asked:
+            chosen = parse_columns(asked)
+            self.request.session[_CHOSEN_COLUMNS] = list(chosen)
+            return chosen
+        return parse_columns(self.request.session.get(_CHOSEN_COLUMNS, DEFAULT_COLUMNS))
+
+    def table(self, rows: Any) -> RequestTable:
+        return RequestTable.of(rows, self.columns)
 
     @property
     def tails(self) -> bool:
@@ -86,7 +113,7 @@ class RequestsView(PageView):
 
     def tail(self) -> HttpResponse:
         """Rows newer than the one on top, and the next look at the tail."""
-        rows = self.filter.qs.defer("timeline", "decision", "charges", "tags")
+        rows = self.search.matches.defer(*UNSEEN)
         newest = self.request.GET.get("newest", "")
         if newest:
             try:
@@ -95,24 +122,63 @@ class RequestsView(PageView):
                 return HttpResponse(status=400)
         found = list(rows.order_by("-id")[:TAIL_SIZE])
         return self.fragment(
-            "ui/_request_tail.html", table=RequestTable(found), newest=found[0].pk if found else newest
+            "ui/_request_tail.html", table=self.table(found), newest=found[0].pk if found else newest
         )
 
     def choices(self) -> dict[str, list[tuple[str, str]]]:
         """What the range holds, most expensive first, for the filter's lists."""
-        filters = Filters(environment=self.selection.environment, service_id=self.selection.service_id)
+        chosen = self.selection
         found: dict[str, list[tuple[str, str]]] = {}
-        for dimension in ("model", "key", "user"):
+        for dimension in ("model", "key", "user", "deployment", "provider"):
             lines = breakdown(
-                (dimension,), self.selection.since, self.selection.until, filters, self.sight, limit=200
+                (dimension,),
+                chosen.since,
+                chosen.until,
+                chosen.filters,
+                self.sight,
+                limit=200,
+                durations=False,
             )
             found[dimension] = [(line.ids[0], line.names[0]) for line in lines if line.ids[0]]
         return found
 
     def names(self, rows: Any) -> dict[str, str]:
-        """What ids in the address are called, as far as the rows shown tell."""
-        names: dict[str, str] = {}
+        """What ids in the address are called: by the rows shown, else by today's names.
+
+        A name is told only to whom calls of it are shown, or who sees everything.
+        """
+        names: dict[str, str] = {"none": str(_("none"))}
         for row in rows:
-            names |= {row.key_id: row.key_name, row.user_id: row.user_name, row.deployment_id: row.deployment}
+            names |= {
+                row.key_id: row.key_name,
+                row.user_id: row.user_name,
+                row.deployment_id: row.deployment,
+                row.provider_id: row.provider,
+            }
         names.pop("", None)
+        if self.sight.everything:
+            for dimension in _NAMED:
+                asked = [value for value in self.request.GET.getlist(dimension) if value not in names]
+                names |= names_of(dimension, asked) if asked else {}
         return names
+
+
+class SavedViewsView(PageView):
+    """Keeps a question to the list of calls under a name, or forgets one. A person's own."""
+
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest, view_id: UUID | None = None) -> HttpResponse:
+        if view_id is not None:
+            get_object_or_404(SavedView, pk=view_id, owner=self.viewer).delete()
+            return redirect("ui:requests")
+        name = request.POST.get("name", "").strip()[:60]
+        query = QueryDict(request.POST.get("query", "").lstrip("?"), mutable=True)
+        if not name or SavedView.objects.filter(owner=self.viewer).count() >= MOST_VIEWS:
+            return HttpResponseBadRequest("name")
+        for each in _PASSING:
+            query.pop(each, None)
+        SavedView.objects.update_or_create(
+            owner=self.viewer, name=name, defaults={"query": query.urlencode()[:4000]}
+        )
+        return redirect(f"{reverse('ui:requests')}?{query.urlencode()}")

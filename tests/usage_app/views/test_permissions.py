@@ -11,7 +11,16 @@ from tests.seeding import People, make_attempt, make_request, save
 from tests.usage_app.views.conftest import Browse
 from usage_app.models import Request
 
-PAGES = ("/ui/", "/ui/live/", "/ui/requests/", "/ui/get-started/")
+PAGES = (
+    "/ui/",
+    "/ui/live/",
+    "/ui/requests/",
+    "/ui/usage/",
+    "/ui/usage/?by=key&and=service&columns=day",
+    "/ui/usage/?by=client",
+    "/ui/exports/",
+    "/ui/get-started/",
+)
 FRAGMENTS = (
     "/ui/?fragment=body&by=key",
     "/ui/?fragment=body&by=service",
@@ -19,6 +28,7 @@ FRAGMENTS = (
     "/ui/requests/?fragment=table",
     "/ui/requests/?fragment=tail",
     "/ui/requests/?fragment=choices",
+    "/ui/requests/?fragment=count",
     "/ui/get-started/?fragment=first",
 )
 

@@ -7,19 +7,11 @@ document.querySelector("[data-filters]")?.addEventListener("toggle", (event) => 
     event.target.querySelector(".gh-filters-panel").dispatchEvent(new CustomEvent("gh:open"));
   }
 });
-document.addEventListener("click", (event) => {
-  const panel = document.querySelector("[data-filters][open]");
-  if (panel && !panel.contains(event.target)) panel.open = false;
-});
-document.addEventListener("keydown", (event) => {
-  const panel = document.querySelector("[data-filters][open]");
-  if (panel && event.key === "Escape") panel.open = false;
-});
 
-// Search and filter change one part of the address and keep the rest.
+// Search, filter and columns change one part of the address and keep the rest.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (!form.matches(".gh-search, .gh-filter-form")) return;
+  if (!form.matches(".gh-search, .gh-filter-form, [data-columns]")) return;
   event.preventDefault();
   const address = new URL(location.href);
   const names = new Set([...form.elements].map((each) => each.name).filter(Boolean));

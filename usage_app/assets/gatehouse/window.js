@@ -17,6 +17,11 @@ if (chosen && chosen !== "?") {
 }
 
 document.querySelector("[data-selection-form]")?.addEventListener("change", (event) => {
+  if (event.target.value === "custom") {
+    event.target.value = event.target.dataset.before ?? "";
+    document.getElementById("gh-range").showModal();
+    return;
+  }
   const address = new URL(location.href);
   for (const cursor of ["after", "before"]) address.searchParams.delete(cursor);
   if (event.target.name === "range") {
@@ -27,9 +32,51 @@ document.querySelector("[data-selection-form]")?.addEventListener("change", (eve
   location.assign(address);
 });
 
+for (const select of document.querySelectorAll("[data-selection-form] select")) select.dataset.before = select.value;
+
+document.querySelector("[data-range-form]")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const address = new URL(location.href);
+  for (const name of ["range", "after", "before"]) address.searchParams.delete(name);
+  for (const [name, value] of new FormData(event.target)) address.searchParams.set(name, value);
+  location.assign(address);
+});
+
 for (const form of document.querySelectorAll("[data-auto-submit]")) {
   form.addEventListener("change", () => form.requestSubmit());
 }
+
+// A form that changes its own part of the address and keeps the rest.
+for (const form of document.querySelectorAll("[data-keep-address]")) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const address = new URL(location.href);
+    for (const element of form.elements) if (element.name) address.searchParams.delete(element.name);
+    for (const [name, value] of new FormData(form)) if (value) address.searchParams.set(name, value);
+    location.assign(address);
+  });
+}
+
+// What is exported or saved is what the address says by now.
+document.addEventListener("submit", (event) => {
+  const own = event.target.querySelector("[data-own-query]");
+  if (own) own.value = location.search.slice(1);
+});
+
+// Small menus: one at a time, closed by a click beside them and by Escape.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("[data-menu][open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  if (event.target.closest("[data-print]")) window.print();
+  if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("[data-menu][open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
 
 // Back to the list as it was filtered, when that is where the reader came from.
 document.querySelector("[data-back]")?.addEventListener("click", (event) => {
@@ -89,7 +136,7 @@ for (const tabs of document.querySelectorAll("[data-tabs]")) {
 
 const home = document.querySelector(".gh-sidebar-brand")?.href ?? "/ui/";
 // Keys: g and a letter to go, / to search, ? for the list.
-const PLACES = { o: "", l: "live/", r: "requests/", s: "get-started/" };
+const PLACES = { o: "", l: "live/", r: "requests/", u: "usage/", s: "get-started/" };
 let going = 0;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable]")) return;

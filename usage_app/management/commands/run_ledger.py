@@ -48,6 +48,7 @@ class Command(BaseCommand):
         finally:
             ledger.unlock()
             teller.close()
+            ledger.upkeep.exports.close()
             if settler:
                 settler.close()
 

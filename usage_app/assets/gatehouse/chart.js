@@ -1,4 +1,4 @@
-// The Overview's chart: stacked bars, the open bucket hatched, a click opens the calls behind a bar.
+// A page's one chart: stacked bars, the open bucket hatched, a click opens the calls behind a bar.
 
 import { grouped, money, shortCount } from "./figures.js";
 
@@ -80,27 +80,24 @@ function options() {
 }
 
 function open(index) {
-  const address = new URL("requests/", location.href);
+  const address = new URL("requests/", new URL(document.body.dataset.root, location.href));
   const start = data.starts[index];
-  const end = data.starts[index + 1] ?? new Date().toISOString();
-  for (const name of ["environment", "service"]) {
-    const value = new URL(location.href).searchParams.get(name);
-    if (value) address.searchParams.set(name, value);
-  }
+  const end = data.starts[index + 1] ?? data.until;
+  for (const [name, value] of Object.entries(data.narrowed ?? {})) address.searchParams.set(name, value);
   address.searchParams.set("since", start);
   address.searchParams.set("until", end);
   location.assign(address);
 }
 
 function draw(force) {
-  // Looked up each time: an empty Overview has no chart until its first call.
-  const box = document.getElementById("overview-chart");
+  // Looked up each time: an empty page has no chart until its first call.
+  const box = document.getElementById("page-chart");
   if (chart && !chart.canvas?.isConnected) {
     chart.destroy();
     chart = null;
     force = true;
   }
-  const source = document.getElementById("overview-chart-data");
+  const source = document.getElementById("page-chart-data");
   if (!box || !source || !window.Chart) return;
   if (!force && source.textContent === drawn) return;
   drawn = source.textContent;

@@ -1,0 +1,240 @@
+"""Searching calls: windows without an index, a second's patience, ranking, counts, views, columns."""
+
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.http import QueryDict
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from gateway_project import clock
+from tests.seeding import People, make_request, save, seed_people, seed_requests
+from tests.usage_app.views.conftest import Browse
+from usage_app import request_search
+from usage_app.models import Request, SavedView
+from usage_app.request_search import RequestSearch
+from usage_app.selection import Selection
+from usage_app.sight import EVERYTHING
+
+
+def chosen(environment: str = "", service_id: str = "") -> Selection:
+    now = clock.now()
+    start = (now - timedelta(days=3)).replace(minute=0, second=0, microsecond=0)
+    return Selection("7d", start, now, environment, service_id, True, "day")
+
+
+def search(query: str, selection: Selection | None = None, clock_s: Any = None) -> RequestSearch:
+    options = {"clock_s": clock_s} if clock_s else {}
+    return RequestSearch(QueryDict(query), selection or chosen(), EVERYTHING, **options)
+
+
+class EveryFilterFindsExactlyItsRows(TestCase):
+    """Each example asks another question of the same rows."""
+
+    rows: list[Request]
+
+    @classmethod
+    def setUpTestData(cls) -> None:
+        cls.people = seed_people()
+        cls.rows = seed_requests(cls.people, 160, 40)
+        for number, row in enumerate(cls.rows):
+            row.tags = [["a"], ["a", "b"], [], ['say "b"']][number % 4]
+            row.client = f"client-{number % 3}"
+        Request.objects.bulk_update(cls.rows, ["tags", "client"])
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        asked=st.dictionaries(
+            st.sampled_from(
+                [
+                    "model",
+                    "status",
+                    "stream",
+                    "tag",
+                    "client",
+                    "error_code",
+                    "min_latency_ms",
+                    "max_cost_usd",
+                    "min_tokens",
+                    "max_tokens",
+                    "session",
+                    "end_user",
+                    "deployment",
+                    "provider",
+                    "user",
+                ]
+            ),
+            st.integers(0, 3),
+            max_size=3,
+        ),
+        environment=st.sampled_from(["", "test", "production", "none"]),
+        window=st.sampled_from([3, 40, 1000]),
+        sort=st.sampled_from(["-started", "-cost", "latency", "started"]),
+    )
+    def test_for_any_question(self, asked: dict[str, int], environment: str, window: int, sort: str) -> None:
+        query = {name: VALUES[name][place % len(VALUES[name])] for name, place in asked.items()}
+        wanted = {row.pk for row in self.rows if all(HOLDS[name](row, text) for name, text in query.items())}
+        if environment:
+            named = "" if environment == "none" else environment
+            wanted &= {row.pk for row in self.rows if row.environment == named}
+        seen: list[Any] = []
+        after = ""
+        before, request_search.WINDOW = request_search.WINDOW, window
+        try:
+            while True:
+                question = QueryDict(mutable=True)
+                question.update({**query, "sort": sort, "after": after})
+                found = RequestSearch(question, chosen(environment), EVERYTHING).found()
+                seen += [row.pk for row in found.page.rows]
+                after = found.page.older or found.stopped_at
+                if not after:
+                    break
+        finally:
+            request_search.WINDOW = before
+        assert len(seen) == len(set(seen))
+        assert set(seen) == wanted
+        question = QueryDict(mutable=True)
+        question.update(query)
+        everything = RequestSearch(question, chosen(environment), EVERYTHING)
+        assert [row.pk for row in everything.newest_first(window)] == sorted(wanted, reverse=True)
+        count = everything.count()
+        assert count.more or count.calls == len(wanted)
+
+
+VALUES: dict[str, list[str]] = {
+    "model": ["gpt-5", "claude-opus-4-1", "nothing"],
+    "status": ["ok", "error", "refused"],
+    "stream": ["0", "1"],
+    "tag": ["a", "b", 'say "b"', "A"],
+    "client": ["client-0", "client-1", "none"],
+    "error_code": ["rate_limited", "x"],
+    "min_latency_ms": ["900", "2500.5"],
+    "max_cost_usd": ["0.001", "0.01"],
+    "min_tokens": ["500", "3000"],
+    "max_tokens": ["700", "0"],
+    "session": ["session-7", "session-8"],
+    "end_user": ["none", "x"],
+    "deployment": ["none", "deployment-gpt-5-2025-08-07"],
+    "provider": ["openai", "anthropic", "none"],
+    "user": ["none", "x"],
+}
+HOLDS: dict[str, Any] = {
+    "model": lambda row, text: row.model == text,
+    "status": lambda row, text: row.status == text,
+    "stream": lambda row, text: row.stream == (text == "1"),
+    "tag": lambda row, text: text in row.tags,
+    "client": lambda row, text: row.client == ("" if text == "none" else text),
+    "error_code": lambda row, text: row.error_code == text,
+    "min_latency_ms": lambda row, text: (row.latency_ms or 0) >= float(text),
+    "max_cost_usd": lambda row, text: (
+        row.cost_nanodollars is not None and row.cost_nanodollars < float(text) * 10**9
+    ),
+    "min_tokens": lambda row, text: (row.input_tokens or 0) + (row.output_tokens or 0) >= int(text),
+    "max_tokens": lambda row, text: (row.input_tokens or 0) + (row.output_tokens or 0) < int(text),
+    "session": lambda row, text: row.session == text,
+    "end_user": lambda row, text: row.end_user == ("" if text == "none" else text),
+    "deployment": lambda row, text: row.deployment_id == ("" if text == "none" else text),
+    "provider": lambda row, text: (
+        row.provider_id == "" if text == "none" else text in (row.provider, row.provider_id)
+    ),
+    "user": lambda row, text: row.user_id == ("" if text == "none" else text),
+}
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is up after every window."""
+    monkeypatch.setattr(request_search, "PATIENCE_S", -1.0)
+    monkeypatch.setattr(request_search, "WINDOW", 10)
+
+
+def test_a_search_without_an_index_stops_in_time_and_goes_on_where_it_was(
+    people: People, impatient: None
+) -> None:
+    rows = seed_requests(people, 95, 20)
+    wanted = {row.pk for row in rows if row.error_code == "rate_limited"}
+    assert wanted
+    seen: set[Any] = set()
+    after, steps = "", 0
+    while True:
+        found = search(f"error_code=rate_limited&after={after}").found()
+        seen |= {row.pk for row in found.page.rows}
+        steps += 1
+        after = found.stopped_at
+        if not after:
+            break
+    assert seen == wanted
+    assert 9 <= steps <= 11
+
+
+def test_the_page_says_that_it_stopped_and_offers_to_continue(
+    people: People, browse: Browse, impatient: None
+) -> None:
+    seed_requests(people, 60, 20)
+    text = browse(people.root).get("/ui/requests/?error_code=rate_limited").content.decode()
+    assert "stopped after a second" in text
+    assert "Continue" in text
+
+
+def test_ranking_is_over_the_newest_matches_and_says_so(
+    people: People, browse: Browse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_search, "RANKED", 20)
+    rows = sorted(seed_requests(people, 60, 20), key=lambda row: row.pk, reverse=True)[:20]
+    page = browse(people.root).get("/ui/requests/?sort=-cost")
+    best = max(rows, key=lambda row: row.cost_nanodollars or -1)
+    assert page.context["rows_page"].rows[0].pk == best.pk
+    assert len(page.context["rows_page"].rows) == 20
+    assert "Ranked among the newest" in page.content.decode()
+
+
+def test_what_the_sums_can_tell_is_counted_by_them(people: People, browse: Browse) -> None:
+    rows = seed_requests(people, 60, 20)
+    headers = {"HX-Request": "true"}
+    client = browse(people.root)
+    text = client.get("/ui/requests/?fragment=count&model=gpt-5", headers=headers).content.decode()
+    assert f"{sum(row.model == 'gpt-5' for row in rows)} calls, $" in text
+
+
+def test_what_they_cannot_is_counted_so_far(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed_requests(people, 60, 20)
+    monkeypatch.setattr(request_search, "COUNTED", 3)
+    session = Request.objects.values_list("session", flat=True)[0]
+    Request.objects.update(session=session)
+    count = search(f"session={session}").count()
+    assert (count.calls, count.more, count.totals) == (3, True, None)
+
+
+def test_chosen_columns_are_shown_and_remembered(people: People, browse: Browse) -> None:
+    save([make_request(people.keys["search-lab"], clock.now() - timedelta(minutes=2), session="s-1")])
+    client = browse(people.root)
+    text = client.get("/ui/requests/?columns=model&columns=session").content.decode()
+    assert 'class="col-session"' in text
+    assert 'class="col-key"' not in text
+    assert 'class="col-session"' in client.get("/ui/requests/").content.decode()
+    assert 'class="col-key"' in client.get("/ui/requests/?columns=nonsense").content.decode()
+
+
+def test_a_view_is_saved_under_a_name_opened_and_forgotten_by_its_owner_alone(
+    people: People, browse: Browse
+) -> None:
+    client = browse(people.bob)
+    answer = client.post("/ui/requests/views/", {"name": "slow ones", "query": "?min_latency_ms=900&after=x"})
+    assert answer["Location"] == "/ui/requests/?min_latency_ms=900"
+    text = client.get("/ui/requests/").content.decode()
+    assert "slow ones" in text
+    assert 'href="?min_latency_ms=900"' in text
+    view = SavedView.objects.get()
+    assert "slow ones" not in browse(people.root).get("/ui/requests/").content.decode()
+    assert browse(people.root).post(f"/ui/requests/views/{view.pk}/").status_code == 404
+    assert client.post(f"/ui/requests/views/{view.pk}/").status_code == 302
+    assert not SavedView.objects.exists()
+
+
+def test_the_zone_of_the_ranges_is_the_reporting_one(people: People, browse: Browse) -> None:
+    page = browse(people.root).get("/ui/requests/?since=2026-11-01T00:00&until=2026-11-02T00:00")
+    since = page.context["selection"].since
+    assert since.astimezone(ZoneInfo(page.context["zone"])).hour == 0

@@ -1,0 +1,224 @@
+"""The Usage page: whatever is asked, the lines, the columns, the chart, the file and the rows agree."""
+
+import csv
+import io
+import json
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from openpyxl import load_workbook
+
+from gateway_project import clock
+from tests.seeding import People, make_request, save, seed_requests
+from tests.usage_app.views.conftest import Browse
+from usage_app import figures
+from usage_app.models import ClaimRollup, Request
+from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS
+
+
+def export(client: Any, query: str, file_format: str) -> bytes:
+    answer = client.post("/ui/exports/", {"kind": "usage", "format": file_format, "query": query})
+    assert answer.status_code == 200, answer
+    assert "attachment" in answer["Content-Disposition"]
+    return bytes(answer.content)
+
+
+def read_csv(content: bytes) -> list[dict[str, str]]:
+    assert content.startswith(b"\xef\xbb\xbf")
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+
+
+@pytest.mark.parametrize("columns", ["", "hour", "day", "week", "month", "second"])
+def test_lines_columns_chart_and_file_sum_to_what_the_rows_cost(
+    people: People, browse: Browse, columns: str
+) -> None:
+    rows = seed_requests(people, 120, 40)
+    wanted = sum(row.cost_nanodollars or 0 for row in rows)
+    client = browse(people.root)
+    for first, second in (("model", "service"), ("key", "environment"), ("user", "provider")):
+        query = f"range=7d&by={first}&and={second}&columns={columns}"
+        context = client.get(f"/ui/usage/?{query}").context
+        table = context["table"]
+        assert context["totals"].cost_nanodollars == wanted
+        assert sum(line.totals.cost_nanodollars for line in table.rows) == wanted
+        if columns:
+            assert sum(cell.value for cell in table.foot.cells) == wanted
+            for line in table.rows:
+                assert sum(cell.value for cell in line.cells) == line.totals.cost_nanodollars
+        layers = context["chart"]["layers"]
+        assert sum(sum(layer["values"]) for layer in layers) == wanted
+        lines = read_csv(export(client, query, "csv"))
+        assert sum(int(line["cost_nanodollars"]) for line in lines) == wanted
+        assert sum(Decimal(line["cost_usd"]) for line in lines) == Decimal(wanted) / 10**9
+        assert sum(int(line["requests"]) for line in lines) == len(rows)
+
+
+def test_a_cell_opens_exactly_its_calls(people: People, browse: Browse) -> None:
+    seed_requests(people, 90, 20)
+    client = browse(people.root)
+    context = client.get("/ui/usage/?range=7d&by=service&and=model&columns=day&measure=requests").context
+    opened = 0
+    for line in context["rows"]:
+        for shown, cell in zip(line.cells, line.row.cells, strict=True):
+            if not cell.value:
+                assert shown.link == ""
+                continue
+            page = client.get(f"/ui/requests/?{urlsplit(shown.link).query}")
+            assert page.status_code == 200
+            assert len(page.context["rows_page"].rows) == min(50, cell.value), shown.link
+            opened += 1
+    assert opened > 5
+
+
+def test_what_has_no_user_is_a_line_that_opens_its_calls(people: People, browse: Browse) -> None:
+    seed_requests(people, 40, 5)
+    client = browse(people.root)
+    lines = client.get("/ui/usage/?by=user").context["rows"]
+    nobody = next(line for line in lines if line.row.ids == ("",))
+    page = client.get(f"/ui/requests/?{urlsplit(nobody.link).query}")
+    assert {row.user_id for row in page.context["rows_page"].rows} == {""}
+
+
+def test_the_parts_of_a_total_are_the_total(people: People, browse: Browse) -> None:
+    at = clock.now() - timedelta(minutes=5)
+    key = people.keys["search-prod"]
+    rows = [
+        make_request(key, at, cost_nanodollars=7_000),
+        make_request(key, at, cost_nanodollars=500, usage_source="estimate"),
+        make_request(key, at, cost_nanodollars=30, usage_source="estimate", status="interrupted"),
+        make_request(key, at, cost_nanodollars=None, model="house-llama"),
+    ]
+    for row in rows:
+        row.estimated_cost_nanodollars = row.cost_nanodollars if row.usage_source == "estimate" else 0  # type: ignore[attr-defined]
+    save(rows)
+    answer = browse(people.root).get("/ui/usage/")
+    assert [part[2] for part in answer.context["parts"]] == [
+        figures.exact_money(7_000),
+        figures.exact_money(500),
+        figures.exact_money(30),
+    ]
+    assert "1 call, in no sum" in answer.content.decode()
+
+
+def test_compared_lines_tell_the_period_before(people: People, browse: Browse) -> None:
+    now, key = clock.now(), people.keys["search-prod"]
+    save([make_request(key, now - timedelta(hours=30), cost_nanodollars=1_000)])
+    save([make_request(key, now - timedelta(hours=2), cost_nanodollars=1_500)])
+    save([make_request(key, now - timedelta(hours=2), model="gpt-5-mini", cost_nanodollars=1)])
+    rows = browse(people.root).get("/ui/usage/?range=24h&compare=1").context["rows"]
+    assert [(line.row.names[0], line.change, line.is_new) for line in rows] == [
+        ("gpt-5", 50.0, False),
+        ("gpt-5-mini", None, True),
+    ]
+
+
+def test_json_and_xlsx_hold_the_same_lines_as_csv(people: People, browse: Browse) -> None:
+    seed_requests(people, 60, 10)
+    client = browse(people.root)
+    query = "range=24h&by=model&and=key"
+    lines = read_csv(export(client, query, "csv"))
+    asked = json.loads(export(client, query, "json"))
+    assert asked["time_zone"]
+    assert [str(line["cost_nanodollars"]) for line in asked["results"]] == [
+        line["cost_nanodollars"] for line in lines
+    ]
+    sheet = load_workbook(io.BytesIO(export(client, query, "xlsx"))).active
+    assert sheet is not None
+    table = list(sheet.iter_rows(values_only=True))
+    place = table[0].index("cost_nanodollars")
+    assert [str(row[place]) for row in table[1:]] == [line["cost_nanodollars"] for line in lines]
+
+
+def test_a_name_that_is_a_formula_is_only_text_in_a_file(people: People, browse: Browse) -> None:
+    key = people.keys["search-prod"]
+    key.name = '=HYPERLINK("http://x","y")'
+    key.save()
+    save([make_request(key, clock.now() - timedelta(minutes=3))])
+    client = browse(people.root)
+    assert read_csv(export(client, "by=key", "csv"))[0]["key"].startswith("'=")
+    sheet = load_workbook(io.BytesIO(export(client, "by=key", "xlsx"))).active
+    assert sheet is not None
+    assert sheet["A2"].data_type == "s"
+
+
+def test_claims_are_counted_by_day_and_by_what_they_are_crossed_with(people: People, browse: Browse) -> None:
+    key, now = people.keys["checkout-prod"], clock.now()
+    for client_name, cost in (("curl/8", 10), ("curl/8", 5), ("openai-python/2", 100)):
+        claim(make_request(key, now, client=client_name, cost_nanodollars=cost), "client", client_name)
+    page = browse(people.root).get("/ui/usage/?by=client&and=service")
+    assert [(line.row.names, line.totals.cost_nanodollars) for line in page.context["rows"]] == [
+        (("openai-python/2", "checkout"), 100),
+        (("curl/8", "checkout"), 15),
+    ]
+    weekly = browse(people.root).get("/ui/usage/?by=client&columns=week").context["table"]
+    assert sum(cell.value for cell in weekly.foot.cells) == 115
+    manager = browse(people.alice).get("/ui/usage/?by=client")
+    assert len(manager.context["rows"]) == 2
+    member = browse(people.bob).get("/ui/usage/?by=client")
+    assert member.context["question"].first == "model"
+    assert "curl/8" not in member.content.decode()
+
+
+def claim(row: Request, kind: str, value: str) -> None:
+    """Count a call's claim, as the ledger does."""
+    from usage_app.ledger_series import reporting_zone
+
+    save([row])
+    zone = reporting_zone()
+    found, _ = ClaimRollup.objects.get_or_create(
+        zone=zone.key,
+        day=row.started_at.astimezone(zone).date(),
+        kind=kind,
+        value=value,
+        service_id=row.service_id,
+        model=row.model,
+        environment=row.environment,
+    )
+    found.requests += 1
+    found.cost_nanodollars += row.cost_nanodollars or 0
+    found.save()
+
+
+def test_the_number_of_queries_does_not_depend_on_what_there_is(people: People, browse: Browse) -> None:
+    client = browse(people.root)
+    counts: Counter[int] = Counter()
+    for count in (5, 150):
+        seed_requests(people, count, 20, seed=count)
+        client.get("/ui/usage/?by=key&and=user&columns=day&range=7d")
+        with CaptureQueriesContext(connection) as queries:
+            client.get("/ui/usage/?by=key&and=user&columns=day&range=7d")
+        counts[len(queries)] += 1
+        assert not [each for each in queries if 'FROM "usage_app_request"' in each["sql"]]
+    assert len(counts) == 1
+    assert max(counts) <= 30
+
+
+def test_every_question_is_answered_and_a_senseless_one_falls_back(people: People, browse: Browse) -> None:
+    seed_requests(people, 30, 20)
+    client = browse(people.root)
+    for first in ALL_DIMENSIONS:
+        for second in ("", *DIMENSIONS):
+            assert client.get("/ui/usage/", {"by": first, "and": second}).status_code == 200
+    for query in ("by=x&and=y&columns=z&measure=w", "columns=second", "by=tag&columns=hour&measure=errors"):
+        assert client.get(f"/ui/usage/?{query}").status_code == 200
+    assert set(CLAIM_DIMENSIONS) < set(ALL_DIMENSIONS)
+
+
+@pytest.mark.parametrize("name", ["month", "last_month", "quarter", "last_quarter"])
+def test_months_and_quarters_begin_on_their_first_and_compare_with_whole_months_before(
+    people: People, browse: Browse, name: str
+) -> None:
+    context = browse(people.root).get("/ui/usage/", {"range": name}).context
+    chosen = context["selection"]
+    assert (chosen.since.day, chosen.since.hour) == (1, 0)
+    before, until = chosen.before
+    assert (before.day, before.hour) == (1, 0)
+    assert until <= chosen.since
+    months = 3 if "quarter" in name else 1
+    assert (chosen.since.year - before.year) * 12 + chosen.since.month - before.month == months

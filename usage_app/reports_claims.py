@@ -1,0 +1,113 @@
+"""Sums by what callers claim: tag, end user, client. By whole days of the reporting zone.
+
+The claims' sums know the service, the model and the environment of a call, but not its person:
+whoever does not see everything sees the claims of the services they manage, and no others.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet, Sum
+
+from usage_app.models import ClaimRollup
+from usage_app.reports import Line
+from usage_app.reports_names import names_of
+from usage_app.reports_reading import Filters
+from usage_app.reports_spans import ONE_DAY, start_of
+from usage_app.reports_sums import Totals
+from usage_app.rollups import FIGURES
+from usage_app.sight import Sight
+
+#: Dimension -> kind of claim.
+CLAIMS = {
+    "tag": ClaimRollup.Kind.TAG,
+    "end_user": ClaimRollup.Kind.END_USER,
+    "client": ClaimRollup.Kind.CLIENT,
+}
+#: What a claim may be crossed with.
+CLAIM_COLUMNS = {"service": "service_id", "model": "model", "environment": "environment"}
+
+
+def days_of(since: datetime, until: datetime, zone: ZoneInfo) -> tuple[date, date]:
+    """The whole days that touch [since, until): first, and the one after the last."""
+    last = (until.astimezone(zone) - timedelta(microseconds=1)).date()
+    return since.astimezone(zone).date(), last + ONE_DAY
+
+
+def claims(
+    kind: str,
+    across: str,
+    since: datetime,
+    until: datetime,
+    filters: Filters,
+    sight: Sight,
+    *,
+    zone: ZoneInfo,
+) -> list[Line]:
+    """Lines by a claim, and by one of CLAIM_COLUMNS if given; largest cost first."""
+    groups = ["value", *([CLAIM_COLUMNS[across]] if across else [])]
+    rows = _rows(kind, since, until, filters, sight, zone).values(*groups).annotate(**_SUMS)
+    found = [(tuple(row[name] for name in groups), _totals(row)) for row in rows]
+    found.sort(key=lambda pair: (-pair[1].cost_nanodollars, -pair[1].requests, pair[0]))
+    return _lines(across, found)
+
+
+def claims_over_time(
+    kind: str,
+    across: str,
+    since: datetime,
+    until: datetime,
+    filters: Filters,
+    sight: Sight,
+    *,
+    zone: ZoneInfo,
+) -> list[tuple[datetime, Line]]:
+    """The same per day, by the instant the day begins."""
+    groups = ["value", *([CLAIM_COLUMNS[across]] if across else [])]
+    rows = _rows(kind, since, until, filters, sight, zone).values("day", *groups).annotate(**_SUMS)
+    found = [(row["day"], tuple(row[name] for name in groups), _totals(row)) for row in rows]
+    found.sort(key=lambda each: each[:2])
+    lines = _lines(across, [(ids, totals) for _day, ids, totals in found])
+    return [
+        (start_of(day, zone).astimezone(zone), line) for (day, *_), line in zip(found, lines, strict=True)
+    ]
+
+
+_SUMS: dict[str, Any] = {f"sum_{name}": Sum(name) for name in FIGURES}
+
+
+def _rows(
+    kind: str, since: datetime, until: datetime, filters: Filters, sight: Sight, zone: ZoneInfo
+) -> "QuerySet[ClaimRollup]":
+    first, after = days_of(since, until, zone)
+    rows = ClaimRollup.objects.filter(zone=zone.key, kind=CLAIMS[kind], day__gte=first, day__lt=after)
+    for column in CLAIM_COLUMNS.values():
+        value = getattr(filters, column)
+        if value:
+            rows = rows.filter(**{f"{column}__in": (value,) if isinstance(value, str) else value})
+    if not sight.everything:
+        rows = rows.filter(service_id__in=sorted(sight.service_ids - {""}))
+    return rows
+
+
+def _totals(row: dict[str, Any]) -> Totals:
+    figures = {name: int(row[f"sum_{name}"]) for name in FIGURES}
+    return Totals(**figures, estimated_finished_nanodollars=figures["estimated_cost_nanodollars"])
+
+
+def _lines(across: str, found: list[tuple[tuple[str, ...], Totals]]) -> list[Line]:
+    names = names_of(across, {ids[1] for ids, _ in found}) if across else {}
+    return [Line(ids, (ids[0], *(names.get(ref, ref) for ref in ids[1:])), totals) for ids, totals in found]
+
+
+def summed(parts: Iterable[Totals]) -> Totals:
+    """Figures added up; durations cannot be, and are unknown."""
+    sums: dict[str, int] = {}
+    for part in parts:
+        for name, value in asdict(part).items():
+            if not name.endswith("_ms"):
+                sums[name] = sums.get(name, 0) + value
+    return Totals(**sums)

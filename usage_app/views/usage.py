@@ -1,0 +1,234 @@
+"""Usage: who uses how much of what? Two dimensions and time, compared, opened, exported."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from usage_app import figures
+from usage_app.charts import MEASURES, OTHER_COLOUR, chart_data, layers_of
+from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS, Pivot, PivotRow
+from usage_app.reports import Series, Totals, series, totals
+from usage_app.reports_claims import CLAIM_COLUMNS
+from usage_app.usage_question import ACROSS, INTERVALS, Asker, Question, parse
+from usage_app.views.page import PageView
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCell:
+    text: str
+    exact: str
+    link: str
+    is_zero: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRow:
+    """A line as the page draws it."""
+
+    row: PivotRow
+    link: str
+    colour: str
+    share: str
+    change: float | None
+    is_new: bool
+    value: str
+    exact: str
+    cells: list[ShownCell]
+
+    @property
+    def totals(self) -> Totals:
+        return self.row.totals
+
+
+class UsageView(PageView):
+    name = "usage"
+    title = gettext_lazy("Usage")
+    template = "ui/usage.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        question = self.question
+        table = self.asker.pivot(question)
+        drawn = None if question.is_claim else self.series()
+        rows = self.rows(table, drawn)
+        now = table.foot.totals
+        shown: dict[str, Any] = {
+            "question": question,
+            "table": table,
+            "rows": rows,
+            "rest": self.shown_row(table.rest, {}) if table.rest else None,
+            "foot": self.shown_row(table.foot, {}),
+            "measures": self.measures,
+            "by_figures": not question.columns,
+            "dimensions": self.dimensions,
+            "seconds": self.seconds,
+            "columns": self.columns,
+            "headline": self.headline(now, rows),
+            "parts": parts_of(now),
+            "totals": now,
+            "before": self.before if question.compares else None,
+            "bounds": self.asker.bounds(question),
+            "is_empty": not now.requests,
+            "labels": [ALL_DIMENSIONS[name][0] for name in question.dimensions],
+        }
+        if drawn is not None:
+            shown["chart"] = chart_data(
+                drawn, question.measure, self.selection, self.reporting_zone, self.chart_interval
+            )
+        return self.page(**shown)
+
+    @cached_property
+    def question(self) -> Question:
+        question = parse(self.request.GET, self.selection, self.reporting_zone)
+        if question.is_claim and not self.sees_claims:
+            return parse({}, self.selection, self.reporting_zone)
+        return question
+
+    @cached_property
+    def asker(self) -> Asker:
+        return Asker(self.selection, self.sight, self.reporting_zone)
+
+    @property
+    def sees_claims(self) -> bool:
+        """The claims' sums know services, not people."""
+        return self.sight.everything or bool(self.sight.service_ids)
+
+    @property
+    def dimensions(self) -> dict[str, tuple[Any, str]]:
+        return ALL_DIMENSIONS if self.sees_claims else DIMENSIONS
+
+    @property
+    def seconds(self) -> dict[str, Any]:
+        allowed = CLAIM_COLUMNS if self.question.is_claim else DIMENSIONS
+        return {name: DIMENSIONS[name][0] for name in allowed if name != self.question.first}
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What may stand across."""
+        intervals = {
+            name: label for name, label in INTERVALS.items() if name != "hour" or not self.question.is_claim
+        }
+        across = {ACROSS: ALL_DIMENSIONS[self.question.second][0]} if self.question.second else {}
+        return {"": _("Figures"), **intervals, **across}
+
+    @property
+    def measures(self) -> dict[str, Any]:
+        return {
+            name: each.label
+            for name, each in MEASURES.items()
+            if name != "errors" or not self.question.is_claim
+        }
+
+    @property
+    def chart_interval(self) -> Any:
+        return self.question.columns if self.question.columns in INTERVALS else self.selection.interval
+
+    def series(self) -> Series:
+        chosen = self.selection
+        return series(
+            chosen.since,
+            chosen.until,
+            self.chart_interval,
+            self.question.first,
+            chosen.filters,
+            self.sight,
+            zone=self.reporting_zone,
+        )
+
+    @cached_property
+    def before(self) -> Totals:
+        return totals(*self.selection.before, self.selection.filters, self.sight)
+
+    def rows(self, table: Pivot, drawn: Series | None) -> list[ShownRow]:
+        layers = layers_of(drawn, MEASURES[self.question.measure]) if drawn else []
+        colours = {layer.id: layer.colour for layer in layers if layer.colour != OTHER_COLOUR}
+        return [self.shown_row(row, colours) for row in table.rows]
+
+    def shown_row(self, row: PivotRow, colours: Mapping[str, str]) -> ShownRow:
+        measure = MEASURES[self.question.measure]
+        value, whole = measure.of(row.totals), measure.of(self.everything)
+        former = measure.of(row.before) if row.before else None
+        return ShownRow(
+            row=row,
+            link=self.link(row.parameters),
+            colour=colours.get(row.ids[0], OTHER_COLOUR) if row.ids else "",
+            share=figures.share(value, whole),
+            change=figures.change(value, former) if former is not None else None,
+            is_new=self.question.compares and row.before is None,
+            value=self.text(value),
+            exact=self.exact(value),
+            cells=[
+                ShownCell(
+                    self.text(cell.value),
+                    self.exact(cell.value),
+                    self.link(cell.parameters) if cell.value else "",
+                    not cell.value,
+                )
+                for cell in row.cells
+            ],
+        )
+
+    @cached_property
+    def everything(self) -> Totals:
+        return self.asker.everything(self.question)
+
+    def text(self, value: int) -> str:
+        if MEASURES[self.question.measure].unit == "money":
+            return figures.money(value)
+        return figures.short_count(value)
+
+    def exact(self, value: int) -> str:
+        money = MEASURES[self.question.measure].unit == "money"
+        return figures.exact_money(value) if money else figures.grouped(value)
+
+    def link(self, parameters: Mapping[str, str] | None) -> str:
+        """The calls behind a line or a cell; '' where nothing opens them."""
+        if parameters is None:
+            return ""
+        chosen = dict(self.selection.parameters)
+        if "since" in parameters:
+            chosen.pop("range", None)
+        elif self.question.is_claim:
+            since, until = self.asker.bounds(self.question)
+            chosen.pop("range", None)
+            chosen |= {"since": since.isoformat(), "until": until.isoformat()}
+        return "../requests/?" + urlencode({**chosen, **parameters})
+
+    def headline(self, now: Totals, rows: list[ShownRow]) -> list[str]:
+        """What the table says, in words."""
+        if not now.requests:
+            return [_("No call in this range.")]
+        said = [
+            _("%(amount)s for %(count)s calls and %(tokens)s tokens.")
+            % {
+                "amount": figures.money(now.cost_nanodollars),
+                "count": figures.grouped(now.requests),
+                "tokens": figures.short_count(now.tokens),
+            }
+        ]
+        if len(rows) > 1 and now.cost_nanodollars and self.question.first != "tag":
+            top = max(rows, key=lambda row: row.totals.cost_nanodollars)
+            share = figures.share(top.totals.cost_nanodollars, now.cost_nanodollars)
+            said.append(_("%(share)s of it is %(name)s.") % {"share": share, "name": top.row.name})
+        if self.question.first in CLAIM_DIMENSIONS:
+            said.append(_("Tags, end users and clients are what callers say, counted by whole days."))
+        return said
+
+
+def parts_of(now: Totals) -> list[tuple[str, str, str, str]]:
+    """(name, amount, exact, share) of what a total is made of; the amounts sum to it exactly."""
+    whole = now.cost_nanodollars
+    parts = (
+        (_("reported by providers"), now.reported_cost_nanodollars),
+        (_("estimated"), now.estimated_finished_nanodollars),
+        (_("of interrupted calls"), now.interrupted_cost_nanodollars),
+    )
+    return [
+        (name, figures.money(amount), figures.exact_money(amount), figures.share(amount, whole))
+        for name, amount in parts
+    ]
