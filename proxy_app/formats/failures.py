@@ -25,12 +25,16 @@ _SECRETS = (
 )
 _CONTEXT = re.compile(
     r"context[ _](?:length|window)|maximum context|prompt is too long|too many (?:input )?tokens"
-    r"|input token count.{0,60}exceeds|exceed.{0,40}context|input is too long",
+    r"|input token count.{0,60}exceeds|exceed.{0,40}context|input is too long"
+    r"|`inputs` (?:tokens \+ `max_new_tokens` )?must (?:be <=|have less than)",
     re.IGNORECASE | re.DOTALL,
 )
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 _RETRYABLE = frozenset({408, 409, 424, 429})  # 424: a model on Bedrock failed by itself
-_NO_CREDIT = re.compile(r"credit balance is too low|billing", re.IGNORECASE)
+_NO_CREDIT = re.compile(r"credit balance is too low|billing|budget has been exceeded", re.IGNORECASE)
+#: Some providers say 400 of a key they do not know.
+_BAD_KEY = re.compile(r"(?:incorrect|invalid) api[ _-]?(?:key|token)", re.IGNORECASE)
+_MOST_DETAILS = 5
 
 
 @dataclass(slots=True)
@@ -53,12 +57,28 @@ def without_secrets(text: str) -> str:
 
 
 def read_json(raw: bytes) -> Any:
-    """The body as JSON, a one-element array unwrapped; None when it is not JSON."""
+    """The body as JSON, an array of objects unwrapped to its first; None when it is not JSON."""
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return None
-    return body[0] if isinstance(body, list) and len(body) == 1 else body
+    return body[0] if isinstance(body, list) and body and isinstance(body[0], dict) else body
+
+
+def words_in(value: Any, depth: int = 4) -> str:
+    """The words of a message that may be more than text: servers on FastAPI tell a list of what is wrong
+    with which field, some wrapped once more."""
+    if isinstance(value, str):
+        return value
+    if depth and isinstance(value, dict):
+        place = value.get("loc")
+        named = [str(part) for part in place if part != "body"] if isinstance(place, list) else []
+        said = (words_in(value.get(name), depth - 1) for name in ("msg", "message", "detail"))
+        words = next(filter(None, said), "")
+        return f"{'.'.join(named)}: {words}" if named and words else words
+    if depth and isinstance(value, list):
+        return "; ".join(filter(None, (words_in(item, depth - 1) for item in value[:_MOST_DETAILS])))
+    return ""
 
 
 def plain_message(raw: bytes) -> str:
@@ -75,7 +95,10 @@ def failure(status: int, complaint: Complaint, headers: Mapping[str, str] | None
     """
     if status < 400:
         return UpstreamInvalid(f"The provider answered with status {status}.", upstream_status=status)
-    if complaint.is_credential or status in (401, 403):
+    code = _code(status, complaint)
+    if status == 403 and code == "content_filter":
+        status = 400  # a moderator's no, not the door's
+    if complaint.is_credential or status in (401, 403) or (status == 400 and _is_bad_key(complaint)):
         return CredentialRefused(upstream_status=status)
     if status == 402 or (status == 400 and _NO_CREDIT.search(complaint.message)):
         return CredentialRefused("The provider's account has no credit left.", upstream_status=status)
@@ -87,11 +110,21 @@ def failure(status: int, complaint: Complaint, headers: Mapping[str, str] | None
         message,
         status=status,
         upstream_type=without_secrets(complaint.type),
-        upstream_code=_code(status, complaint),
-        can_retry=status in _RETRYABLE or status >= 500,
+        upstream_code=code,
+        can_retry=status in _RETRYABLE or status >= 500 or asks_again(headers),
         param=complaint.param,
         retry_after_s=retry_after_s,
     )
+
+
+def _is_bad_key(complaint: Complaint) -> bool:
+    return _BAD_KEY.match(complaint.message) is not None
+
+
+def asks_again(headers: Mapping[str, str] | None) -> bool:
+    """The provider itself says that the same request may pass (`x-should-retry: true`)."""
+    told = {name.lower(): value for name, value in (headers or {}).items()}
+    return told.get("x-should-retry", "").lower() == "true"
 
 
 def _code(status: int, complaint: Complaint) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway_project.errors import BudgetExceeded, GatehouseError, UpstreamFailed, UpstreamRefused
 from proxy_app.formats.contract import RenderedError
-from proxy_app.formats.failures import Complaint, failure, plain_message, read_json
+from proxy_app.formats.failures import Complaint, failure, plain_message, read_json, words_in
 from proxy_app.formats.reading import as_object, as_text
 from proxy_app.formats.refusals import is_quota, refusal_headers, sentence, told_code, told_status
 from proxy_app.wire import JSON
@@ -13,6 +13,8 @@ from proxy_app.wire import JSON
 _STATUS = {529: 503}  # Anthropic's "overloaded" is no status of this format
 _TYPES = {402: "insufficient_quota", 403: "permission_error", 408: "timeout", 429: "rate_limit_error"}
 _CODES = {429: "rate_limit_exceeded", 503: "overloaded"}
+#: Where servers that have no error object say what is wrong.
+_SAID = ("error", "message", "detail", "title")
 _IN_BAND = {
     "rate_limit_exceeded": 429,
     "rate_limit_error": 429,
@@ -95,11 +97,20 @@ def _status_of(error: JSON) -> int | None:
 def _complaint(body: JSON) -> Complaint:
     error = body.get("error")
     if not isinstance(error, dict):
-        words = as_text(error) or as_text(body.get("message")) or as_text(body.get("detail"))
-        return Complaint(words, as_text(body.get("type")), as_text(body.get("code")))
+        words = next((found for said in _SAID if (found := words_in(body.get(said)))), "")
+        kind = as_text(body.get("type")) or as_text(body.get("error_type"))
+        return Complaint(words, kind, as_text(body.get("code")))
     return Complaint(
-        as_text(error.get("message")),
+        words_in(error.get("message")),
         as_text(error.get("type")),
-        as_text(error.get("code")),
+        _code_of(error),
         as_text(error.get("param")) or None,
     )
+
+
+def _code_of(error: JSON) -> str:
+    """Azure tells its filter inside; OpenRouter tells a moderator's reasons beside a 403."""
+    inner = as_text(as_object(error.get("innererror")).get("code"))
+    if inner == "ResponsibleAIPolicyViolation" or as_object(error.get("metadata")).get("reasons"):
+        return "content_filter"
+    return as_text(error.get("code"))
