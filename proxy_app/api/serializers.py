@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from keys_app.api.serializers import OwnerField, StrictSerializer, names_field
@@ -14,6 +15,7 @@ from proxy_app.providers.presets import PRESETS, SETTINGS
 LONGEST_CREDENTIAL = 8000  # characters: a service account's key of 4096 bits has room
 
 
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "object", "additionalProperties": True}]})
 class CredentialField(serializers.Field):  # type: ignore[type-arg]
     """A key as text; a service account or AWS access keys as the JSON object they are, or as its text."""
 
