@@ -24,7 +24,9 @@ def client_left(call: Call) -> None:
         guard.fire(ClientGone())
         return
     quirks = attempt.step.deployment.provider.quirks
-    if quirks.get("cancel_stops_billing") or _still_to_come(call, attempt) > DRAIN_NANODOLLARS:
+    # What is no conversation was paid for when it was sent: leaving it early saves nothing.
+    grows = call.operation is None
+    if quirks.get("cancel_stops_billing") or (grows and _still_to_come(call, attempt) > DRAIN_NANODOLLARS):
         guard.fire(ClientGone())
         return
     guard.give_up_at = time.monotonic() + DRAIN_S

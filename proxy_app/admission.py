@@ -196,6 +196,8 @@ def _reduced(call: Call, hold: Hold, price: CompiledPrice, held: int) -> Hold:
 
     A stream needs no cap: it tops up as it goes, and is ended where nothing more is to be had.
     """
+    if call.facts.most is not None:
+        return hold
     covered = covered_output(_costing(price), len(call.raw), price.context_window, 0, held)
     covered = min(covered, hold.output_tokens)
     cap = None if call.facts.stream else max(covered // max(call.facts.candidates, 1), 1)
@@ -206,15 +208,30 @@ def _hold(
     call: Call, model: ModelEntry, name: str, demand: Demand, left: int | None
 ) -> tuple[Hold, CompiledPrice | None]:
     """What may be spent before we can act, at the dearest deployment that may take the call."""
-    prices = [price for price in _prices(call, model, name) if price is not None]
-    unpriced = len(prices) < len(model.deployments)
+    found = _prices(call, model, name)
+    prices = [price for price in found if price is not None and _can_charge(price, call)]
+    unpriced = len(prices) < len(found)
     if unpriced and demand.has_hard_budget and not call.principal.key.allows_unpriced:
         raise UnpricedModel(f"The model '{name[:200]}' has no price, so a key with a budget may not use it.")
     holds = [(_hold_at(call, price, left), price) for price in prices]
     return max(holds, key=lambda each: each[0].nanodollars, default=(Hold(0, call.input_estimate, 0), None))
 
 
+def _can_charge(price: CompiledPrice, call: Call) -> bool:
+    """Whether a price bills by something that this kind of call is measured in."""
+    if price.by_tokens or price.is_free or price.request_nanodollars:
+        return True
+    most = call.facts.most
+    return most is not None and any(price.dearest_unit_rate(unit) for unit in most.units)
+
+
 def _hold_at(call: Call, price: CompiledPrice, left: int | None) -> Hold:
+    most, likely = call.facts.most, call.facts.likely
+    if most is not None:
+        whole = pricing.worst_case(price, most.input_tokens or 0, most.output_tokens or 0, most.units)
+        usual = most if likely is None or likely.input_tokens is None else likely
+        least = pricing.worst_case(price, usual.input_tokens or 0, usual.output_tokens or 0, usual.units)
+        return Hold(whole, call.input_estimate, 0, least_nanodollars=min(least, whole))
     return hold_for(
         body_bytes=len(call.raw),
         context_window=price.context_window,
@@ -248,6 +265,8 @@ def _prices(call: Call, model: ModelEntry, name: str) -> list[CompiledPrice | No
             call.arrived_ms,
         )
         for deployment in model.deployments
+        if call.operation is None
+        or any(name in call.operation.routes for name in deployment.provider.formats)
     ]
 
 

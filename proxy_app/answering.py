@@ -26,6 +26,8 @@ def answer_headers(call: Call, attempt: Attempt) -> dict[str, str]:
         headers["x-gatehouse-dropped"] = ", ".join(call.dropped)
     if call.lost_thoughts:
         headers["x-gatehouse-thinking"] = "off"
+    if call.operation is not None:
+        headers["x-content-type-options"] = "nosniff"
     if call.facts.stream:
         headers["x-gatehouse-overhead-ms"] = overhead_ms(call)
     return headers

@@ -15,10 +15,13 @@ from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import Timeouts
 from proxy_app.costing import add_cost
 from proxy_app.formats import exchange
+from proxy_app.formats.contract import StreamPipe
 from proxy_app.guard import Guard
 from proxy_app.hiding import hide_credential
+from proxy_app.operations import serving
 from proxy_app.planning import Step
-from proxy_app.remembering import keep, recall
+from proxy_app.preparing import content_type_of, open_pipe, prepare
+from proxy_app.remembering import keep
 from proxy_app.sampling import Sampler
 from proxy_app.upstream import UpstreamAnswer, on_connected
 from proxy_app.wire import Outgoing, Target
@@ -63,7 +66,8 @@ class Relay:
             await call.reply.finish()
             return
         headers = {**self.headers, **figures(call)}
-        body = add_cost(self.body, call.cost_nanodollars) if call.wants_cost else self.body
+        is_json = headers.get("content-type", "application/json").startswith("application/json")
+        body = add_cost(self.body, call.cost_nanodollars) if call.wants_cost and is_json else self.body
         await call.reply.whole(200, headers, body)
 
 
@@ -72,7 +76,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     guard = relay.guard
     guard.error = None
     guard.answer = None
-    target, outgoing = await _prepare(call, step)
+    target, outgoing = await prepare(call, step)
     attempt = _open_attempt(call, step)
     outgoing.headers["x-gatehouse-request-id"] = call.id
     outgoing.headers["x-gatehouse-attempt"] = str(attempt.number)
@@ -91,8 +95,9 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
             guard.expect("idle", timeouts.idle_s)
             raw = await answer.read()
             raise exchange.read_failure(target, answer.status, answer.headers, raw)
-        if stream:
-            await _relay_stream(call, relay, attempt, answer, target)
+        pipe = open_pipe(call, answer, target)
+        if pipe is not None:
+            await _relay_stream(call, relay, attempt, answer, pipe)
         else:
             await _take_whole(call, relay, attempt, answer, target)
     except UpstreamFailed as error:
@@ -108,22 +113,6 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     if attempt.observed.signed:
         await keep(call, attempt)
     _note_success(call, attempt)
-
-
-async def _prepare(call: Call, step: Step) -> tuple[Target, Outgoing]:
-    """The provider's request for this call. Raises BadRequest for what cannot be carried."""
-    provider = step.deployment.provider
-    wire = exchange.choose_format(call.body_format, provider.formats, provider.quirks, call.body)
-    target = Target(wire, step.upstream_model, provider.quirks)
-    signed = await recall(call, step) if wire != call.body_format else None
-    outgoing = exchange.build_outgoing(call.body_format, target, call.raw, call.body, call.facts, signed)
-    for name in exchange.forwarded(call.body_format, target):
-        if value := call.headers.get(name.encode()):
-            outgoing.headers[name] = value.decode("latin-1")
-    if call.address.verb:
-        outgoing.path = exchange.with_verb(wire, outgoing.path, call.address.verb)
-    call.dropped, call.lost_thoughts = outgoing.dropped, outgoing.lost_thoughts
-    return target, outgoing
 
 
 def _open_attempt(call: Call, step: Step) -> Attempt:
@@ -197,8 +186,15 @@ async def _take_whole(
     raw = await answer.read()
     call.waited_ns += time.monotonic_ns() - waiting
     call.mark("read")
+    content_type = "application/json"
     if call.is_count:
         relay.body = raw
+    elif call.operation is not None:
+        converted = serving.convert(
+            call.operation, target, raw, content_type_of(answer), call.asked, render_options(call)
+        )
+        relay.body, attempt.observed = converted.body, converted.observed
+        content_type = serving.told_content_type(converted.content_type)
     else:
         relay.body, attempt.observed = exchange.convert_answer(
             call.format, target, raw, call.facts, render_options(call)
@@ -207,17 +203,16 @@ async def _take_whole(
     call.ttft_ms = call.offset_ms()
     call.answered = True
     relay.headers = answer_headers(call, attempt)
-    relay.headers["content-type"] = "application/json"
+    relay.headers["content-type"] = content_type
 
 
 async def _relay_stream(
-    call: Call, relay: Relay, attempt: Attempt, answer: UpstreamAnswer, target: Target
+    call: Call, relay: Relay, attempt: Attempt, answer: UpstreamAnswer, pipe: StreamPipe
 ) -> None:
     """A stream: provider bytes in, caller bytes out, until the provider's own end.
 
     What the end came with is held back until the call is settled: a client may leave as soon as it has it.
     """
-    pipe = exchange.open_pipe(call.format, target, call.facts, render_options(call))
     attempt.observed = pipe.observed
     call.pipe = pipe
     held = b""
@@ -225,9 +220,10 @@ async def _relay_stream(
     lingers = False
     sample = Sampler(call)
     brake = Brake(call, attempt)
-    braked = brake.is_needed
+    braked = brake.is_needed and call.operation is None
+    content_type = content_type_of(answer)
     monotonic_ns = time.monotonic_ns
-    wants_cost = call.wants_cost
+    wants_cost = call.wants_cost and not call.is_binary
     guard = relay.guard
     while True:
         waiting = monotonic_ns()
@@ -258,7 +254,7 @@ async def _relay_stream(
         else:
             held += out
             if observed.content_started:
-                await _commit(call, relay, attempt, held)
+                await _commit(call, relay, attempt, held, content_type)
                 held = b""
         if braked and brake.is_due(observed):
             await brake.look(observed)
@@ -266,13 +262,14 @@ async def _relay_stream(
             sample.take(pipe, came)
     tail = pipe.finish()
     if not call.committed:
-        await _commit(call, relay, attempt, b"")
+        await _commit(call, relay, attempt, b"", content_type)
     relay.tail = held + (with_cost(call, attempt, tail) if wants_cost else tail)
     call.answered = True
 
 
-async def _commit(call: Call, relay: Relay, attempt: Attempt, held: bytes) -> None:
-    """First content: from here on the caller has this attempt's answer and no other."""
+async def _commit(call: Call, relay: Relay, attempt: Attempt, held: bytes, content_type: str) -> None:
+    """First content: from here on the caller has this attempt's answer and no other. `content_type` is
+    the provider's."""
     call.committed = True
     attempt.first_content_ms = call.ttft_ms = call.mark("first_content")
     timeouts = attempt.step.deployment.timeouts
@@ -282,11 +279,17 @@ async def _commit(call: Call, relay: Relay, attempt: Attempt, held: bytes) -> No
         call.live.enter("streaming", call.ttft_ms)
     if call.client_gone_ms is None:
         headers = answer_headers(call, attempt)
-        headers["content-type"] = exchange.stream_content_type(call.format, call.facts)
+        headers["content-type"] = (
+            serving.told_content_type(content_type)
+            if call.operation is not None
+            else exchange.stream_content_type(call.format, call.facts)
+        )
         headers["cache-control"] = "no-cache"
         await call.reply.begin(200, headers)
         if held:
             await _send(call, held)
+        if call.is_binary:
+            return
         quiet = exchange.keep_alive(call.format)
         relay.guard.keep_alive(lambda: call.client_gone_ms is None and call.reply.write_now(quiet))
 
@@ -302,6 +305,9 @@ def _note_success(call: Call, attempt: Attempt) -> None:
     observed = attempt.observed
     if observed.finish is not None:
         call.finish_reason = observed.finish.value
+    if call.operation is not None:  # tells nothing about the speed of words
+        call.services.health.succeeded(attempt.step.deployment.id, 0, 0.0)
+        return
     output = (observed.usage.output_tokens if observed.usage else None) or observed.output_events
     started_ms = attempt.first_content_ms if call.facts.stream else attempt.begun_ms
     generating_s = (call.offset_ms() - (started_ms or attempt.begun_ms)) / 1000

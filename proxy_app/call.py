@@ -17,6 +17,7 @@ from proxy_app.guard import Guard
 from proxy_app.health import Health
 from proxy_app.identity import Claims
 from proxy_app.metrics import Metrics
+from proxy_app.operations.contract import Asked, Operation
 from proxy_app.planning import Plan, Step
 from proxy_app.signatures import MemorySignatures, Signatures
 from proxy_app.upstream import Upstream
@@ -131,6 +132,8 @@ class Call:
     marks: list[Mark] = field(default_factory=list)
     live: LiveCall | None = None
     waited_ns: int = 0  # on the provider and on the client
+    operation: Operation | None = None  # that is asked for in place of a conversation
+    asked: Asked = field(default_factory=Asked)  # of it
     is_count: bool = False  # asks for a number of tokens: free, whatever is answered
     committed: bool = False  # the caller has been sent something
     client_gone_ms: float | None = None
@@ -149,6 +152,18 @@ class Call:
     pipe: StreamPipe | None = None  # of the stream that the caller is being sent
     dropped: tuple[str, ...] = ()  # parameters that the last attempt left out
     lost_thoughts: bool = False  # the last attempt had to turn thinking off
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the caller is being sent bytes in which no error can be told."""
+        return self.operation is not None and not getattr(self.pipe, "is_text", True)
+
+    @property
+    def is_estimable(self) -> bool:
+        """Whether the tokens of a call that never ends can be guessed from its request."""
+        return self.operation is None or (
+            self.facts.likely is not None and self.facts.likely.input_tokens is not None
+        )
 
     @property
     def wants_cost(self) -> bool:

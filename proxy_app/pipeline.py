@@ -46,6 +46,11 @@ STALE_CONNECTION_RETRIES = 1
 async def converse(call: Call) -> None:
     """The story itself."""
     await read(call)  # 1
+    await carry(call)
+
+
+async def carry(call: Call) -> None:
+    """The story from where a call's body has been read."""
     await authorise_model(call)  # 3
     await admit(call)  # 4
     route(call)  # 5
@@ -85,6 +90,8 @@ async def end_with(call: Call, error: GatehouseError) -> None:
     if call.client_gone_ms is not None or isinstance(error, ClientGone):
         return
     if call.reply.started:
+        if call.is_binary:
+            return  # nothing in it could tell of an error: the connection breaks off instead
         if call.pipe is not None:
             await call.reply.write(call.pipe.error(error, call.id))
         await call.reply.finish()
@@ -102,7 +109,7 @@ def route(call: Call) -> None:
     call.decision = call.plan.decision()
     call.mark("routed")
     if call.plan.is_unserved:
-        raise NotServed
+        raise NotServed(f"No provider of '{call.facts.model[:200]}' has this endpoint ({call.endpoint}).")
 
 
 def begin(call: Call) -> None:
@@ -118,7 +125,8 @@ def begin(call: Call) -> None:
         format=call.format,
         stream=call.facts.stream,
         model=call.facts.model,
-        input_estimate=call.input_estimate,
+        input_estimate=call.input_estimate if call.is_estimable else None,
+        units=call.facts.likely.units if call.facts.likely is not None else {},
         charges=call.charges,
         held_nanodollars=call.held_nanodollars,
     )
@@ -247,4 +255,6 @@ def _plan(call: Call, model: ModelEntry, asked: str | None = None) -> Plan:
     plan = planning.plan(
         model, asked or call.facts.model, call.services.health.cooling, time.monotonic(), random.random
     )
-    return planning.only_speakers(plan, call.format) if call.address.verb and not call.is_count else plan
+    if call.operation is not None:
+        return planning.only_speakers(plan, call.operation.routes)
+    return planning.only_speakers(plan, (call.format,)) if call.address.verb and not call.is_count else plan

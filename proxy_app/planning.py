@@ -4,7 +4,7 @@ The same arguments give the same plan; chance arrives as numbers. A plan is also
 page shows, so every deployment that was looked at carries its reason.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,9 +90,11 @@ def plan(
     return Plan(model.strategy, steps, tuple(left_out), None if steps else soonest)
 
 
-def only_speakers(plan: Plan, format: str) -> Plan:
-    """The plan without providers of other formats, for what is never translated."""
-    kept = tuple(step for step in plan.steps if format in step.deployment.provider.formats)
+def only_speakers(plan: Plan, formats: Collection[str]) -> Plan:
+    """The plan without providers that speak none of these formats."""
+    kept = tuple(
+        step for step in plan.steps if any(name in formats for name in step.deployment.provider.formats)
+    )
     others = tuple(LeftOut(step.deployment, NO_ENDPOINT) for step in plan.steps if step not in kept)
     return Plan(plan.strategy, kept, (*plan.left_out, *others), plan.retry_after_s)
 

@@ -30,7 +30,7 @@ class Sampler:
         live = call.live
         if live is not None:
             live.output_tokens = produced
-            if call.attempt is not None and call.attempt.price is not None:
+            if call.operation is None and call.attempt is not None and call.attempt.price is not None:
                 so_far = Tokens(input_tokens=call.input_estimate, output_tokens=produced)
                 live.cost_nanodollars = pricing.cost(call.attempt.price, so_far)
         if now_ns >= self._progress_ns:

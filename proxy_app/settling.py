@@ -15,6 +15,7 @@ from gateway_project.errors import (
     UpstreamTimeout,
 )
 from proxy_app.call import Attempt, Call
+from proxy_app.measuring import used
 from proxy_app.wire import Observed, Usage
 from usage_app import pricing
 from usage_app.records import AttemptEnded, End, Status, Tokens, UsageSource
@@ -64,6 +65,8 @@ def measure(call: Call, attempt: Attempt, status: Status) -> tuple[Tokens, Usage
     observed = attempt.observed
     if call.is_count:
         return Tokens(), "none", 0
+    if call.operation is not None:
+        return _measure_operation(call, attempt, status)
     if observed.usage is not None and _complete(observed, status):
         tokens = tokens_of(observed.usage)
         return tokens, "provider", attempt_cost(attempt, tokens)
@@ -81,6 +84,18 @@ def measure(call: Call, attempt: Attempt, status: Status) -> tuple[Tokens, Usage
         delivered = max(delivered, _could_have_been_produced(call, attempt))
     tokens = _estimated(call, observed, delivered)
     return tokens, "estimate", attempt_cost(attempt, tokens)
+
+
+def _measure_operation(
+    call: Call, attempt: Attempt, status: Status
+) -> tuple[Tokens, UsageSource, int | None]:
+    """The same of what is no conversation."""
+    usage, source = used(call, attempt, status)
+    if usage is None and status not in ("ok", "cancelled"):
+        return Tokens(), "none", 0
+    tokens = tokens_of(usage) if usage is not None else Tokens()
+    amount = attempt_cost(attempt, tokens)
+    return tokens, source, amount
 
 
 def close_attempt(

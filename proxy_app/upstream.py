@@ -6,7 +6,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +16,7 @@ from proxy_app.catalogue import ProviderEntry, Timeouts
 from proxy_app.providers.addressing import place
 from proxy_app.providers.signing import Signing
 from proxy_app.upstream_events import as_server_sent
-from proxy_app.wire import Outgoing
+from proxy_app.wire import BodySource, Outgoing
 
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of a whole answer held in memory
 _FORM_PATIENCE_S = 15.0
@@ -27,11 +27,12 @@ on_connected: ContextVar[Callable[[], None] | None] = ContextVar("on_connected",
 
 @dataclass(slots=True)
 class UpstreamRequest:
-    """One request to a provider, ready to send. `url` is absolute."""
+    """One request to a provider, ready to send. `url` is absolute; a body's source tells its length by
+    itself."""
 
     url: str
     headers: dict[str, str]
-    body: bytes
+    body: bytes | BodySource
     connect_s: float
     may_be_private: bool = False
     method: str = "POST"
@@ -142,3 +143,17 @@ def not_connected(request: UpstreamRequest) -> UpstreamTimeout:
     return UpstreamTimeout(
         f"The provider could not be connected within {request.connect_s:g} s.", phase="connect"
     )
+
+
+def body_of(request: UpstreamRequest) -> bytes | AsyncIterator[bytes]:
+    """The body as HTTP clients take it: bytes, or pieces as they are read."""
+    body = request.body
+    return body if isinstance(body, bytes) else body.chunks()
+
+
+def headers_of(request: UpstreamRequest) -> dict[str, str]:
+    """The headers; a body that is not in memory tells its length, so that it is not sent in chunks."""
+    body = request.body
+    if isinstance(body, bytes):
+        return request.headers
+    return {**request.headers, "content-length": str(body.size)}

@@ -19,7 +19,7 @@ from gateway_project.errors import (
 )
 from keys_app.tasks import Tasks
 from proxy_app.providers import sandbox
-from proxy_app.upstream import UpstreamAnswer, UpstreamRequest, on_connected
+from proxy_app.upstream import UpstreamAnswer, UpstreamRequest, body_of, headers_of, on_connected
 
 
 class IteratedAnswer:
@@ -124,8 +124,8 @@ class HttpxSender:
         outgoing = httpx.Request(
             request.method,
             request.url,
-            headers=request.headers,
-            content=request.body,
+            headers=headers_of(request),
+            content=body_of(request),
             extensions={"timeout": {"connect": request.connect_s}},
         )
         try:

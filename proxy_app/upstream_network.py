@@ -17,7 +17,15 @@ from gateway_project.errors import (
     UpstreamInvalid,
     UpstreamUnreachable,
 )
-from proxy_app.upstream import ANSWER_LIMIT, UpstreamAnswer, UpstreamRequest, not_connected, on_connected
+from proxy_app.upstream import (
+    ANSWER_LIMIT,
+    UpstreamAnswer,
+    UpstreamRequest,
+    body_of,
+    headers_of,
+    not_connected,
+    on_connected,
+)
 from proxy_app.upstream_guard import AddressRefused, GuardedResolver, check_literal
 
 _CHUNK_LIMIT = 256 * 1024
@@ -50,8 +58,8 @@ class AiohttpSender:
             response = await self._session(request.may_be_private).request(
                 request.method,
                 url,
-                data=request.body or None,
-                headers=request.headers,
+                data=body_of(request) or None,
+                headers=headers_of(request),
                 allow_redirects=False,
                 proxy=self._proxy(url),
                 timeout=_timeout(request.connect_s),

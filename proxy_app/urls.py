@@ -12,6 +12,18 @@ from proxy_app.views.conversations import (
 from proxy_app.views.counting import GeminiCountTokens, MessagesCountTokens, ResponsesInputTokens
 from proxy_app.views.edge import Root
 from proxy_app.views.models import Model, Models
+from proxy_app.views.operations import (
+    BatchEmbedContents,
+    EmbedContent,
+    Embeddings,
+    ImageEdits,
+    ImageGenerations,
+    Moderations,
+    Rerank,
+    Speech,
+    Transcriptions,
+    Translations,
+)
 from proxy_app.views.vitals import Live, Metrics, Ready
 
 #: Where each API may be reached: as its SDK writes it, without a version, and under its own name.
@@ -21,6 +33,18 @@ GEMINI = ("/v1beta", "/v1", "/v1beta1", "/gemini/v1beta", "/gemini/v1", "/gemini
 EVERY = tuple(dict.fromkeys((*OPENAI, *ANTHROPIC, *GEMINI)))
 #: Azure's and LiteLLM's paths: the model stands in the address.
 DEPLOYMENTS = ("/openai/deployments/", "/v1/engines/", "/engines/")
+
+#: What is no conversation, behind the same addresses.
+OPERATIONS: dict[str, type[APIView]] = {
+    "/embeddings": Embeddings,
+    "/images/generations": ImageGenerations,
+    "/images/edits": ImageEdits,
+    "/audio/speech": Speech,
+    "/audio/transcriptions": Transcriptions,
+    "/audio/translations": Translations,
+    "/moderations": Moderations,
+    "/rerank": Rerank,
+}
 
 #: Exact paths.
 PATHS: dict[str, type[APIView]] = {
@@ -33,6 +57,8 @@ PATHS: dict[str, type[APIView]] = {
     **{f"{base}/responses": Responses for base in OPENAI},
     **{f"{base}/responses/compact": CompactResponses for base in OPENAI},
     **{f"{base}/responses/input_tokens": ResponsesInputTokens for base in OPENAI},
+    **{f"{base}{path}": view for path, view in OPERATIONS.items() for base in OPENAI},
+    "/v2/rerank": Rerank,
     **{f"{base}/messages": Messages for base in ANTHROPIC},
     **{f"{base}/messages/count_tokens": MessagesCountTokens for base in ANTHROPIC},
 }
@@ -42,6 +68,9 @@ PATHS: dict[str, type[APIView]] = {
 PATTERNS: tuple[tuple[str, str, type[APIView]], ...] = (
     *((start, "/chat/completions", ChatCompletions) for start in DEPLOYMENTS),
     *((start, "/responses", Responses) for start in DEPLOYMENTS),
+    *((start, path, view) for path, view in OPERATIONS.items() for start in DEPLOYMENTS),
+    *((f"{base}/", ":embedContent", EmbedContent) for base in GEMINI),
+    *((f"{base}/", ":batchEmbedContents", BatchEmbedContents) for base in GEMINI),
     *((f"{base}/", ":generateContent", GenerateContent) for base in GEMINI),
     *((f"{base}/", ":streamGenerateContent", StreamGenerateContent) for base in GEMINI),
     *((f"{base}/", ":countTokens", GeminiCountTokens) for base in GEMINI),

@@ -4,10 +4,10 @@ A translation always goes caller's format -> these types -> provider's format. P
 no Django, no HTTP client. Counts are tokens; `None` means "not told", never zero.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 JSON = dict[str, Any]
 
@@ -349,6 +349,8 @@ class CallFacts:
     session: str | None = None
     framing: str = "sse"  # or "array": how the caller wants a stream's pieces told apart
     continues: str | None = None  # id of a stored answer that this call goes on from
+    most: Usage | None = None  # of what is no conversation: the most it may use
+    likely: Usage | None = None  # and what it used, where the provider does not tell
 
 
 @dataclass(slots=True)
@@ -362,15 +364,28 @@ class Target:
     tool_names: dict[str, str] = field(default_factory=dict, compare=False)
 
 
+class BodySource(Protocol):
+    """A body that is not held in memory. It may be read more than once."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]: ...
+
+
 @dataclass(slots=True)
 class Outgoing:
-    """A provider request. `path` is relative to the provider's base address."""
+    """A provider request. `path` is relative to the provider's base address, or to its host."""
 
     path: str
-    body: bytes
+    body: bytes | BodySource
     headers: dict[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()  # parameters left out because the model does not take them
     method: str = "POST"
+    model: str = ""  # where a body that is not JSON names it
+    from_host: bool = False
     lost_thoughts: bool = False  # thinking is off, because signed thoughts that must go back are lost
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from proxy_app.wire import Outgoing
+from proxy_app.wire import BodySource, Outgoing
 
 #: What Claude's bodies say on a cloud in place of the header `anthropic-version`. Newer versions are not
 #: taken for every model there, and these take what newer ones take.
@@ -81,7 +81,11 @@ def listing_url(
 def _plain(
     base_url: str, settings: Mapping[str, str], quirks: Mapping[str, Any], outgoing: Outgoing
 ) -> Placed:
-    """Chat Completions are asked for behind a base that ends in /v1; Messages bring their own."""
+    """Chat Completions are asked for behind a base that ends in /v1; Messages bring their own, and some
+    paths begin at the host."""
+    if outgoing.from_host:
+        parts = urlsplit(base_url)
+        return f"{parts.scheme}://{parts.netloc}{outgoing.path}", outgoing
     if outgoing.path.startswith(_MESSAGES) and base_url.endswith("/v1"):
         root = base_url.removesuffix("/v1") + str(quirks.get("anthropic_root") or "")
         return root + outgoing.path, outgoing
@@ -94,7 +98,7 @@ def _azure(
     """A dated version serves deployments by their name in the path, the present one by `model`."""
     model = ""
     if settings.get("api_version", "") not in _AZURE_V1:
-        model = _model_of(outgoing.body)
+        model = outgoing.model or _model_of(outgoing.body)
     return _azure_url(base_url, settings, outgoing.path, model), outgoing
 
 
@@ -148,13 +152,16 @@ def _on_cloud(outgoing: Outgoing, fields: dict[str, msgspec.Raw], version: str) 
     return replace(outgoing, body=msgspec.json.encode(fields), headers=headers)
 
 
-def _fields(body: bytes) -> dict[str, msgspec.Raw]:
+def _fields(body: bytes | BodySource) -> dict[str, msgspec.Raw]:
     """A body whose values keep their bytes; this gateway wrote it, so it is an object."""
+    assert isinstance(body, bytes)
     return _decode_fields(body)
 
 
-def _model_of(body: bytes) -> str:
+def _model_of(body: bytes | BodySource) -> str:
     """The model a body names; '' where it is no object or names none."""
+    if not isinstance(body, bytes):
+        return ""
     try:
         return _text(_decode_fields(body).get("model"))
     except msgspec.DecodeError:

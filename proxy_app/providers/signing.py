@@ -6,11 +6,12 @@ noted on the provider, so that it can be kept out of what failures say.
 
 from typing import Protocol
 
-from gateway_project.errors import CredentialRefused
+from gateway_project.errors import CredentialRefused, NotServed
 from proxy_app.catalogue import ProviderEntry
 from proxy_app.providers import aws_signing
 from proxy_app.providers.accounts import AwsKeys, ServiceAccount
 from proxy_app.providers.google_tokens import GoogleTokens, Post
+from proxy_app.wire import BodySource
 
 _DERIVED_KEPT = 2  # the token before may still be in what comes back
 
@@ -21,7 +22,7 @@ class Unsigned(Protocol):
     url: str
     method: str
     headers: dict[str, str]
-    body: bytes
+    body: bytes | BodySource
 
 
 class Signer(Protocol):
@@ -53,6 +54,8 @@ class AwsSigner:
         account = provider.account
         if not isinstance(account, AwsKeys) or not aws_signing.is_available():
             raise CredentialRefused("Requests to this provider cannot be signed here.")
+        if not isinstance(request.body, bytes):
+            raise NotServed("A form cannot be signed for this provider.")
         return aws_signing.sign(
             account,
             provider.settings.get("region", ""),

@@ -6,7 +6,7 @@ the headers, authorises, reads the body within its limit, and hands over to the 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from hmac import compare_digest
 from typing import Any, ClassVar
 
@@ -147,14 +147,34 @@ class Request:
 
     async def read_body(self, limit: int) -> bytes:
         """The whole body, unpacked; BodyTooLarge before reading when it says so, SlowBody when it pauses."""
-        told = self.headers.get(b"content-length")
-        if told is not None and told.isdigit() and int(told) > limit:
-            raise BodyTooLarge(f"The request body may have {limit} bytes; this one has {int(told)}.")
+        self._check_told_size(limit)
         encoding = self.headers.get(b"content-encoding")
         if encoding is None:
             return await self._received(limit)
         unpack = unpacker(encoding.decode("latin-1"))
         return unpack(await self._received(limit), limit)
+
+    def _check_told_size(self, limit: int) -> None:
+        told = self.headers.get(b"content-length")
+        if told is not None and told.isdigit() and int(told) > limit:
+            raise BodyTooLarge(f"The request body may have {limit} bytes; this one has {int(told)}.")
+
+    async def pieces(self, limit: int) -> AsyncIterator[bytes]:
+        """The body as it comes, as it was sent; raises as `read_body` does."""
+        self._check_told_size(limit)
+        message = await self.receive()  # the front door bounds the wait for a body's first byte
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        size = 0
+        while True:
+            piece = bytes(message.get("body", b""))
+            size += len(piece)
+            if size > limit:
+                raise BodyTooLarge(f"The request body may have {limit} bytes.")
+            yield piece
+            if not message.get("more_body", False):
+                return
+            message = await self._receive_piece()
 
     async def _received(self, limit: int) -> bytes:
         message = await self.receive()  # the front door bounds the wait for a body's first byte

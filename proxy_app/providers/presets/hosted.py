@@ -128,7 +128,7 @@ HOSTED = (
         kind="cohere",
         label="Cohere",
         base_url="https://api.cohere.ai/compatibility/v1",
-        quirks={**OLD_LIMIT, "no_stream_options": True},
+        quirks={**OLD_LIMIT, "no_stream_options": True, "rerank_path": "/v2/rerank"},
         price_provider_id="cohere",
         models_paths=("/v1/models?endpoint=chat&page_size=1000",),
         lists_from_origin=True,

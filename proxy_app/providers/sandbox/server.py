@@ -5,14 +5,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
 from proxy_app.providers.sandbox.composing import compose
-from proxy_app.providers.sandbox.embedding import embeddings_body
 from proxy_app.providers.sandbox.models import BEHAVIOURS, SANDBOX_MODELS, STALL_S, Behaviour
+from proxy_app.providers.sandbox.operations import ROUTES, operate, read_sent
 from proxy_app.providers.sandbox.reading import Ask, read_ask
 from proxy_app.providers.sandbox.reply import Refused, SandboxReply, digest, json_reply, scripted_error
 from proxy_app.providers.sandbox.sending import Sleep, plain_body, plain_chunks, plain_wait_s, stream_chunks
+from proxy_app.wire import BodySource
 
 JSON = dict[str, Any]
 
@@ -26,7 +25,7 @@ async def answer(
     method: str,
     path: str,
     headers: Mapping[str, str],
-    body: bytes,
+    body: bytes | BodySource,
     sleep: Sleep = asyncio.sleep,
     clock: Callable[[], float] = time.time,
 ) -> SandboxReply:
@@ -34,30 +33,35 @@ async def answer(
 
     A wrong request is a reply, not an exception; only `chunks` may raise, and only SandboxCut.
     """
-    request_id = {"x-request-id": f"req_sandbox_{digest(path, body.decode('latin-1'))[:16]}"}
+    told = body.decode("latin-1") if isinstance(body, bytes) else body.size
+    request_id = {"x-request-id": f"req_sandbox_{digest(path, told)[:16]}"}
     try:
-        reply = await _dispatch(method.upper(), path, body, sleep, int(clock()))
+        reply = await _dispatch(method.upper(), path, headers, body, sleep, int(clock()))
     except Refused as refused:
         reply = json_reply(refused.status, refused.body(), refused.headers)
     reply.headers.update(request_id)
     return reply
 
 
-async def _dispatch(method: str, path: str, body: bytes, sleep: Sleep, now: int) -> SandboxReply:
+async def _dispatch(
+    method: str, path: str, headers: Mapping[str, str], body: bytes | BodySource, sleep: Sleep, now: int
+) -> SandboxReply:
     route = path.split("?", 1)[0].strip("/").removeprefix("v1").strip("/")
     if route == "models" or route.startswith("models/"):
         _expect(method, "GET")
         return json_reply(200, _models(route.removeprefix("models").strip("/")))
     if route == "chat/completions":
         _expect(method, "POST")
-        return await _chat(_read_json(body), sleep, now)
-    if route == "embeddings":
+        return await _chat((await read_sent("application/json", body)).body, sleep, now)
+    if route in ROUTES:
         _expect(method, "POST")
-        request = _read_json(body)
-        behaviour = _behaviour(request)
+        sent = await read_sent(headers.get("content-type", ""), body)
+        behaviour = _behaviour(sent.body)
         if behaviour.status is not None:
             raise scripted_error(behaviour.status)
-        return json_reply(200, embeddings_body(request))
+        if behaviour.fault == "flaky" and int(sent.mark[:8], 16) % FLAKY_SHARE == 0:
+            raise scripted_error(503)
+        return await operate(route, sent, behaviour, now, sleep)
     raise Refused(404, f"The sandbox has no {method} /{route}.", code="unknown_url")
 
 
@@ -90,16 +94,6 @@ async def _plain(ask: Ask, raw: bytes, behaviour: Behaviour, wait_s: float, slee
 def _expect(method: str, allowed: str) -> None:
     if method != allowed:
         raise Refused(405, f"Use {allowed} here.", code="method_not_allowed", headers={"allow": allowed})
-
-
-def _read_json(body: bytes) -> JSON:
-    try:
-        request = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Refused(400, "The body is not valid JSON.", code="invalid_json") from error
-    if not isinstance(request, dict):
-        raise Refused(400, "The body must be a JSON object.", code="invalid_json")
-    return request
 
 
 def _behaviour(request: JSON) -> Behaviour:

@@ -1,0 +1,87 @@
+"""Every address that may cost money, by the tables that serve it: a used-up budget stops each one."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway_project.handler import find_view
+from proxy_app.urls import PATHS, PATTERNS
+from proxy_app.views.counting import CountTokens
+from tests.proxy_app import harness
+from tests.proxy_app.forms import CONTENT_TYPE, form
+from tests.proxy_app.harness import deployment, model
+from tests.proxy_app.levels import with_budget
+
+#: One body with everything that any endpoint demands; what an endpoint does not know it passes on.
+BODY = {
+    "model": "gpt",
+    "messages": [{"role": "user", "content": "hello"}],
+    "max_tokens": 50,
+    "input": "hello",
+    "prompt": "hello",
+    "contents": [{"role": "user", "parts": [{"text": "hello"}]}],
+    "content": {"parts": [{"text": "hello"}]},
+    "requests": [{"model": "models/gpt", "content": {"parts": [{"text": "hello"}]}}],
+    "voice": "alloy",
+    "query": "hello",
+    "documents": ["hello"],
+}
+FORM = form({"file": bytes(64), "image": bytes(64)}, model="gpt", prompt="hello")
+
+#: Free, whatever is asked: a used-up budget does not stop them.
+FREE = (CountTokens,)
+
+
+def posts() -> list[str]:
+    """Every address that takes a POST, with the model filled in."""
+    addresses = [path for path, view in PATHS.items() if "POST" in view.methods]
+    addresses += [f"{start}{_model(end)}{end}" for start, end, view in PATTERNS if "POST" in view.methods]
+    return sorted({path for path in addresses if not issubclass(find_view(path)[0], FREE)})
+
+
+def _model(end: str) -> str:
+    return "models/gpt" if end.startswith(":") else "gpt"
+
+
+@pytest.mark.parametrize("path", posts())
+async def test_a_used_up_budget_refuses_and_no_provider_is_asked(tmp_path: Path, path: str) -> None:
+    seen: list[str] = []
+
+    async def script(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.path)
+        return httpx.Response(200, json={})
+
+    # A provider of every format, so that no endpoint is refused for want of one.
+    wires = ("openai_chat", "openai_responses", "anthropic", "gemini")
+    gate = harness.gateway(tmp_path, script, model("gpt", *(deployment(wire, wire) for wire in wires)))
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 0)
+    await gate.services.limits.load({}, [])
+    takes_form = getattr(getattr(find_view(path)[0], "operation", None), "takes_form", False)
+    if takes_form:
+        answer = await gate.ask(FORM, path=path, headers={"content-type": CONTENT_TYPE})
+    else:
+        answer = await gate.ask(BODY, path=path)
+    assert answer.status == 429, answer.body
+    assert b"budget" in answer.body
+    assert not seen
+    (end,) = gate.ends
+    assert (end.status, end.error_code, end.cost_nanodollars) == ("refused", "budget_exceeded", 0)
+
+
+def test_the_tables_hold_every_kind_of_endpoint() -> None:
+    names = {find_view(path)[0].endpoint for path in posts()}
+    assert names >= {
+        "chat.completions",
+        "responses",
+        "messages",
+        "generate_content",
+        "embeddings",
+        "images.generations",
+        "images.edits",
+        "audio.speech",
+        "audio.transcriptions",
+        "audio.translations",
+        "moderations",
+        "rerank",
+    }
