@@ -4,6 +4,7 @@ Wire facts: the OpenAI SDK's `types/moderation_create_params.py`; rerank as Cohe
 `meta.billed_units.search_units`) and Jina (`usage.total_tokens`) have it.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -12,8 +13,8 @@ from gateway_project.errors import InvalidBody
 from proxy_app.formats.reading import Fields, as_count, as_object, wrong_type
 from proxy_app.operations.contract import Asked, Operation
 from proxy_app.operations.facts import bytes_of, likely_tokens, model_of, required_text
-from proxy_app.operations.relaying import relay
-from proxy_app.wire import JSON, Address, CallFacts, Usage
+from proxy_app.operations.relaying import relay, relayed
+from proxy_app.wire import JSON, Address, CallFacts, Outgoing, Target, Usage
 
 DEFAULT_MODERATION = "omni-moderation-latest"  # what OpenAI takes where no model is named
 DOCUMENTS_A_SEARCH = 100  # Cohere's unit of billing
@@ -65,6 +66,14 @@ def _most_searches(size: int, documents: int) -> int:
     return -(-(documents + size // 500) // DOCUMENTS_A_SEARCH)
 
 
+def _build_rerank(asked: Asked, target: Target) -> Outgoing:
+    """Cohere has it at its host, beside the address where it is like OpenAI."""
+    own = target.quirks.get("rerank_path")
+    outgoing = relayed(own or "/rerank", asked, target)
+    outgoing.from_host = own is not None
+    return outgoing
+
+
 def moderation_usage(body: JSON, asked: Asked) -> Usage | None:
     return _tokens_in(body.get("usage"))
 
@@ -98,5 +107,5 @@ RERANK = Operation(
     name="rerank",
     format="openai_chat",
     read_call=read_rerank,
-    routes={"openai_chat": relay("/rerank", rerank_usage, path_quirk="rerank_path")},
+    routes={"openai_chat": replace(relay("/rerank", rerank_usage), build=_build_rerank)},
 )

@@ -19,15 +19,11 @@ _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 ReadUsage = Callable[[JSON, Asked], Usage | None]
 
 
-def relay(path: str, read_usage: ReadUsage, *, path_quirk: str = "") -> Route:
-    """The route to providers that speak OpenAI's own shape. `path_quirk` names a quirk that holds another
-    path, from the host on."""
+def relay(path: str, read_usage: ReadUsage) -> Route:
+    """The route to providers that speak OpenAI's own shape."""
 
     def build(asked: Asked, target: Target) -> Outgoing:
-        own_path = target.quirks.get(path_quirk) if path_quirk else None
-        outgoing = relayed(own_path or path, asked, target)
-        outgoing.from_host = own_path is not None
-        return outgoing
+        return relayed(path, asked, target)
 
     def convert(raw: bytes, content_type: str, asked: Asked, options: RenderOptions) -> Converted:
         body = read_answer(raw)
