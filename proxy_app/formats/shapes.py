@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from proxy_app.formats.reading import as_text
 from proxy_app.wire import JSON
 
 DEFAULT_MAX_TOKENS = 8192  # the Messages format demands one, and every model still served takes it
@@ -32,7 +33,7 @@ def _has_messages_tools(tools: Any) -> bool:
 
 def _has_blocks(messages: Any) -> bool:
     return isinstance(messages, list) and any(
-        isinstance(block, dict) and block.get("type") in _BLOCKS
+        isinstance(block, dict) and as_text(block.get("type")) in _BLOCKS
         for message in messages
         if isinstance(message, dict) and isinstance(message.get("content"), list)
         for block in message["content"]

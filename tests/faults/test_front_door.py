@@ -84,8 +84,8 @@ async def test_a_slow_reader_slows_its_own_provider_and_nobody_else(gate: Gate) 
     """Its provider is not read ahead without bound, and others are served meanwhile."""
     slow = await Knock.at(gate.server.port, limit=1024)
     slow.writer.transport.pause_reading()
-    slow.send(request(gate, asked("openai", stream=True, text="long:40000")))
-    until(lambda: gate.up.mock.seen and "long:40000" in str(gate.up.mock.seen[-1].body))
+    slow.send(request(gate, asked("openai", stream=True, text="long:100000")))
+    until(lambda: gate.up.mock.seen and "long:100000" in str(gate.up.mock.seen[-1].body))
     mine = gate.up.mock.seen[-1]
     for _ in range(10):
         quick = await Knock.at(gate.server.port)
@@ -95,7 +95,7 @@ async def test_a_slow_reader_slows_its_own_provider_and_nobody_else(gate: Gate) 
     assert not mine.ended.is_set()
     slow.writer.transport.resume_reading()
     status, body = await asyncio.wait_for(slow.answer(), 30)
-    assert status == 200 and body.endswith(b"data: [DONE]\n\n") and b"word39999" in body
+    assert status == 200 and body.endswith(b"data: [DONE]\n\n") and b"word99999" in body
     await slow.close()
 
 

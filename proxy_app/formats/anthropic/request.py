@@ -126,7 +126,7 @@ def _own_block(block: msgspec.Raw) -> Any:
     told = orjson.loads(bytes(block))
     if not isinstance(told, dict):
         return block
-    if told.get("type") in _THOUGHTS:
+    if as_text(told.get("type")) in _THOUGHTS:
         sealed = as_text(told.get("signature")) or as_text(told.get("data"))
         return None if sealed.startswith(MARK) else block
     citations = told.get("citations")

@@ -38,7 +38,7 @@ def observe_answer(body: JSON) -> Observed:
         chars += len(as_text(item.get("arguments"))) + len(as_text(item.get("input")))
     return Observed(
         usage=read_usage(body.get("usage")),
-        finish=None if body.get("status") in _UNFINISHED else finish_of(body, has_calls(items)),
+        finish=None if as_text(body.get("status")) in _UNFINISHED else finish_of(body, has_calls(items)),
         content_started=True,
         ended=True,
         output_chars=chars,
@@ -54,7 +54,7 @@ def parse_answer(body: JSON) -> Answer:
     Items that only tools of the provider's own bring about are passed over: a translated call has none.
     """
     items = _items(body)
-    if body.get("status") in _UNFINISHED:
+    if as_text(body.get("status")) in _UNFINISHED:
         raise UpstreamInvalid("The provider's answer is not finished.")
     parts = [part for item in items for part in _parts(item)]
     has_call = any(isinstance(part, ToolCall) for part in parts)
@@ -78,7 +78,7 @@ def refuse_failed(response: JSON) -> None:
 
 
 def has_calls(items: list[JSON]) -> bool:
-    return any(item.get("type") in _CALLS for item in items)
+    return any(as_text(item.get("type")) in _CALLS for item in items)
 
 
 def _items(body: JSON) -> list[JSON]:
