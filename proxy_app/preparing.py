@@ -19,7 +19,9 @@ async def prepare(call: Call, step: Step) -> tuple[Target, Outgoing]:
         outgoing = serving.build(call.operation, target, call.asked)
         call.dropped = outgoing.dropped
         return target, outgoing
-    wire = exchange.choose_format(call.body_format, provider.formats, provider.quirks, call.body)
+    wire = exchange.choose_format(
+        call.body_format, provider.formats, provider.quirks, call.body, step.upstream_model
+    )
     target = Target(wire, step.upstream_model, provider.quirks)
     signed = await recall(call, step) if wire != call.body_format else None
     outgoing = exchange.build_outgoing(call.body_format, target, call.raw, call.body, call.facts, signed)

@@ -4,6 +4,7 @@ from proxy_app.views.base import APIView
 from proxy_app.views.conversations import (
     ChatCompletions,
     CompactResponses,
+    Completions,
     GenerateContent,
     Messages,
     Responses,
@@ -54,6 +55,7 @@ PATHS: dict[str, type[APIView]] = {
     "/metrics": Metrics,
     **{f"{base}/models": Models for base in EVERY},
     **{f"{base}/chat/completions": ChatCompletions for base in OPENAI},
+    **{f"{base}/completions": Completions for base in OPENAI},
     **{f"{base}/responses": Responses for base in OPENAI},
     **{f"{base}/responses/compact": CompactResponses for base in OPENAI},
     **{f"{base}/responses/input_tokens": ResponsesInputTokens for base in OPENAI},
@@ -67,6 +69,7 @@ PATHS: dict[str, type[APIView]] = {
 #: the first that fits counts.
 PATTERNS: tuple[tuple[str, str, type[APIView]], ...] = (
     *((start, "/chat/completions", ChatCompletions) for start in DEPLOYMENTS),
+    *((start, "/completions", Completions) for start in DEPLOYMENTS),
     *((start, "/responses", Responses) for start in DEPLOYMENTS),
     *((start, path, view) for path, view in OPERATIONS.items() for start in DEPLOYMENTS),
     *((f"{base}/", ":embedContent", EmbedContent) for base in GEMINI),

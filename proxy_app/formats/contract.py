@@ -2,7 +2,7 @@
 
 The pipeline talks to `proxy_app.formats.exchange` only:
 
-    choose_format(inbound, formats, quirks, body) -> str
+    choose_format(inbound, formats, quirks, body, model) -> str
     read_call(inbound, body, address) -> CallFacts
     build_outgoing(inbound, target, raw, body, facts, signed) -> Outgoing
     convert_answer(inbound, target, raw, facts, options) -> (bytes, Observed)

@@ -21,9 +21,14 @@ from proxy_app.wire import JSON, Address, CallFacts, Observed, Outgoing, Signed,
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def choose_format(inbound: str, formats: Sequence[str], quirks: Mapping[str, Any], body: JSON) -> str:
+def choose_format(
+    inbound: str, formats: Sequence[str], quirks: Mapping[str, Any], body: JSON, model: str = ""
+) -> str:
     """Which of the formats a provider speaks (the first is its main one) serves a caller's call best:
-    the caller's own, unless the model wants another, always or for what is asked."""
+    the caller's own, unless the model wants another, always or for what is asked. `model` is the
+    provider's name for it."""
+    if inbound == "openai_completions" and _completes(model, quirks.get("completions")):
+        return inbound
     if (preferred := quirks.get("prefers")) in formats:
         return str(preferred)
     chosen = inbound if inbound in formats else formats[0]
@@ -33,6 +38,11 @@ def choose_format(inbound: str, formats: Sequence[str], quirks: Mapping[str, Any
     if not need or (need == "unless_effort_none" and body.get("reasoning_effort") == "none"):
         return chosen
     return "openai_responses"
+
+
+def _completes(model: str, quirk: Any) -> bool:
+    """Whether the provider serves completions by this model: all of them, or those whose names begin so."""
+    return quirk is True or (isinstance(quirk, list | tuple) and model.startswith(tuple(quirk)))
 
 
 def read_call(inbound: str, body: JSON, address: Address) -> CallFacts:
@@ -127,7 +137,8 @@ def open_pipe(inbound: str, target: Target, facts: CallFacts, options: RenderOpt
 
 def read_failure(target: Target, status: int, headers: Mapping[str, str], raw: bytes) -> UpstreamFailed:
     """The error for a provider's answer that is not 2xx; free of credentials."""
-    return UPSTREAM[target.format].read_failure(status, headers, raw)
+    spoken = "openai_chat" if target.format == "openai_completions" else target.format
+    return UPSTREAM[spoken].read_failure(status, headers, raw)
 
 
 def render_error(inbound: str, error: GatehouseError, request_id: str) -> RenderedError:

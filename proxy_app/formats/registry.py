@@ -2,13 +2,21 @@
 
 from typing import Final
 
-from proxy_app.formats import anthropic, bedrock_converse, gemini, openai_chat, openai_responses
+from proxy_app.formats import (
+    anthropic,
+    bedrock_converse,
+    gemini,
+    openai_chat,
+    openai_completions,
+    openai_responses,
+)
 from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 
 INBOUND: Final[dict[str, InboundFormat]] = {
     "openai_chat": openai_chat.INBOUND,
     "anthropic": anthropic.INBOUND,
     "openai_responses": openai_responses.INBOUND,
+    "openai_completions": openai_completions.INBOUND,
     "gemini": gemini.INBOUND,
 }
 

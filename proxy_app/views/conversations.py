@@ -25,6 +25,13 @@ class ChatCompletions(Conversation):
     format = "openai_chat"
 
 
+class Completions(Conversation):
+    """OpenAI's older completions of a text."""
+
+    endpoint = "completions"
+    format = "openai_completions"
+
+
 class Responses(Conversation):
     """OpenAI Responses."""
 

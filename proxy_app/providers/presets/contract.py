@@ -29,6 +29,8 @@ QUIRKS: Mapping[str, str] = {
     "no_reasoning": "True: the model does not reason: how hard to think is left out of a translated call.",
     "short_call_ids": "True: ids of tool calls are nine letters and digits, and others are translated so.",
     "anthropic_root": "Path before /v1/messages at a server whose main format is another.",
+    "completions": "Whether the server has the older completions: true, or how the names of models that "
+    "have it begin; else they are asked as in a conversation.",
     "rerank_path": "Where rerank stands, from the host on; else /rerank behind the base address.",
     "no_token_count": "True: there is no endpoint that counts tokens, so they are estimated.",
     "cancel_stops_billing": "True: a cancelled answer costs nothing more, so it is cancelled at once.",

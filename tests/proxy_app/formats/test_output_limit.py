@@ -10,6 +10,7 @@ from proxy_app.wire import JSON, Address
 BODIES: dict[str, JSON] = {
     "openai_chat": {"model": "m", "messages": [{"role": "user", "content": "hi"}]},
     "openai_responses": {"model": "m", "input": "hi"},
+    "openai_completions": {"model": "m", "prompt": "hi"},
     "anthropic": {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]},
     "gemini": {"contents": [{"parts": [{"text": "hi"}]}], "generation_config": {"top_p": 0.5}},
 }

@@ -201,7 +201,19 @@ def _gemini(stream: bool) -> tuple[dict[str, Any], Address]:
 
 
 HELLO = {"role": "user", "content": "Say hello"}
-CALLS = {"openai_chat": _chat, "anthropic": _messages, "openai_responses": _responses, "gemini": _gemini}
+
+
+def _completions(stream: bool) -> tuple[dict[str, Any], Address]:
+    return {"model": "m", "prompt": "Say hello", "stream": stream}, NOWHERE
+
+
+CALLS = {
+    "openai_chat": _chat,
+    "anthropic": _messages,
+    "openai_responses": _responses,
+    "openai_completions": _completions,
+    "gemini": _gemini,
+}
 
 
 def test_credentials_travel_in_the_header_their_provider_reads() -> None:
