@@ -69,7 +69,7 @@ REASONING: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("inbound", INBOUND)
+@pytest.mark.parametrize("inbound", REASONING)
 @pytest.mark.parametrize("wire", UPSTREAM)
 def test_a_model_that_does_not_reason_is_not_told_how_hard_to(inbound: str, wire: str) -> None:
     if inbound == wire:
