@@ -5,6 +5,7 @@ small limits.
 """
 
 import asyncio
+import contextlib
 import json
 
 import pytest
@@ -74,7 +75,8 @@ async def test_a_huge_body_that_does_not_say_its_length_is_cut_at_the_limit(gate
         if answer.done():
             break
         knock.send(piece)
-        await knock.writer.drain()
+        with contextlib.suppress(ConnectionError):  # closed upon us: the answer has been read by then
+            await knock.writer.drain()
     status, body = await asyncio.wait_for(answer, 10)
     assert (status, json.loads(body)["error"]["code"]) == (413, "body_too_large")
     await knock.close()
@@ -84,8 +86,8 @@ async def test_a_slow_reader_slows_its_own_provider_and_nobody_else(gate: Gate) 
     """Its provider is not read ahead without bound, and others are served meanwhile."""
     slow = await Knock.at(gate.server.port, limit=1024)
     slow.writer.transport.pause_reading()
-    slow.send(request(gate, asked("openai", stream=True, text="long:100000")))
-    until(lambda: gate.up.mock.seen and "long:100000" in str(gate.up.mock.seen[-1].body))
+    slow.send(request(gate, asked("openai", stream=True, text="long:70000")))
+    until(lambda: gate.up.mock.seen and "long:70000" in str(gate.up.mock.seen[-1].body))
     mine = gate.up.mock.seen[-1]
     for _ in range(10):
         quick = await Knock.at(gate.server.port)
@@ -94,8 +96,8 @@ async def test_a_slow_reader_slows_its_own_provider_and_nobody_else(gate: Gate) 
         await quick.close()
     assert not mine.ended.is_set()
     slow.writer.transport.resume_reading()
-    status, body = await asyncio.wait_for(slow.answer(), 30)
-    assert status == 200 and body.endswith(b"data: [DONE]\n\n") and b"word99999" in body
+    status, body = await asyncio.wait_for(slow.answer(), 90)
+    assert status == 200 and body.endswith(b"data: [DONE]\n\n") and b"word69999" in body
     await slow.close()
 
 

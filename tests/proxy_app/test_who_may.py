@@ -29,6 +29,17 @@ TABLE: dict[str, str | None] = {
     "GenerateContent": "generate_content",
     "StreamGenerateContent": "generate_content",
     "GeminiCountTokens": "count_tokens",
+    "Completions": "completions",
+    "Embeddings": "embeddings",
+    "EmbedContent": "embeddings",
+    "BatchEmbedContents": "embeddings",
+    "ImageGenerations": "images.generations",
+    "ImageEdits": "images.edits",
+    "Speech": "audio.speech",
+    "Transcriptions": "audio.transcriptions",
+    "Translations": "audio.translations",
+    "Moderations": "moderations",
+    "Rerank": "rerank",
 }
 
 
@@ -83,7 +94,7 @@ async def test_nobody_gets_in_without_a_key_that_is_known(make_gateway, seen: li
 
 
 async def test_a_key_narrowed_to_other_endpoints_is_refused_everywhere_else(make_gateway, seen: list[str]):
-    gate = opened(make_gateway, seen, endpoints_allowed=("embeddings",))
+    gate = opened(make_gateway, seen, endpoints_allowed=("nothing.here",))
     for path, view in GUARDED:
         answer = await gate.ask(asked(), path=path, method=view.methods[0])
         assert answer.status == 403, (path, answer.status)
