@@ -103,6 +103,7 @@ def test_ctrl_c_lets_a_running_stream_come_to_its_end() -> None:
         family = descendants(server.process.pid)
         reader, heard = streaming(server, server.new_key())
         assert tap.half.wait(20)
+        until(lambda: len(heard) > 10)  # the client may be slower than what it is sent
         stopping = threading.Thread(target=server.stop, daemon=True)
         stopping.start()
         until(lambda: "Stopping" in server.log.read_text("utf-8", "replace"))
