@@ -17,9 +17,9 @@ def flag_in(fields: Fields, name: str) -> bool:
     value = fields.get(name)
     if isinstance(value, bool):
         return value
-    if value is None or value in _FALSE:
+    if value is None or (isinstance(value, str) and value in _FALSE):
         return False
-    if value in _TRUE:
+    if isinstance(value, str) and value in _TRUE:
         return True
     raise wrong_type(name, "true or false")
 
