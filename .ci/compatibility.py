@@ -13,7 +13,6 @@ from compatibility_options import ANSWER_AND_HOUSEKEEPING
 from gateway_project.errors import BadRequest
 from proxy_app.formats import exchange
 from proxy_app.formats.registry import INBOUND, UPSTREAM
-from proxy_app.providers.presets import QUIRKS
 from proxy_app.wire import Address, Target
 
 NAMES = {
@@ -58,22 +57,8 @@ SIGNS = {"as it is": "=", "carried": "✓", "dropped": "–", "refused": "✗"}
 
 
 def compatibility_tables() -> str:
-    """One table a caller's format, and under it the sentences of what is refused; last, the quirks."""
-    return "\n\n".join([*(_table(inbound) for inbound in INBOUND if inbound in NAMES), _quirks()])
-
-
-def _quirks() -> str:
-    lines = [
-        "## Quirks",
-        "",
-        "What a provider or a deployment does otherwise than its format: set with a preset, on the page of",
-        "the deployment in the admin, or as `quirks` of a deployment in `GATEHOUSE_CONFIG`:",
-        "",
-        "| quirk | meaning |",
-        "|---|---|",
-        *(f"| `{name}` | {meaning} |" for name, meaning in QUIRKS.items()),
-    ]
-    return "\n".join(lines)
+    """One table a caller's format, and under it the sentences of what is refused."""
+    return "\n\n".join(_table(inbound) for inbound in INBOUND if inbound in NAMES)
 
 
 def _table(inbound: str) -> str:

@@ -28,7 +28,10 @@ def provider_tables() -> str:
     parts = [f"## {title}\n\n{_table(presets)}" for title, presets in groups.items()]
     rows = [f"| `{name}` | {meaning} |" for name, meaning in QUIRKS.items()]
     quirks = "\n".join(["| quirk | meaning |", "|---|---|", *rows])
-    return "\n\n".join([*parts, f"## Quirks\n\n{quirks}"])
+    where = (
+        "Set with a preset, on a deployment's page in the admin, or as its `quirks` in `GATEHOUSE_CONFIG`."
+    )
+    return "\n\n".join([*parts, f"## Quirks\n\n{where}\n\n{quirks}"])
 
 
 def _table(presets: Iterable[Preset]) -> str:

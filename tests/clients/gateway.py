@@ -1,4 +1,4 @@
-"""The Gatehouse that the clients' tests call: three providers, their strange ways and their faults."""
+"""The Gatehouse that the clients' tests call: four kinds of provider, their strange ways and their faults."""
 
 import json
 from dataclasses import dataclass
@@ -6,14 +6,28 @@ from typing import Any
 
 import openai
 
+from tests.clients.speaking import SPEAKERS
 from tests.mocking import MockThread
 from tests.serving import Serving
 from tests.upstream.script import Asked, Script, script_for
 from tests.upstream.sdks import Place, openai_client
 
-KINDS = {"openai": "gpt", "anthropic": "claude", "gemini": "gemini"}
+#: Kinds of provider: what each is called on, and how LiteLLM's file names its models.
+KINDS = {
+    "openai": "openai/gpt",
+    "responses": "openai/responses/gpt",
+    "anthropic": "anthropic/claude",
+    "gemini": "gemini/gemini",
+}
 WAYS = ("usage-with-choices", "no-done", "split", "comments")
 FAULTS = ("400", "404", "422", "429", "500", "503", "529", "401", "quota", "context", "html", "connect")
+#: Who is told of a fault: each a model of its own, since a failure cools its deployment.
+FAULT_WAYS = (
+    "plain",
+    "stream",
+    "messages",
+    *(f"{who}-{how}" for who in SPEAKERS for how in ("plain", "stream")),
+)
 #: With a pause between chunks: a fault that comes in one read with the first content is before it.
 STREAM_FAULTS = ("inband", "inband-first", "cut", "reset", "badjson")
 
@@ -30,17 +44,19 @@ INPUT, OUTPUT, CACHE_READ, CACHE_WRITE = 1000, 4000, 100, 1250  # the same in na
 def config(up: MockThread) -> str:
     """A LiteLLM file. Each fault is a model of its own, so that no fault cools another's deployment."""
     words = ["mock", *(f"mock-{way}" for way in WAYS)]
-    words += [f"{way}-fault-{fault}" for fault in FAULTS for way in ("plain", "stream", "messages")]
-    words += [f"fault-{fault}-interval-10" for fault in STREAM_FAULTS]
-    models = [_model(up, kind, family, word) for kind, family in KINDS.items() for word in words]
+    words += [f"{way}-fault-{fault}" for fault in FAULTS for way in FAULT_WAYS]
+    for who in ("", *(f"{speaker}-" for speaker in SPEAKERS), *(f"wire-{speaker}-" for speaker in SPEAKERS)):
+        words += [f"{who}fault-{fault}-interval-10" for fault in STREAM_FAULTS]
+    models = [_model(up, kind, word) for kind in KINDS for word in words]
     return json.dumps({"model_list": models})
 
 
-def _model(up: MockThread, kind: str, family: str, word: str) -> dict[str, Any]:
+def _model(up: MockThread, kind: str, word: str) -> dict[str, Any]:
+    provider = "openai" if kind == "responses" else kind
     params = {
-        "model": f"{kind}/{family}-{word}",
-        "api_base": up.urls[kind],
-        "api_key": up.credentials[kind],
+        "model": f"{KINDS[kind]}-{word}",
+        "api_base": up.urls[provider],
+        "api_key": up.credentials[provider],
         "timeout": 60,
         **PRICE,
     }

@@ -1,4 +1,4 @@
-"""The frameworks most applications call models through: LangChain and pydantic-ai, before three kinds of
+"""The frameworks most applications call models through: LangChain and pydantic-ai, before every kind of
 provider. Each does what its users do with it: a chat, a stream, tools, a schema, an image, a failure."""
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from pydantic_ai.providers.google import GoogleProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from tests.clients.gateway import KINDS, Gate, expected
-from tests.clients.test_answers import PIXEL
+from tests.clients.test_matrix import PIXEL
 from tests.upstream.script import CITIES, FORECAST, HELLO, TOOL_SCHEMA
 
 #: One loop for all: the frameworks keep their HTTP clients, which belong to one.

@@ -1,4 +1,4 @@
-"""The official Node SDKs through Gatehouse, before three kinds of provider; the scripts assert."""
+"""The official Node SDKs through Gatehouse, before every kind of provider; the scripts assert."""
 
 import pytest
 

@@ -45,14 +45,15 @@ def read(body: JSON, path_model: str, stream: bool) -> Asked:
     said = text_of(last)
     results = () if said else tuple(text_of(b.get("content")) for b in last if b["type"] == "tool_result")
     choice = body.get("tool_choice") or {}
+    tools = tuple(tool["name"] for tool in body.get("tools") or ())
     return Asked(
         model=body["model"],
         last_text=next((text for each in reversed(users) if (text := text_of(each))), ""),
         system=text_of(body.get("system")),
         tool_results=results,
         images=sum(block["type"] == "image" for each in users for block in each),
-        tools=tuple(tool["name"] for tool in body.get("tools") or ()),
-        forced=(choice["name"],) if choice.get("type") == "tool" else (),
+        tools=tools,
+        forced={"tool": (choice.get("name"),), "any": tools}.get(choice.get("type"), ()),
         tools_off=choice.get("type") == "none",
         one_call=choice.get("disable_parallel_tool_use") is True,
         stop=tuple(body.get("stop_sequences") or ()),

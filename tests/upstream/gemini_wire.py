@@ -39,14 +39,15 @@ def read(body: JSON, path_model: str, stream: bool) -> Asked:
     )
     system = _of(body, "systemInstruction", "system_instruction") or {}
     mode = str(calling.get("mode", "")).upper()
+    tools = tuple(_declared(body))
     return Asked(
         model=path_model,
         last_text=next((text for each in reversed(users) if (text := _text(each["parts"]))), ""),
         system=_text(system.get("parts", [])),
         tool_results=() if _text(last) else tuple(_result(each["response"]) for each in results if each),
         images=sum(bool(_of(part, "inlineData", "inline_data")) for each in users for part in each["parts"]),
-        tools=tuple(_declared(body)),
-        forced=tuple(_of(calling, "allowedFunctionNames", "allowed_function_names") or ())
+        tools=tools,
+        forced=tuple(_of(calling, "allowedFunctionNames", "allowed_function_names") or tools)
         if mode == "ANY"
         else (),
         tools_off=mode == "NONE",

@@ -1,6 +1,6 @@
 """The mock's OpenAI chat completions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from typing import Any
 
@@ -32,7 +32,7 @@ def read(body: JSON, path_model: str, stream: bool) -> Asked:
         if message["role"] != "tool":
             break
         results.insert(0, text_of(message["content"]))
-    choice = body.get("tool_choice")
+    tools, forced, tools_off = choice_of(body, lambda tool: str(tool.get("function", {}).get("name")))
     stop = body.get("stop") or ()
     return Asked(
         model=body["model"],
@@ -40,15 +40,28 @@ def read(body: JSON, path_model: str, stream: bool) -> Asked:
         system=" ".join(text_of(m["content"]) for m in messages if m["role"] in ("system", "developer")),
         tool_results=tuple(results),
         images=sum(_images(message) for message in users),
-        tools=tuple(tool["function"]["name"] for tool in body.get("tools") or ()),
-        forced=(choice["function"]["name"],) if isinstance(choice, dict) and "function" in choice else (),
-        tools_off=choice == "none",
+        tools=tools,
+        forced=forced,
+        tools_off=tools_off,
         one_call=body.get("parallel_tool_calls") is False,
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
         stream=bool(body.get("stream")),
         include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
     )
+
+
+def choice_of(body: JSON, name: Callable[[JSON], str]) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """Tools that may be called, tools of which one must, and whether none may."""
+    tools = tuple(name(tool) for tool in body.get("tools") or ())
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and choice["type"] == "allowed_tools":
+        allowed = choice.get("allowed_tools", choice)
+        tools = tuple(name(tool) for tool in allowed["tools"])
+        choice = allowed["mode"]
+    if isinstance(choice, dict):
+        return tools, (name(choice),), False
+    return tools, tools if choice == "required" else (), choice == "none"
 
 
 def _images(message: JSON) -> int:

@@ -28,16 +28,16 @@ def read(body: JSON, path_model: str, stream: bool) -> Asked:
             break
         results.insert(0, text_of(item["output"], _TEXTS))
     told = [text_of(item["content"], _TEXTS) for item in items if item.get("role") in ("system", "developer")]
-    choice = body.get("tool_choice")
+    tools, forced, tools_off = openai_wire.choice_of(body, lambda tool: str(tool.get("name")))
     return Asked(
         model=body["model"],
         last_text=text_of(users[-1]["content"], _TEXTS) if users else "",
         system=" ".join([body["instructions"], *told] if body.get("instructions") else told),
         tool_results=tuple(results),
         images=sum(_images(item) for item in users),
-        tools=tuple(tool["name"] for tool in body.get("tools") or () if "name" in tool),
-        forced=(choice["name"],) if isinstance(choice, dict) and "name" in choice else (),
-        tools_off=choice == "none",
+        tools=tools,
+        forced=forced,
+        tools_off=tools_off,
         one_call=body.get("parallel_tool_calls") is False,
         max_tokens=body.get("max_output_tokens"),
         stream=bool(body.get("stream")),
