@@ -1,6 +1,10 @@
 """In which zones days are counted: the reporting zone's and UTC's. A change begins a new series."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, timedelta
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
@@ -10,11 +14,23 @@ from gateway_project.conf import config
 from usage_app.models import DayRollup, LedgerSettings, ReportingSeries
 
 UTC_ZONE = ZoneInfo("UTC")
+Value = TypeVar("Value")
+_picture: ContextVar[dict[str, Any] | None] = ContextVar("picture", default=None)
+
+
+@contextmanager
+def one_picture() -> Iterator[None]:
+    """Within it the zones and settings are read once: a page asks a dozen reports, each needs them."""
+    token = _picture.set({})
+    try:
+        yield
+    finally:
+        _picture.reset(token)
 
 
 def ledger_settings() -> LedgerSettings:
     """The settings as they stand, the defaults while nobody set any."""
-    return LedgerSettings.objects.filter(pk=1).first() or LedgerSettings()
+    return _once("settings", lambda: LedgerSettings.objects.filter(pk=1).first() or LedgerSettings())
 
 
 def start_series() -> tuple[ZoneInfo, ...]:
@@ -51,15 +67,33 @@ def start_series() -> tuple[ZoneInfo, ...]:
 
 def reporting_zone() -> ZoneInfo:
     """The zone in which days, months and totals are counted."""
+    return _once("zone", _reporting_zone)
+
+
+def _reporting_zone() -> ZoneInfo:
     row = ReportingSeries.objects.filter(is_reporting=True).first()
     return _zone(row.zone if row else config().time_zone)
 
 
 def series_since() -> dict[str, date]:
     """Each series that is being counted and its first whole day."""
+    return _once("since", _series_since)
+
+
+def _series_since() -> dict[str, date]:
     zone = reporting_zone().key
     rows = ReportingSeries.objects.filter(zone__in={zone, "UTC"})
     return {row.zone: row.since_day for row in rows}
+
+
+def _once(name: str, read: Callable[[], Value]) -> Value:
+    known = _picture.get()
+    if known is None:
+        return read()
+    if name not in known:
+        known[name] = read()
+    found: Value = known[name]
+    return found
 
 
 def _first_day(since: date, is_first: bool) -> date:

@@ -2,10 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
+
+from gateway_project.clock import now_ms
 from usage_app.models import Price
 from usage_app.pricing import CompiledPrice, PriceBook, PriceRow, Rates, compile_rates
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 TABLE = "usage_app_price"
 
@@ -14,6 +20,9 @@ FALLBACK_KINDS: dict[str, tuple[str, ...]] = {
     "azure": ("openai", "anthropic", "deepseek", "x-ai", "moonshotai"),
     "google": ("anthropic",),
 }
+
+#: Kind of provider -> what the price list calls it, where that differs. Filled by whoever knows providers.
+PRICE_KINDS: dict[str, str] = {}
 
 #: Kind of token -> column of Price.
 RATE_COLUMNS = {
@@ -103,10 +112,26 @@ def price_of_row(price_id: str) -> CompiledPrice | None:
     return compile_price(row) if row else None
 
 
+def prices_now(deployments: Iterable[Any]) -> dict[Any, CompiledPrice]:
+    """The price that holds now of each deployment that has one, by its key: found as for a call.
+
+    Reads the rows of their providers' kinds alone.
+    """
+    wanted = [(row, PRICE_KINDS.get(row.provider.kind, row.provider.kind)) for row in deployments]
+    kinds = {kind for _row, kind in wanted}
+    kinds |= {other for kind in kinds for other in FALLBACK_KINDS.get(kind, ())}
+    prices = Price.objects.filter(is_enabled=True)
+    book = _book(_compiled(prices.filter(Q(provider_kind__in={*kinds, ""}) | Q(deployment_id__isnull=False))))
+    found = {row.pk: book.find(str(row.pk), kind, row.upstream_model, now_ms()) for row, kind in wanted}
+    return {key: price for key, price in found.items() if price is not None}
+
+
 def _rows(ids: list[str] | None) -> Iterable[PriceRow]:
     prices = Price.objects.filter(is_enabled=True)
-    if ids is not None:
-        prices = prices.filter(pk__in=ids)
+    return _compiled(prices if ids is None else prices.filter(pk__in=ids))
+
+
+def _compiled(prices: "QuerySet[Price]") -> Iterable[PriceRow]:
     for row in prices.values(*_COLUMNS).iterator(chunk_size=1000):
         yield PriceRow(
             price=compile_price(row),

@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from usage_app.views import accounts, exports, getting_started, live, overview, request, requests, usage
+from usage_app.views import (
+    accounts,
+    budgets,
+    exports,
+    getting_started,
+    live,
+    models,
+    overview,
+    prices,
+    request,
+    requests,
+    usage,
+)
 
 app_name = "ui"
 urlpatterns = [
@@ -13,6 +25,10 @@ urlpatterns = [
     path("requests/views/", requests.SavedViewsView.as_view(), name="views"),
     path("requests/views/<uuid:view_id>/", requests.SavedViewsView.as_view(), name="view"),
     path("usage/", usage.UsageView.as_view(), name="usage"),
+    path("budgets/", budgets.BudgetsView.as_view(), name="budgets"),
+    path("budgets/<uuid:budget_id>/", budgets.BudgetView.as_view(), name="budget"),
+    path("models/", models.ModelsView.as_view(), name="models"),
+    path("prices/", prices.PricesView.as_view(), name="prices"),
     path("exports/", exports.ExportsView.as_view(), name="exports"),
     path("exports/<uuid:export_id>/", exports.ExportFileView.as_view(), name="export-file"),
     path("get-started/", getting_started.GettingStartedView.as_view(), name="get-started"),

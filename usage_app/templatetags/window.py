@@ -70,6 +70,33 @@ def instant(moment: datetime | None, style: str = "full") -> SafeString | str:
 
 
 @register.filter
+def signed_money(nanodollars: int) -> str:
+    """+$4.20, −$0.31, ±$0.00."""
+    sign = "+" if nanodollars > 0 else "−" if nanodollars < 0 else "±"
+    return sign + figures.money(abs(nanodollars))
+
+
+@register.filter
+def percent_wide(share: float) -> str:
+    """A share of 1 as a width of 100, a sliver at least where there is anything."""
+    return f"{min(100.0, max(share * 100, 1.0 if share else 0.0)):.1f}"
+
+
+@register.filter
+def weekday_time(moment: datetime) -> str:
+    """'Thu 14:10' within a week, else the date; in the viewer's zone."""
+    local = timezone.localtime(moment)
+    near = abs((moment - clock.now()).total_seconds()) < 6 * 86_400
+    return date_format(local, _("D H:i") if near else _("j M Y"))
+
+
+@register.filter
+def civil_day(moment: datetime) -> str:
+    """A day, as it is written in its own zone."""
+    return date_format(moment, _("j M"))
+
+
+@register.filter
 def civil(moment: datetime, zone: str) -> str:
     """A day of a zone, with the hour where it is not midnight."""
     local = moment.astimezone(zone_named(zone))

@@ -20,8 +20,10 @@ from usage_app.charts import (
 )
 from usage_app.headline import headline
 from usage_app.reports import Filters, Line, Series, Totals, balance, breakdown, series, totals
+from usage_app.selection import NONE
 from usage_app.snippets import BY_NAME
 from usage_app.tiles import tiles
+from usage_app.views import overview_parts as parts
 from usage_app.views.page import PageView
 
 #: dimension -> (label, parameter that opens its calls)
@@ -31,6 +33,8 @@ DIMENSIONS: dict[str, tuple[Any, str]] = {
     "user": (gettext_lazy("User"), "user"),
     "key": (gettext_lazy("Key"), "key"),
     "environment": (gettext_lazy("Environment"), "environment"),
+    "provider": (gettext_lazy("Provider"), "provider"),
+    "deployment": (gettext_lazy("Deployment"), "deployment"),
 }
 TABLE_LIMIT = 50
 
@@ -85,8 +89,9 @@ class OverviewView(PageView):
         chosen = self.selection
         now = totals(chosen.since, chosen.until, self.filters, self.sight)
         before = totals(*chosen.before, self.filters, self.sight)
-        lines = self.lines(chosen.since, chosen.until)
-        earlier = {line.ids[0]: line for line in self.lines(*chosen.before, limit=None)}
+        lines = self.lines(self.by, chosen.since, chosen.until)
+        before_lines = self.lines(self.by, *chosen.before, limit=None)
+        earlier = {line.ids[0]: line for line in before_lines}
         drawn = self.series(self.by)
         data = chart_data(drawn, self.measure, chosen, self.reporting_zone)
         shown: dict[str, Any] = {
@@ -103,13 +108,28 @@ class OverviewView(PageView):
             "by": self.by,
             "measure": self.measure,
             "balance": balance() if self.viewer.sees_everything else None,
+            "month": parts.month(self.filters, self.sight, self.reporting_zone),
+            "tops": parts.tops(chosen, self.filters, self.sight, self.requests_link),
+            "budgets": parts.budgets_near_end(self.sight),
+            "providers": parts.providers(chosen, self.filters, self.sight, self.requests_link),
         }
+        difference = now.cost_nanodollars - before.cost_nanodollars
+        shown |= {"difference": difference, "causes": self.causes() if difference else []}
         if shown["is_empty"]:
             shown["first_call"] = BY_NAME["curl"].filled(config().public_url, "sandbox")
         return shown
 
-    def lines(self, since: datetime, until: datetime, limit: int | None = TABLE_LIMIT + 1) -> list[Line]:
-        return breakdown((self.by,), since, until, self.filters, self.sight, limit=limit)
+    def lines(
+        self, by: str, since: datetime, until: datetime, limit: int | None = TABLE_LIMIT + 1
+    ) -> list[Line]:
+        return breakdown((by,), since, until, self.filters, self.sight, limit=limit)
+
+    def causes(self) -> list[parts.Cause]:
+        """Why the spend changed from the period before, by model."""
+        chosen = self.selection
+        now = self.lines("model", chosen.since, chosen.until, limit=None)
+        before = self.lines("model", *chosen.before, limit=None)
+        return parts.causes(now, before, self.requests_link)
 
     def series(self, by: str | None) -> Series:
         chosen = self.selection
@@ -137,7 +157,7 @@ class OverviewView(PageView):
                     colours.get(entity, OTHER_COLOUR),
                     figures.change(of(line.totals), of(former.totals)) if former else None,
                     former is None,
-                    self.requests_link(**{parameter: entity}) if entity else "",
+                    self.requests_link(**{parameter: entity or NONE}),
                 )
             )
         return rows

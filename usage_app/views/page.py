@@ -3,7 +3,8 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
@@ -12,6 +13,7 @@ from django.views.decorators.gzip import gzip_page
 from gateway_project import clock
 from keys_app.frame import FrameView
 from keys_app.models import Environment, Service
+from usage_app.ledger_series import one_picture
 from usage_app.reports import reporting_zone
 from usage_app.selection import RANGE_LABELS, Selection, select
 from usage_app.sight import Sight, sight_of
@@ -25,6 +27,10 @@ class PageView(FrameView):
     """A page of what happened: within the viewer's sight, and for a selection that pages share."""
 
     has_selection = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with one_picture():
+            return super().dispatch(request, *args, **kwargs)
 
     @cached_property
     def reporting_zone(self) -> ZoneInfo:

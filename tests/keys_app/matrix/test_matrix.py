@@ -20,7 +20,9 @@ pytestmark = pytest.mark.django_db
 
 NOBODY = "00000000-0000-0000-0000-000000000007"
 IDS = {
-    **dict.fromkeys(("pk", "id", "object_id", "request_id", "key_id", "view_id", "export_id"), NOBODY),
+    **dict.fromkeys(
+        ("pk", "id", "object_id", "request_id", "key_id", "view_id", "export_id", "budget_id"), NOBODY
+    ),
     "token": "no-such-token",
     "action": "block",
     "environment": "nowhere",

@@ -19,6 +19,9 @@ PAGES = (
     "/ui/usage/?by=key&and=service&columns=day",
     "/ui/usage/?by=client",
     "/ui/exports/",
+    "/ui/budgets/",
+    "/ui/models/",
+    "/ui/prices/",
     "/ui/get-started/",
 )
 FRAGMENTS = (

@@ -60,7 +60,18 @@ def test_every_word_of_our_templates_is_in_the_catalogue(compiler: ModuleType) -
 
 
 @pytest.mark.parametrize(
-    "page", ["/ui/", "/ui/live/", "/ui/requests/", "/ui/usage/", "/ui/exports/", "/ui/get-started/"]
+    "page",
+    [
+        "/ui/",
+        "/ui/live/",
+        "/ui/requests/",
+        "/ui/usage/",
+        "/ui/exports/",
+        "/ui/budgets/",
+        "/ui/models/",
+        "/ui/prices/",
+        "/ui/get-started/",
+    ],
 )
 def test_a_page_in_korean_keeps_no_english_label(people: People, browse: Browse, page: str) -> None:
     save([make_request(people.keys["search-lab"], clock.now())])

@@ -1,0 +1,190 @@
+"""Budgets, Models, Prices and the Overview's lower half: figures, forecasts, and who sees what."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from gateway_project import clock
+from keys_app.models import Budget
+from proxy_app.models import Deployment, Model, Provider
+from tests.seeding import People, make_request, save, seed_requests
+from tests.usage_app.views.conftest import Browse
+from usage_app.budget_states import budgets_in, states
+from usage_app.models import BudgetSpend, Price
+from usage_app.sight import sight_of
+
+DOLLAR = 10**9
+
+
+def budget(spent: int, amount: int = 10 * DOLLAR, **fields: object) -> Budget:
+    row = Budget.objects.create(amount_nanodollars=amount, time_zone="UTC", **fields)
+    (state,) = states([row])
+    BudgetSpend.objects.create(
+        budget_id=str(row.pk), period=state.period.key, spent_nanodollars=spent, requests=3
+    )
+    return row
+
+
+def test_a_forecast_is_the_rate_of_the_period_so_far(people: People) -> None:
+    row = budget(5 * DOLLAR, scope="global", period="day")
+    (state,) = states([row])
+    at, end = state.at_ms, state.period.end_ms
+    assert end is not None
+    assert state.period.start_ms is not None
+    elapsed = at - state.period.start_ms
+    if elapsed > 16 * 60_000:
+        assert state.forecast == 5 * DOLLAR * (end - state.period.start_ms) // elapsed
+        due = at + elapsed  # as much again takes as long again
+        assert (state.ends_at is not None) == (due < end)
+    assert state.left == 5 * DOLLAR
+    full = budget(12 * DOLLAR, scope="global", period="month")
+    (state,) = states([full])
+    assert (state.left, state.ends_at, state.tone) == (0, None, "error")
+
+
+def test_everybody_sees_the_budgets_that_are_theirs(people: People, browse: Browse) -> None:
+    for name, fields in {
+        "everything": {"scope": "global"},
+        "checkout": {"scope": "service", "service": people.checkout},
+        "search": {"scope": "service", "service": people.search},
+        "bob": {"scope": "user", "user": people.bob},
+        "checkout key": {"scope": "key", "key": people.keys["checkout-prod"]},
+        "charlie's key": {"scope": "key", "key": people.keys["charlie-notebook"]},
+    }.items():
+        budget(len(name), **fields)
+
+    def seen(user: object) -> set[str]:
+        found = budgets_in(sight_of(user))  # type: ignore[arg-type]
+        return {str(row.key or row.user or row.service or row.scope) for row in found}
+
+    assert len(seen(people.root)) == 6
+    assert seen(people.alice) == {"checkout", str(people.keys["checkout-prod"])}
+    assert seen(people.bob) == {"bob"}
+    assert seen(people.charlie) == {str(people.keys["charlie-notebook"])}
+    other = Budget.objects.get(service=people.checkout)
+    assert browse(people.charlie).get(f"/ui/budgets/{other.pk}/").status_code == 404
+    assert browse(people.alice).get(f"/ui/budgets/{other.pk}/").status_code == 200
+
+
+def test_a_budget_tells_its_burn_down_its_history_and_whom_it_refused(people: People, browse: Browse) -> None:
+    row = budget(5 * DOLLAR, scope="service", service=people.checkout, period="month")
+    BudgetSpend.objects.create(budget_id=str(row.pk), period="2020-01", spent_nanodollars=DOLLAR)
+    key, now = people.keys["checkout-prod"], clock.now()
+    save([make_request(key, now - timedelta(minutes=1), cost_nanodollars=DOLLAR)])
+    refused = make_request(
+        key,
+        now - timedelta(minutes=1),
+        status="refused",
+        error_code="budget_exceeded",
+        error_detail="The budget of service checkout is used up.",
+        cost_nanodollars=None,
+        repeated=4,
+    )
+    other = make_request(
+        people.keys["search-prod"], now, status="refused", error_code="budget_exceeded", cost_nanodollars=None
+    )
+    save([refused, other])
+    answer = browse(people.root).get(f"/ui/budgets/{row.pk}/")
+    text = answer.content.decode()
+    assert answer.context["refusals"]["by_key"] == [((str(key.pk), "checkout-prod"), 4)]
+    assert [each.period for each in answer.context["history"]] == ["2020-01"]
+    assert "is used up." in text
+    assert "search-prod" not in text.split("<main")[1]
+    assert "<polyline" in text
+
+
+@pytest.fixture
+def served(people: People) -> Deployment:
+    provider = Provider.objects.create(name="openai", kind="openai")
+    model = Model.objects.create(name="gpt-5")
+    row = Deployment.objects.create(model=model, provider=provider, upstream_model="gpt-5-2025-08-07")
+    Price.objects.create(
+        provider_kind="openai",
+        model="gpt-5-2025-08-07",
+        input_nanodollars=1_250_000_000,
+        output_nanodollars=10_000_000_000,
+    )
+    return row
+
+
+def test_a_deployment_is_told_by_its_calls_and_its_price(
+    people: People, browse: Browse, served: Deployment
+) -> None:
+    now, key = clock.now(), people.keys["checkout-prod"]
+    calls = [
+        make_request(key, now - timedelta(minutes=n), deployment_id=str(served.pk)) for n in range(1, 10)
+    ]
+    failed = make_request(key, now - timedelta(minutes=3), deployment_id=str(served.pk), status="error")
+    save([*calls, failed])
+    answer = browse(people.root).get("/ui/models/")
+    ((name, _spend, (card,)),) = answer.context["groups"]
+    assert (name, card.tone, card.totals.requests, card.totals.errors) == ("gpt-5", "error", 10, 1)
+    assert "$1.25 / $10.00" in answer.content.decode()
+    assert browse(people.charlie).get("/ui/models/").context["groups"] == []
+    assert len(browse(people.alice).get("/ui/models/").context["groups"]) == 1
+
+
+def test_what_has_no_price_is_told_with_what_it_was_called_for(
+    people: People, browse: Browse, served: Deployment
+) -> None:
+    save(
+        [
+            make_request(
+                people.keys["search-lab"],
+                clock.now() - timedelta(minutes=2),
+                model="house-llama",
+                cost_nanodollars=None,
+            )
+        ]
+    )
+    answer = browse(people.root).get("/ui/prices/")
+    assert [line.ids[0] for line, _deployment in answer.context["unpriced"]] == ["house-llama"]
+    assert [price.model for price in answer.context["prices"]] == ["gpt-5-2025-08-07"]
+    assert "house-llama" not in browse(people.charlie).get("/ui/prices/").content.decode()
+    found = browse(people.root).get("/ui/prices/?q=GPT-5").context["prices"]
+    assert [price.model for price in found] == ["gpt-5-2025-08-07"]
+
+
+def test_the_overview_says_why_the_spend_changed_and_the_parts_are_the_difference(
+    people: People, browse: Browse
+) -> None:
+    rows = seed_requests(people, 150, 40)
+    context = browse(people.root).get("/ui/?range=24h").context
+    since = context["selection"].since
+    late = sum(row.cost_nanodollars or 0 for row in rows if row.started_at >= since)
+    before = sum(
+        row.cost_nanodollars or 0 for row in rows if context["selection"].before[0] <= row.started_at < since
+    )
+    assert context["difference"] == late - before
+    assert sum(cause.nanodollars for cause in context["causes"]) == late - before
+    assert {label for _name, label, _rows in context["tops"]} == {"model", "service", "user", "key"}
+
+
+def test_an_ending_budget_is_on_the_overview_of_who_may_see_it(people: People, browse: Browse) -> None:
+    save([make_request(people.keys[name], clock.now()) for name in ("checkout-prod", "charlie-notebook")])
+    row = budget(9 * DOLLAR, scope="service", service=people.checkout, period="month")
+    assert str(row.pk) in browse(people.root).get("/ui/").content.decode()
+    assert str(row.pk) in browse(people.alice).get("/ui/").content.decode()
+    assert str(row.pk) not in browse(people.charlie).get("/ui/").content.decode()
+
+
+def test_queries_do_not_depend_on_how_many_budgets_and_deployments_there_are(
+    people: People, browse: Browse, served: Deployment
+) -> None:
+    seed_requests(people, 40, 10)
+    client = browse(people.root)
+    counts: dict[str, list[int]] = {"/ui/budgets/": [], "/ui/models/": [], "/ui/prices/": [], "/ui/": []}
+    for size in (1, 12):
+        for number in range(size):
+            budget(DOLLAR * number, scope="user", user=people.bob, period="month")
+            model = Model.objects.create(name=f"m-{size}-{number}")
+            Deployment.objects.create(model=model, provider=served.provider, upstream_model=f"up-{number}")
+        for page, found in counts.items():
+            client.get(page)
+            with CaptureQueriesContext(connection) as queries:
+                client.get(page)
+            found.append(len(queries))
+    assert all(few == many for few, many in counts.values()), counts
+    assert all(many <= 40 for _few, many in counts.values()), counts

@@ -1,0 +1,169 @@
+"""Budgets as they stand: spent of a limit in the present period, when it ends at this rate, and before.
+
+What is spent is the ledger's sum of the charges; the rate is that of the period so far.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from gateway_project.clock import from_ms, now_ms
+from keys_app.entries import BudgetEntry
+from keys_app.models import Budget, Scope
+from keys_app.periods import Period, period_of
+from keys_app.snapshot_rows import limits_of_rows
+from usage_app.models import BudgetSpend
+from usage_app.reports_reading import Filters
+from usage_app.sight import Sight
+
+#: A rate of less time than this says nothing.
+LEAST_MS = 15 * 60_000
+DAY_MS = 24 * 3_600_000
+#: A budget is near its end from this share on.
+NEAR = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """One budget in one period. `end_user` is set where a budget is one per person of a claim."""
+
+    budget: Budget
+    entry: BudgetEntry
+    period: Period
+    spent: int
+    limit: int
+    requests: int
+    at_ms: int
+    end_user: str = ""
+
+    @property
+    def share(self) -> float:
+        return self.spent / self.limit if self.limit else 1.0
+
+    @property
+    def left(self) -> int:
+        return max(self.limit - self.spent, 0)
+
+    @property
+    def name(self) -> str:
+        """Whose it is."""
+        subject = self.budget.key or self.budget.user or self.budget.service
+        return self.end_user or self.budget.target or (str(subject) if subject is not None else "")
+
+    @property
+    def started_at(self) -> datetime:
+        return from_ms(self._start_ms)
+
+    @property
+    def resets_at(self) -> datetime | None:
+        return None if self.period.end_ms is None else from_ms(self.period.end_ms)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the limit is reached at the rate so far; None when that is not before it resets."""
+        elapsed = self.at_ms - self._start_ms
+        if not self.left or self.spent <= 0 or elapsed < LEAST_MS:
+            return None
+        at_ms = self.at_ms + self.left * elapsed // self.spent
+        latest = self.period.end_ms if self.period.end_ms is not None else self.at_ms + 90 * DAY_MS
+        return from_ms(at_ms) if at_ms < latest else None
+
+    @property
+    def forecast(self) -> int | None:
+        """What will be spent by the end of the period at this rate; None without an end or a rate."""
+        elapsed = self.at_ms - self._start_ms
+        if self.period.end_ms is None or elapsed < LEAST_MS:
+            return None
+        return self.spent * (self.period.end_ms - self._start_ms) // elapsed
+
+    @property
+    def tone(self) -> str:
+        if self.spent >= self.limit:
+            return "error"
+        return "warn" if self.share >= NEAR or self.ends_at is not None else "ok"
+
+    @property
+    def _start_ms(self) -> int:
+        if self.period.start_ms is not None:
+            return self.period.start_ms
+        return int(self.budget.created_at.timestamp() * 1000)
+
+
+def budgets_in(sight: Sight) -> "QuerySet[Budget]":
+    """Budgets a viewer may see: all; or their own, those of services they manage, and of the keys of both."""
+    budgets = Budget.objects.filter(is_enabled=True).select_related("key", "user", "service")
+    if sight.everything:
+        return budgets
+    mine = Q(pk__in=[])
+    if sight.user_id:
+        mine |= Q(scope=Scope.USER, user_id=sight.user_id) | Q(scope=Scope.KEY, key__user_id=sight.user_id)
+    if sight.service_ids:
+        ids = sorted(sight.service_ids)
+        mine |= Q(service_id__in=ids) | Q(scope=Scope.KEY, key__service_id__in=ids)
+    return budgets.filter(mine)
+
+
+def states(budgets: Iterable[Budget]) -> list[BudgetState]:
+    """Each budget in its present period, fullest first; three queries for any number of them."""
+    rows = {str(row.pk): row for row in budgets}
+    if not rows:
+        return []
+    at_ms = now_ms()
+    filed = limits_of_rows(frozenset(rows), frozenset()).budgets
+    entries = [(entry, period_of(entry, at_ms)) for group in filed.values() for entry in group]
+    spends: dict[str, list[BudgetSpend]] = {}
+    keys = {period.key for _entry, period in entries}
+    for spend in BudgetSpend.objects.filter(budget_id__in=rows, period__in=keys):
+        spends.setdefault(spend.budget_id, []).append(spend)
+    each_person = Q(pk__in=[])
+    for entry, period in entries:
+        if rows[entry.id].scope == Scope.END_USER and not rows[entry.id].target:
+            each_person |= Q(budget_id=entry.id, period__startswith=f"{period.key}/")
+    for spend in BudgetSpend.objects.filter(each_person).order_by("-spent_nanodollars")[:50]:
+        spends.setdefault(spend.budget_id, []).append(spend)
+    found = []
+    for entry, period in entries:
+        limit = entry.limit_at(at_ms)
+        of_period = [
+            spend
+            for spend in spends.get(entry.id, ())
+            if spend.period == period.key or spend.period.startswith(f"{period.key}/")
+        ]
+        for spend in of_period or [BudgetSpend(budget_id=entry.id, period=period.key)]:
+            person = spend.period.removeprefix(period.key).removeprefix("/")
+            found.append(
+                BudgetState(
+                    rows[entry.id],
+                    entry,
+                    period,
+                    spend.spent_nanodollars,
+                    limit,
+                    spend.requests,
+                    at_ms,
+                    person,
+                )
+            )
+    found.sort(key=lambda state: (-state.share, state.name))
+    return found
+
+
+def filters_of(budget: Budget) -> Filters | None:
+    """The calls a budget is charged for, as the sums know them; None where they do not."""
+    match budget.scope:
+        case Scope.KEY:
+            return Filters(key_id=str(budget.key_id))
+        case Scope.USER:
+            return Filters(user_id=str(budget.user_id))
+        case Scope.SERVICE:
+            return Filters(service_id=str(budget.service_id))
+        case Scope.ENVIRONMENT:
+            service = str(budget.service_id) if budget.service_id else ""
+            return Filters(environment=budget.target, service_id=service)
+        case Scope.MODEL:
+            return Filters(model=budget.target)
+        case Scope.GLOBAL:
+            return Filters()
+        case _:
+            return None

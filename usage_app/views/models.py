@@ -1,0 +1,133 @@
+"""Models: which deployments serve what, how well, how fast, at which price?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.apps import apps
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from usage_app import figures
+from usage_app.charts import spark
+from usage_app.pricebook import prices_now
+from usage_app.pricing import CompiledPrice
+from usage_app.reports import Line, Series, Totals, breakdown, series
+from usage_app.views.page import PageView
+from usage_app.worker_health import NowOf, WorkerHealth
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A deployment in the range: what it is, how it does, what it costs."""
+
+    deployment: Any
+    totals: Totals
+    now: NowOf
+    price: CompiledPrice | None
+    share: str
+    success: str
+    tone: str
+    word: str
+    latency: str  # points of a line
+    ttft: str
+    link: str
+
+
+class ModelsView(PageView):
+    name = "models"
+    title = gettext_lazy("Models")
+    template = "ui/models.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        chosen, filters = self.selection, self.selection.filters
+        lines = breakdown(("model", "deployment"), chosen.since, chosen.until, filters, self.sight)
+        over_time = series(
+            chosen.since,
+            chosen.until,
+            chosen.interval,
+            "deployment",
+            filters,
+            self.sight,
+            zone=self.reporting_zone,
+        )
+        groups = self.groups(lines, over_time)
+        cards = [card for _name, _spend, cards in groups for card in cards]
+        return self.page(
+            groups=groups,
+            cooling=[card for card in cards if card.now.cooling_s],
+            failing=[card for card in cards if card.tone == "error"],
+            struggling=[card for card in cards if card.tone == "warn" and not card.now.cooling_s],
+            health_is_known=WorkerHealth(request).is_known,
+        )
+
+    def groups(self, lines: Sequence[Line], over_time: Series) -> list[tuple[str, int, list[Card]]]:
+        """(model, its spend, its deployments), most expensive first; members see what they called."""
+        deployments = apps.get_model("proxy_app", "Deployment")._default_manager.select_related(
+            "model", "provider"
+        )
+        rows = list(deployments.filter(is_enabled=True, model__is_enabled=True)[:500])
+        by_pair = {line.ids: line.totals for line in lines}
+        if not self.sight.everything:
+            called = {ids[1] for ids in by_pair}
+            rows = [row for row in rows if str(row.pk) in called]
+        prices, health = prices_now(rows), WorkerHealth(self.request)
+        drawn = {line.id: line.totals for line in over_time.lines}
+        whole: dict[str, int] = {}
+        for (model, _deployment), totals in by_pair.items():
+            whole[model] = whole.get(model, 0) + totals.requests - totals.refused
+        groups: dict[str, list[Card]] = {}
+        for row in rows:
+            mine = [each for ids, each in by_pair.items() if ids[1] == str(row.pk)]
+            totals = by_pair.get((row.model.name, str(row.pk))) or (mine[0] if mine else Totals())
+            card = self.card(
+                row,
+                totals,
+                health.of(str(row.pk)),
+                prices.get(row.pk),
+                whole.get(row.model.name, 0),
+                drawn.get(str(row.pk), []),
+            )
+            groups.setdefault(row.model.name, []).append(card)
+        found = [
+            (name, sum(card.totals.cost_nanodollars for card in cards), cards)
+            for name, cards in groups.items()
+        ]
+        return sorted(
+            found, key=lambda group: (-group[1], -sum(c.totals.requests for c in group[2]), group[0])
+        )
+
+    def card(
+        self,
+        row: Any,
+        totals: Totals,
+        now: NowOf,
+        price: CompiledPrice | None,
+        whole: int,
+        drawn: Sequence[Totals],
+    ) -> Card:
+        tried = totals.requests - totals.refused
+        failed = totals.errors / tried if tried else 0.0
+        if now.cooling_s:
+            tone, word = "warn", _("cooling down")
+        elif not tried:
+            tone, word = "stopped", _("not called")
+        elif failed < 0.01:
+            tone, word = "ok", _("well")
+        else:
+            tone, word = ("warn", _("some fail")) if failed < 0.1 else ("error", _("many fail"))
+        return Card(
+            row,
+            totals,
+            now,
+            price,
+            figures.share(tried, whole),
+            figures.share(tried - totals.errors, tried),
+            tone,
+            word,
+            spark([each.latency_p95_ms for each in drawn]),
+            spark([each.ttft_p95_ms for each in drawn]),
+            "../requests/?" + urlencode({**self.selection.parameters, "deployment": str(row.pk)}),
+        )

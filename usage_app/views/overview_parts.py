@@ -1,0 +1,167 @@
+"""What stands below the Overview's chart: the tops, why it changed, budgets near their end, providers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.apps import apps
+from django.db.models import F
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from gateway_project import clock
+from usage_app import figures
+from usage_app.budget_states import NEAR, BudgetState, budgets_in, states
+from usage_app.differences import Weights, explain
+from usage_app.models import Price
+from usage_app.reports import Filters, Line, Totals, breakdown, totals
+from usage_app.selection import Selection, span
+from usage_app.sight import Sight
+
+Link = Callable[..., str]
+TOPS = {
+    "model": gettext_lazy("Models"),
+    "service": gettext_lazy("Services"),
+    "user": gettext_lazy("Users"),
+    "key": gettext_lazy("Keys"),
+}
+TOP_COUNT = 3
+#: Budgets looked at for the Overview, the largest amounts first.
+MOST_BUDGETS = 500
+
+#: cause -> (name, what it means, order of Requests that shows it)
+CAUSES: dict[str, tuple[Any, Any, str]] = {
+    "volume": (gettext_lazy("Calls"), gettext_lazy("how many there were"), "-started"),
+    "mix": (gettext_lazy("Models"), gettext_lazy("which ones were called"), "-cost"),
+    "tokens": (gettext_lazy("Tokens a call"), gettext_lazy("how long calls were"), "-input_tokens"),
+    "cache": (gettext_lazy("Cache"), gettext_lazy("how much input came from it"), "-cache_read_tokens"),
+    "price": (gettext_lazy("Price"), gettext_lazy("what a token cost"), "-cost"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A part of the difference, with the models it is of."""
+
+    name: Any
+    meaning: Any
+    nanodollars: int
+    link: str
+    models: list[tuple[str, int, str]]  # name, nanodollars, link
+    width: int  # of 100: its bar against the largest
+
+
+def causes(lines: Sequence[Line], earlier: Sequence[Line], link: Link) -> list[Cause]:
+    """Why the spend changed; [] where there is nothing to compare."""
+    now = {line.ids[0]: line.totals for line in lines}
+    before = {line.ids[0]: line.totals for line in earlier}
+    if not any(each.cost_nanodollars for each in before.values()):
+        return []
+    parts = explain(before, now, weights(sorted({*now, *before})))
+    largest = max((abs(part.nanodollars) for part in parts), default=0)
+    found = []
+    for part in parts:
+        name, meaning, sort = CAUSES[part.name]
+        models = [(model, amount, link(model=model, sort=sort)) for model, amount in part.models]
+        width = round(100 * abs(part.nanodollars) / largest) if largest else 0
+        found.append(Cause(name, meaning, part.nanodollars, link(sort=sort), models, width))
+    return found
+
+
+def weights(models: Sequence[str]) -> dict[str, Weights]:
+    """What each kind of token costs of a model, by the price book of today; in two queries."""
+    deployments = apps.get_model("proxy_app", "Deployment")._default_manager
+    served = dict(
+        deployments.filter(model__name__in=models)
+        .order_by("-order")
+        .values_list("model__name", "upstream_model")
+    )
+    wanted = {*served.values(), *models}
+    prices = Price.objects.filter(model__in=wanted, is_enabled=True, input_nanodollars__isnull=False)
+    rates = {
+        row.model: Weights(
+            row.input_nanodollars or 0,
+            row.input_nanodollars or 0 if row.cache_read_nanodollars is None else row.cache_read_nanodollars,
+            row.output_nanodollars or 0,
+        )
+        for row in prices.order_by(F("valid_from").asc(nulls_first=True), "list_rank")
+    }
+    found = {}
+    for model in models:
+        rate = rates.get(served.get(model, model)) or rates.get(model)
+        if rate is not None and any(rate):
+            found[model] = rate
+    return found
+
+
+def tops(chosen: Selection, filters: Filters, sight: Sight, link: Link) -> list[tuple[Any, str, list[Any]]]:
+    """(label, dimension, [(name, spend, share, link)]) of the most expensive of each kind."""
+    found = []
+    for dimension, label in TOPS.items():
+        lines = breakdown((dimension,), chosen.since, chosen.until, filters, sight, durations=False)
+        whole = sum(line.totals.cost_nanodollars for line in lines)
+        rows = [
+            (
+                line.names[0] or _("none"),
+                line.totals.cost_nanodollars,
+                figures.share(line.totals.cost_nanodollars, whole),
+                link(**{dimension: line.ids[0] or "none"}),
+            )
+            for line in lines[:TOP_COUNT]
+        ]
+        found.append((label, dimension, rows))
+    return found
+
+
+def budgets_near_end(sight: Sight) -> list[BudgetState]:
+    """Budgets that are used up, nearly, or will be before they reset."""
+    found = states(budgets_in(sight).order_by("-amount_nanodollars")[:MOST_BUDGETS])
+    near = [state for state in found if state.share >= NEAR or state.ends_at is not None]
+    near.sort(key=lambda state: state.ends_at or state.resets_at or clock.now() + timedelta(days=3650))
+    return near[:5]
+
+
+def providers(chosen: Selection, filters: Filters, sight: Sight, link: Link) -> list[dict[str, Any]]:
+    """How each provider did in the range: a word, a rate, a speed."""
+    lines = breakdown(("provider",), chosen.since, chosen.until, filters, sight, order="-requests")
+    found = []
+    for line in lines[:8]:
+        tried = line.totals.requests - line.totals.refused
+        if not line.ids[0] or not tried:
+            continue
+        failed = line.totals.errors / tried
+        found.append(
+            {
+                "name": line.names[0],
+                "tone": "ok" if failed < 0.01 else "warn" if failed < 0.1 else "error",
+                "word": _("well") if failed < 0.01 else _("some fail") if failed < 0.1 else _("many fail"),
+                "rate": figures.share(tried - line.totals.errors, tried),
+                "ttft": line.totals.ttft_p95_ms,
+                "link": link(provider=line.ids[0]),
+            }
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """The month so far, by its end at this rate, and the month before."""
+
+    spent: int
+    forecast: int | None
+    ends_at: datetime
+    before: Totals
+
+
+def month(filters: Filters, sight: Sight, zone: ZoneInfo) -> Month:
+    now = clock.now()
+    since, until = span("month", now, zone)
+    ends_at = (since + timedelta(days=32)).replace(day=1)
+    spent = totals(since, until, filters, sight).cost_nanodollars
+    elapsed = until - since
+    whole_s, elapsed_s = round((ends_at - since).total_seconds()), round(elapsed.total_seconds())
+    forecast = spent * whole_s // elapsed_s if elapsed > timedelta(hours=6) else None
+    before = totals(*span("last_month", now, zone), filters, sight)
+    return Month(spent, forecast, ends_at - timedelta(days=1), before)
