@@ -12,7 +12,7 @@ from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 from django.contrib.auth.hashers import make_password
-from django.db import connection
+from django.db import connection, transaction
 
 from gateway_project import clock
 from keys_app.models import Membership, Service, User, VirtualKey
@@ -192,7 +192,8 @@ def save(rows: Sequence[Request]) -> None:
                 ttft_ms=row.ttft_ms,
             )
         )
-    sums.write(connection, dialect_of(connection))
+    with transaction.atomic():  # as the ledger does: on PostgreSQL they pass through a table of the transaction
+        sums.write(connection, dialect_of(connection))
 
 
 def _one(dice: random.Random, key: VirtualKey, at: datetime) -> Request:
