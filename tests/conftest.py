@@ -1,10 +1,27 @@
 """What every test shares."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from asgiref.sync import SyncToAsync
 from django.db import connections
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On a database of its own only what opens one runs: the rest has nothing to find there."""
+    if "GATEHOUSE_TEST_DATABASE_URL" not in os.environ:
+        return
+    kept, rest = [], []
+    for item in items:
+        (kept if _needs_services(item) else rest).append(item)
+    config.hook.pytest_deselected(items=rest)
+    items[:] = kept
+
+
+def _needs_services(item: pytest.Item) -> bool:
+    opens = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+    return bool(opens) or any(item.get_closest_marker(name) for name in ("django_db", "services"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -322,6 +322,9 @@ class BadLine:
     data: bytes
 
 
+#: Why a last line is bad that has no end: the kernel cuts a write between two pages when it kills the writer.
+CUT_OFF = "cut off"
+
 _decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
 
 
@@ -331,7 +334,7 @@ def read_records(
     """Records of a segment from a byte offset on, each with the offset after it.
 
     A last line without its end is "not yet" while the writer lives; with `final` (the writer is
-    gone, or the segment is followed by another) it is a bad line.
+    gone, or the segment is followed by another) it is a bad line: CUT_OFF.
     """
     with path.open("rb", buffering=0) as file:
         file.seek(offset)
@@ -343,7 +346,7 @@ def read_records(
                 offset += len(line) + 1
                 yield parse_line(line), offset
     if final and rest:
-        yield BadLine("torn", rest), offset + len(rest)
+        yield BadLine(CUT_OFF, rest), offset + len(rest)
 
 
 def parse_line(line: bytes) -> Record | BadLine:

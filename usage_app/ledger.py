@@ -19,6 +19,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from gateway_project.clock import now
 from usage_app.alerts import raise_alert, resolve_alert
 from usage_app.dialects import dialect_of
+from usage_app.journal import CUT_OFF
 from usage_app.ledger_batches import Batch, Batcher
 from usage_app.ledger_journals import Chunk, JournalShelf
 from usage_app.ledger_rows import SettledCall
@@ -219,8 +220,12 @@ class Ledger:
         self._divide(Chunk(chunk.tail, chunk.items[middle:], chunk.after, chunk.resolves))
 
     def _quarantine(self, journal: str, position: tuple[int, int], problem: str, data: bytes) -> None:
-        logger.error("Journal %s has a bad record at %d:%d: %s", journal, *position, problem)
         self.shelf.quarantine(journal, position, problem, data)
+        if problem == CUT_OFF:
+            # Killed in the middle of a write: either the call never left, or its row says "interrupted".
+            logger.warning("Journal %s ends in the middle of a record at %d:%d.", journal, *position)
+            return
+        logger.error("Journal %s has a bad record at %d:%d: %s", journal, *position, problem)
         raise_alert("bad_record", journal, f"At {position[0]}:{position[1]}: {problem}", "critical")
 
     def _copy_log_back(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from usage_app.journal import BadLine, probe_lock, read_records, segment_numbers, segment_path
+from usage_app.journal import CUT_OFF, BadLine, probe_lock, read_records, segment_numbers, segment_path
 from usage_app.ledger_rows import OpenCall
 from usage_app.models import JournalOffset
 from usage_app.records import AttemptBegun, Begin, End, Progress, Record
@@ -164,6 +164,8 @@ class JournalTail:
             path = segment_path(self.folder, segment)
             if path.exists():
                 for record, next_offset in read_records(path, offset, final=has_next or self.is_dead):
+                    if has_next and isinstance(record, BadLine) and record.reason == CUT_OFF:
+                        record = BadLine("torn, and its writer went on", record.data)
                     yield record, (segment, offset), (segment, next_offset)
                     offset = next_offset
                     if until is not None and (segment, offset) >= until:

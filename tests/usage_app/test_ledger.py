@@ -267,18 +267,21 @@ def test_a_bad_line_goes_to_quarantine_and_the_rest_goes_on(
     assert "this is not a record" in kept
 
 
-def test_a_torn_last_line_waits_while_the_worker_lives_and_is_bad_when_it_is_gone(
-    writer: JournalWriter, ledger: Ledger
+def test_a_last_line_cut_off_waits_while_the_worker_lives_and_is_set_aside_when_it_was_killed(
+    writer: JournalWriter, ledger: Ledger, journal_dir: Path
 ) -> None:
     writer.append(an_end())
+    begun = a_begin()
+    writer.append(begun)
     with segment_path(writer.folder, 1).open("ab") as file:
         file.write(b'00000042 12345678 {"k":"end"')
     read_all(ledger)
     assert Request.objects.count() == 1
-    assert Alert.objects.count() == 0
     writer.close()
     read_all(ledger)
-    assert Alert.objects.get().kind == "bad_record"
+    assert Request.objects.get(pk=begun.id).status == "interrupted"
+    assert '"k":"end"' in (journal_dir / "_quarantine" / "worker-1.txt").read_text()
+    assert Alert.objects.count() == 0  # nothing that a person has to mend
     assert not writer.folder.exists()
 
 
