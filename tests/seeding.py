@@ -192,7 +192,7 @@ def save(rows: Sequence[Request]) -> None:
                 ttft_ms=row.ttft_ms,
             )
         )
-    with transaction.atomic():  # as the ledger does: on PostgreSQL they pass through a table of the transaction
+    with transaction.atomic():  # as the ledger does: PostgreSQL keeps its staging table for no longer
         sums.write(connection, dialect_of(connection))
 
 
