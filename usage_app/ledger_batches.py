@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from gateway_project.clock import from_ms, now, uuid7
-from usage_app import ledger_rows
+from usage_app import ledger_rows, ledger_stored
 from usage_app.dialects import Dialect, insert_rows, upsert_rows
 from usage_app.journal import BadLine
 from usage_app.ledger_journals import Chunk, Position
@@ -20,7 +20,7 @@ from usage_app.ledger_rows import SettledCall, countable, interrupted_end
 from usage_app.models import Adjustment, Attempt, BudgetSpend, JournalOffset, Request
 from usage_app.models.rollup import DIMENSIONS
 from usage_app.pricebook import price_of_row
-from usage_app.records import Adjust, Begin, Charge, End
+from usage_app.records import Adjust, AttemptBegun, Begin, Charge, End, Progress, Stored
 from usage_app.rollups import ClaimValues, Countable, Sums
 
 logger = logging.getLogger("gatehouse.ledger")
@@ -53,6 +53,7 @@ class Batch:
     adjustments: list[Adjustment] = field(default_factory=list)
     applied: list[uuid.UUID] = field(default_factory=list)  # adjustments whose request came now
     spend: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    stored: list[Stored] = field(default_factory=list)
 
     @property
     def records(self) -> int:
@@ -112,6 +113,7 @@ class Batcher:
                 Adjustment.objects.bulk_create(batch.adjustments)
             if batch.applied:
                 Adjustment.objects.filter(pk__in=batch.applied).update(is_applied=True)
+            ledger_stored.write(batch.stored)
             for chunk in sorted(batch.chunks, key=lambda chunk: chunk.tail.name):
                 self._move_offset(chunk)
 
@@ -121,7 +123,7 @@ class Batcher:
         for record, position in chunk.items:
             if isinstance(record, BadLine):
                 batch.bad.append(BadItem(chunk.tail.name, position, record.reason, record.data))
-            elif isinstance(record, End | Adjust) and (problem := _why_bad(record)):
+            elif isinstance(record, End | Adjust | Stored) and (problem := _why_bad(record)):
                 batch.bad.append(BadItem(chunk.tail.name, position, problem, repr(record).encode()))
             elif isinstance(record, End):
                 if (former := batch.ends.get(record.id)) is None:
@@ -130,6 +132,8 @@ class Batcher:
                     late_ends.append(record)
             elif isinstance(record, Adjust):
                 adjusts.append(record)
+            elif isinstance(record, Stored):
+                batch.stored.append(record)
         if chunk.resolves:
             self._interrupt(chunk, batch)
 
@@ -141,7 +145,7 @@ class Batcher:
                 calls[record.id] = ledger_rows.OpenCall(record, position)
             elif isinstance(record, End):
                 calls.pop(record.id, None)
-            elif not isinstance(record, BadLine | Adjust) and record.id in calls:
+            elif isinstance(record, AttemptBegun | Progress) and record.id in calls:
                 calls[record.id].note(record)
         for call in calls.values():
             end = interrupted_end(call, price_of_row)
@@ -281,8 +285,10 @@ def _settled(end: End) -> SettledCall:
     )
 
 
-def _why_bad(record: End | Adjust) -> str:
+def _why_bad(record: End | Adjust | Stored) -> str:
     """What keeps a record from becoming a row; '' when nothing does."""
+    if isinstance(record, Stored):
+        return ledger_stored.why_bad(record)
     try:
         if str(uuid.UUID(record.id)) != record.id:
             return "not an id as we write them"

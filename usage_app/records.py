@@ -2,7 +2,7 @@
 
 `Begin` before anything is sent upstream, `AttemptBegun` before each try, `Progress` every 5 s of
 a stream, `End` once (it repeats everything, so it stands alone), `Adjust` for a cost that came
-later. Times are milliseconds since the Unix epoch; money is nanodollars; None means unknown.
+later, `Stored` for what a provider keeps for the caller. Times are milliseconds since the Unix epoch; money is nanodollars; None means unknown.
 """
 
 from typing import Any, Literal
@@ -11,6 +11,8 @@ import msgspec
 
 Status = Literal["ok", "error", "refused", "cancelled", "truncated", "interrupted"]
 UsageSource = Literal["provider", "estimate", "none"]
+StoredKind = Literal["response", "file", "batch"]
+StoredState = Literal["pending", "kept", "gone"]
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -162,4 +164,23 @@ class Adjust(msgspec.Struct, tag="adjust", tag_field="k"):
     charges: tuple[Charge, ...] = ()
 
 
-Record = Begin | AttemptBegun | Progress | End | Adjust
+class Stored(msgspec.Struct, frozen=True, tag="stored", tag_field="k"):
+    """A response, file or batch that a provider keeps, under the provider's own id; each record stands alone.
+
+    `pending`: its cost comes when it is done; `gone`: it was deleted. A state only ever rises.
+    """
+
+    id: str  # the call that made it
+    at_ms: int
+    kind: StoredKind
+    object_id: str
+    provider_id: str
+    owner: str  # who may ask for it: 'service:<id>/<environment>'
+    state: StoredState = "kept"
+    deployment_id: str = ""
+    model: str = ""  # public name, '' where it is nothing of one model
+    upstream_model: str = ""
+    charges: tuple[Charge, ...] = ()
+
+
+Record = Begin | AttemptBegun | Progress | End | Adjust | Stored

@@ -582,6 +582,30 @@ class Migration(migrations.Migration):
             model_name='savedview',
             constraint=models.UniqueConstraint(fields=('owner', 'name'), name='savedview_once'),
         ),
+        migrations.CreateModel(
+            name='StoredObject',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('provider_id', models.CharField(max_length=36)),
+                ('object_id', models.CharField(max_length=255)),
+                ('kind', models.CharField(max_length=16, verbose_name='kind')),
+                ('state', models.PositiveSmallIntegerField(choices=[(0, 'Under way'), (1, 'Kept'), (2, 'Deleted')], verbose_name='state')),
+                ('owner', models.CharField(max_length=100, verbose_name='owner')),
+                ('request_id', models.UUIDField()),
+                ('deployment_id', models.CharField(blank=True, max_length=36)),
+                ('model', models.CharField(blank=True, max_length=200, verbose_name='model')),
+                ('upstream_model', models.CharField(blank=True, max_length=200)),
+                ('charges', models.JSONField(default=list)),
+                ('created_at', models.DateTimeField()),
+                ('changed_at', models.DateTimeField()),
+            ],
+            options={
+                'verbose_name': 'stored object',
+                'verbose_name_plural': 'stored objects',
+                'indexes': [models.Index(fields=['state', 'changed_at'], name='storedobject_state'), models.Index(fields=['owner', 'kind', 'created_at'], name='storedobject_owner')],
+                'constraints': [models.UniqueConstraint(fields=('object_id', 'provider_id'), name='storedobject_once')],
+            },
+        ),
         # By hand: on PostgreSQL requests and attempts are partitioned from the first day.
         migrations.RunPython(partition_tables, unpartition_tables),
     ]

@@ -13,6 +13,7 @@ from usage_app.models.ledger import (
 from usage_app.models.price import Price
 from usage_app.models.request import Attempt, Request
 from usage_app.models.rollup import ClaimRollup, DayRollup, KnownName, ReportingSeries, Rollup
+from usage_app.models.stored import StoredObject
 
 __all__ = [
     "Adjustment",
@@ -33,4 +34,5 @@ __all__ = [
     "Request",
     "Rollup",
     "SavedView",
+    "StoredObject",
 ]
