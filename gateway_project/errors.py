@@ -151,6 +151,14 @@ class UnknownPath(NotFound):
     remedy = "Check the base address: for OpenAI clients it ends in /v1."
 
 
+class UnknownObject(NotFound):
+    code = "object_not_found"
+    default_detail = "There is no such stored object that this key may see."
+    remedy = (
+        "Use an id that a call with a key of the same service (or user) was given, in the same environment."
+    )
+
+
 class NotServed(NotFound):
     code = "endpoint_not_served"
     default_detail = "No provider of this model has this endpoint."

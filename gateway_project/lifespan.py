@@ -25,6 +25,7 @@ from proxy_app.catalogue_loading import CatalogueSection
 from proxy_app.health import Health
 from proxy_app.metrics import Metrics
 from proxy_app.signatures import open_signatures
+from proxy_app.stored import StoredObjects
 from proxy_app.upstream import Upstream
 from proxy_app.upstream_inprocess import SandboxSender
 from proxy_app.upstream_network import AiohttpSender
@@ -70,12 +71,14 @@ class Lifespan:
         """Make everything without waiting for anything; what needs a service opens behind."""
         config = self._config
         worker_id = str(uuid7())
+        journal = JournalWriter(config.journal_dir, worker_id)
         services = self._services = Services(
             config=config,
             upstream=Upstream(AiohttpSender(), SandboxSender()),
             keeper=SnapshotKeeper([CatalogueSection(), PriceSection()]),
             limits=open_store(config),
-            journal=JournalWriter(config.journal_dir, worker_id),
+            journal=journal,
+            stored=StoredObjects(journal.append),
             registry=Registry(),
             health=Health(),
             metrics=Metrics(),

@@ -20,6 +20,7 @@ from proxy_app.metrics import Metrics
 from proxy_app.operations.contract import Asked, Operation
 from proxy_app.planning import Plan, Step
 from proxy_app.signatures import MemorySignatures, Signatures
+from proxy_app.stored import StoredObjects
 from proxy_app.upstream import Upstream
 from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Observed
 from usage_app.journal import JournalWriter
@@ -40,6 +41,7 @@ class Services:
     upstream: Upstream
     health: Health
     metrics: Metrics
+    stored: StoredObjects
     master_hash: str = ""
     signatures: Signatures = field(default_factory=MemorySignatures)
     calls: dict[str, "Call"] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from proxy_app.call import Attempt, Call
 from proxy_app.formats.signing import latest_call_ids
 from proxy_app.planning import Step
 from proxy_app.signatures import Place
+from proxy_app.stored import owner_of
 from proxy_app.wire import Signed
 
 
@@ -33,8 +34,4 @@ async def keep(call: Call, attempt: Attempt) -> None:
 
 
 def _place(call: Call, step: Step) -> Place:
-    key = call.principal.key
-    owner = f"service:{key.service_id}" if key.service_id else f"user:{key.user_id}"
-    if not key.service_id and not key.user_id:
-        owner = f"key:{key.id}"
-    return Place(owner, step.deployment.provider.id, step.upstream_model)
+    return Place(owner_of(call.principal), step.deployment.provider.id, step.upstream_model)

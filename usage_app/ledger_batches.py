@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from gateway_project.clock import from_ms, now, uuid7
-from usage_app import ledger_rows, ledger_stored
+from usage_app import ledger_rows, stored
 from usage_app.dialects import Dialect, insert_rows, upsert_rows
 from usage_app.journal import BadLine
 from usage_app.ledger_journals import Chunk, Position
@@ -113,7 +113,7 @@ class Batcher:
                 Adjustment.objects.bulk_create(batch.adjustments)
             if batch.applied:
                 Adjustment.objects.filter(pk__in=batch.applied).update(is_applied=True)
-            ledger_stored.write(batch.stored)
+            stored.write(batch.stored)
             for chunk in sorted(batch.chunks, key=lambda chunk: chunk.tail.name):
                 self._move_offset(chunk)
 
@@ -288,7 +288,7 @@ def _settled(end: End) -> SettledCall:
 def _why_bad(record: End | Adjust | Stored) -> str:
     """What keeps a record from becoming a row; '' when nothing does."""
     if isinstance(record, Stored):
-        return ledger_stored.why_bad(record)
+        return stored.why_bad(record)
     try:
         if str(uuid.UUID(record.id)) != record.id:
             return "not an id as we write them"

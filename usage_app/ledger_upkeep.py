@@ -18,7 +18,7 @@ from django.db import connection
 
 from gateway_project.clock import from_ms, now, now_ms, uuid7_at
 from gateway_project.conf import BASE_DIR
-from usage_app import ledger_stored
+from usage_app import stored
 from usage_app.alerts import raise_alert, resolve_alert
 from usage_app.ledger_audit import QUARTER, Difference, check_day, check_quarters, quarter_size
 from usage_app.ledger_series import ledger_settings, series_since
@@ -137,7 +137,7 @@ class Upkeep:
             self._keep_partitions(settings)
         unfinished = self._delete_old(settings)
         _delete_old_exports()
-        unfinished = ledger_stored.delete_old() or unfinished
+        unfinished = stored.delete_old() or unfinished
         self.prices.run(settings)
         self._next_s = self._clock_s() + (1.0 if unfinished else UPKEEP_EVERY_S)
 

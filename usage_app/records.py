@@ -2,7 +2,8 @@
 
 `Begin` before anything is sent upstream, `AttemptBegun` before each try, `Progress` every 5 s of
 a stream, `End` once (it repeats everything, so it stands alone), `Adjust` for a cost that came
-later, `Stored` for what a provider keeps for the caller. Times are milliseconds since the Unix epoch; money is nanodollars; None means unknown.
+later, `Stored` for what a provider keeps for the caller. Times are milliseconds since the Unix
+epoch; money is nanodollars; None means unknown.
 """
 
 from typing import Any, Literal

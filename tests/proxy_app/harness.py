@@ -26,12 +26,13 @@ from proxy_app.catalogue import (
 )
 from proxy_app.health import Health
 from proxy_app.metrics import Metrics
+from proxy_app.stored import StoredObjects
 from proxy_app.upstream import Upstream
 from proxy_app.upstream_inprocess import HttpxSender, SandboxSender
 from usage_app.journal import JournalWriter, read_records, segment_numbers, segment_path
 from usage_app.live import Registry
 from usage_app.pricing import CompiledPrice, PriceBook, PriceRow, compile_rates
-from usage_app.records import AttemptBegun, Begin, End
+from usage_app.records import AttemptBegun, Begin, End, Stored
 
 SECRET = "sk-gh-" + "a" * 43
 MASTER = "sk-gh-master-for-harness"
@@ -168,6 +169,7 @@ class Gateway:
     keeper: StaticKeeper
     journal_dir: Path
     handler: DataPlaneHandler = field(default_factory=DataPlaneHandler)
+    stored_rows: list[Stored] = field(default_factory=list)  # what other workers' journals brought
 
     async def ask(
         self,
@@ -260,6 +262,7 @@ def gateway(folder: Path, script: Script, *models: ModelEntry, **key: Any) -> Ga
     keeper = StaticKeeper(picture)
     journal = JournalWriter(folder, "worker-under-test")
     journal.open()
+    rows: list[Stored] = []
     services = Services(
         config=load(),
         keeper=keeper,  # type: ignore[arg-type]
@@ -269,9 +272,14 @@ def gateway(folder: Path, script: Script, *models: ModelEntry, **key: Any) -> Ga
         upstream=Upstream(HttpxSender(httpx.MockTransport(script)), SandboxSender()),
         health=Health(),
         metrics=Metrics(),
+        stored=StoredObjects(
+            journal.append,
+            find=lambda kind, name: [row for row in rows if (row.kind, row.object_id) == (kind, name)],
+            listed=lambda kind, owner: [row for row in rows if (row.kind, row.owner) == (kind, owner)],
+        ),
         master_hash=hash_secret(MASTER),
     )
-    return Gateway(services, keeper, folder)
+    return Gateway(services, keeper, folder, stored_rows=rows)
 
 
 # ---------------------------------------------------------------- provider answers

@@ -7,7 +7,7 @@ import pytest
 from gateway_project.clock import from_ms, now, uuid7_text
 from tests.usage_app.test_ledger import read_all
 from tests.usage_app.workload import NOON_MS, an_end
-from usage_app import ledger_stored
+from usage_app import stored as shelf
 from usage_app.journal import JournalWriter
 from usage_app.ledger import Ledger
 from usage_app.models import Alert, Request, StoredObject
@@ -37,8 +37,8 @@ def test_what_is_kept_is_found_again_with_everything_its_settling_needs(
     writer.append(an_end())
     writer.append(kept)
     read_all(ledger)
-    assert ledger_stored.find("response", "resp_1") == [kept]
-    assert ledger_stored.find("file", "resp_1") == []
+    assert shelf.find("response", "resp_1") == [kept]
+    assert shelf.find("file", "resp_1") == []
     assert Request.objects.count() == 1  # it is no call
 
 
@@ -46,7 +46,7 @@ def test_two_providers_may_use_the_same_id(writer: JournalWriter, ledger: Ledger
     writer.append(stored())
     writer.append(stored(provider_id="provider-2", owner="user:2/test"))
     read_all(ledger)
-    found = ledger_stored.find("response", "resp_1")
+    found = shelf.find("response", "resp_1")
     assert {each.owner for each in found} == {"service:1/production", "user:2/test"}
 
 
@@ -69,8 +69,8 @@ def test_what_is_under_way_and_whose_it_is_can_be_listed(writer: JournalWriter, 
     writer.append(stored("batch_3", kind="batch", state="gone"))
     writer.append(stored("batch_4", kind="batch", at_ms=NOON_MS + 1))
     read_all(ledger)
-    assert [each.object_id for each in ledger_stored.pending()] == ["batch_1"]
-    mine = ledger_stored.listed("batch", "service:1/production")
+    assert [each.object_id for each in shelf.pending()] == ["batch_1"]
+    mine = shelf.listed("batch", "service:1/production")
     assert [each.object_id for each in mine] == ["batch_4", "batch_1"]
 
 
@@ -96,6 +96,6 @@ def test_what_no_provider_keeps_any_more_is_forgotten(writer: JournalWriter, led
     long_ago = now() - timedelta(days=90)
     StoredObject.objects.exclude(object_id="new answer").update(changed_at=long_ago)
     StoredObject.objects.filter(object_id="new answer").update(changed_at=now())
-    assert ledger_stored.delete_old() is False
+    assert shelf.delete_old() is False
     assert set(StoredObject.objects.values_list("object_id", flat=True)) == {"old file", "new answer"}
     assert from_ms(NOON_MS) < now()

@@ -1,0 +1,110 @@
+"""What providers keep for callers, as one worker knows it: whose it is, and at which provider.
+
+Providers know only the gateway's own account, so everybody's things lie together there: nobody gets to
+one through the gateway that was not made by the same service (or user, or key) in the same environment.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from django.db import DatabaseError, InterfaceError, close_old_connections
+
+from gateway_project.errors import NotReady, UnknownObject
+from keys_app.entries import Principal
+from proxy_app.catalogue import Catalogue, ProviderEntry
+from usage_app import stored as ledger
+from usage_app.records import Record, Stored, StoredKind
+
+log = logging.getLogger("gatehouse.calls")
+
+REMEMBERED = 20_000
+#: Another worker's journal reaches the database within this time, when nothing is behind.
+PATIENCE_S = 0.4
+
+Find = Callable[[StoredKind, str], Sequence[Stored]]
+List = Callable[[StoredKind, str], Sequence[Stored]]
+
+
+def owner_of(principal: Principal) -> str:
+    """Who shares what this caller makes: its service ('service:<id>'), else its user, else the key."""
+    key = principal.key
+    if key.service_id:
+        return f"service:{key.service_id}"
+    return f"user:{key.user_id}" if key.user_id else f"key:{key.id}"
+
+
+def keeper_of(principal: Principal) -> str:
+    """The owner of what a provider keeps: environments do not see one another's."""
+    return f"{owner_of(principal)}/{principal.key.environment}"
+
+
+def provider_at(catalogue: Catalogue, provider_id: str) -> ProviderEntry | None:
+    """A provider that serves some model here; None when it serves none any more."""
+    for model in (*catalogue.by_name.values(), *(model for _, model in catalogue.patterns)):
+        for deployment in model.deployments:
+            if deployment.provider.id == provider_id:
+                return deployment.provider
+    return None
+
+
+class StoredObjects:
+    """What was made through this worker is known at once; the rest is read from the ledger."""
+
+    def __init__(
+        self,
+        write: Callable[[Record], None],
+        find: Find = ledger.find,
+        listed: List = ledger.listed,
+    ) -> None:
+        self._write = write
+        self._find = find
+        self._listed = listed
+        self._recent: OrderedDict[tuple[StoredKind, str, str], Stored] = OrderedDict()
+
+    def keep(self, record: Stored) -> None:
+        """Write to the journal that a provider keeps this, or does no longer."""
+        self._write(record)
+        key = (record.kind, record.object_id, record.owner)
+        self._recent.pop(key, None)
+        self._recent[key] = record
+        while len(self._recent) > REMEMBERED:
+            self._recent.popitem(last=False)
+
+    async def find(self, kind: StoredKind, object_id: str, owner: str) -> Stored:
+        """The owner's thing of this id. Raises UnknownObject: for a stranger's too, in the same words."""
+        record = self._recent.get((kind, object_id, owner))
+        for wait_s in (0.0, PATIENCE_S):
+            if record is None:
+                await asyncio.sleep(wait_s)
+                rows = await self._ask(self._find, kind, object_id)
+                record = next((row for row in rows if row.owner == owner), None)
+        if record is None or record.state == "gone":
+            raise UnknownObject(f"There is no {kind} '{object_id[:200]}' here that this key may see.")
+        return record
+
+    async def listed(self, kind: StoredKind, owner: str) -> list[Stored]:
+        """What an owner has of a kind, the newest first."""
+        rows = await self._ask(self._listed, kind, owner)
+        known = {(row.object_id, row.provider_id): row for row in rows}
+        for record in self._recent.values():
+            if record.kind == kind and record.owner == owner:
+                known[record.object_id, record.provider_id] = record
+        kept = [record for record in known.values() if record.state != "gone"]
+        return sorted(kept, key=lambda record: record.at_ms, reverse=True)
+
+    async def _ask(
+        self, question: Callable[[StoredKind, str], Sequence[Stored]], kind: StoredKind, name: str
+    ) -> Sequence[Stored]:
+        def ask() -> Sequence[Stored]:
+            try:
+                return question(kind, name)
+            finally:
+                close_old_connections()
+
+        try:
+            return await asyncio.to_thread(ask)
+        except (DatabaseError, InterfaceError):
+            log.warning("stored objects cannot be looked up: the database is away")
+            raise NotReady("What is stored cannot be looked up now.", retry_after_s=5) from None
