@@ -82,6 +82,12 @@ class UnsupportedParameter(BadRequest):
     remedy = "Remove the named parameter or choose a model that takes it."
 
 
+class UnknownFormer(BadRequest):
+    code = "previous_response_not_found"
+    default_detail = "There is no such response that this key may go on from."
+    remedy = "Name a stored response of the same service (or user) and environment, or send the whole input."
+
+
 class InvalidKey(GatehouseError):
     status_code = 401
     code = "invalid_api_key"

@@ -22,6 +22,7 @@ from keys_app.tasks import Tasks
 from proxy_app import refusals
 from proxy_app.call import Services
 from proxy_app.catalogue_loading import CatalogueSection
+from proxy_app.following import let_go
 from proxy_app.health import Health
 from proxy_app.metrics import Metrics
 from proxy_app.signatures import open_signatures
@@ -118,6 +119,8 @@ class Lifespan:
             return
         if self._heartbeat is not None:
             await asyncio.to_thread(self._heartbeat.stop)
+        let_go(list(services.calls.values()))
+        await services.followed.finish()
         refusals.flush(services)
         await services.keeper.stop()
         await services.upstream.aclose()
@@ -132,6 +135,8 @@ def _stopper(services: Services) -> Callable[[dict[str, Any]], int]:
 
     def stop(call: LiveCall) -> bool:
         held = services.calls.get(call.id)
+        if held is not None and held.following is not None:
+            return held.following.cancel()
         if held is None or held.guard is None:
             return False
         held.guard.fire(CallStopped())

@@ -18,6 +18,7 @@ from proxy_app.formats import exchange
 from proxy_app.formats.contract import StreamPipe
 from proxy_app.guard import Guard
 from proxy_app.hiding import hide_credential
+from proxy_app.keeping import keep_answer
 from proxy_app.operations import serving
 from proxy_app.planning import Step
 from proxy_app.preparing import content_type_of, open_pipe, prepare
@@ -39,6 +40,7 @@ class Relay:
         self.body = b""
         self.headers: dict[str, str] = {}
         self.tail = b""
+        self._finished = False
 
     def close(self) -> None:
         self.guard.close()
@@ -58,8 +60,9 @@ class Relay:
     async def finish(self) -> None:
         """Send what was held back until the call was settled: a whole answer, or a stream's end."""
         call = self.call
-        if call.client_gone_ms is not None:
+        if call.client_gone_ms is not None or self._finished:
             return
+        self._finished = True
         if call.facts.stream:
             if self.tail:
                 await call.reply.write(self.tail)
@@ -78,6 +81,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     guard.answer = None
     target, outgoing = await prepare(call, step)
     attempt = _open_attempt(call, step)
+    attempt.keeps = call.facts.is_kept and target.format == call.body_format
     outgoing.headers["x-gatehouse-request-id"] = call.id
     outgoing.headers["x-gatehouse-attempt"] = str(attempt.number)
     timeouts = step.deployment.timeouts
@@ -110,6 +114,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
         guard.answer = None
         if answer is not None:
             answer.release()
+    keep_answer(call, attempt)
     if attempt.observed.signed:
         await keep(call, attempt)
     _note_success(call, attempt)
@@ -271,6 +276,7 @@ async def _commit(call: Call, relay: Relay, attempt: Attempt, held: bytes, conte
     """First content: from here on the caller has this attempt's answer and no other. `content_type` is
     the provider's."""
     call.committed = True
+    keep_answer(call, attempt)
     attempt.first_content_ms = call.ttft_ms = call.mark("first_content")
     timeouts = attempt.step.deployment.timeouts
     relay.guard.expect("idle", timeouts.idle_s)

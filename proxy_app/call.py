@@ -1,5 +1,6 @@
 """One call on its way through the gateway, and the services it meets. Plain data."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from gateway_project.errors import GatehouseError
 from keys_app.entries import Principal, Snapshot
 from keys_app.limits.contract import Grant, LimitStore
 from keys_app.snapshot import SnapshotKeeper
+from keys_app.tasks import Tasks
 from proxy_app.catalogue import ModelEntry
 from proxy_app.formats.contract import StreamPipe
 from proxy_app.guard import Guard
@@ -26,7 +28,7 @@ from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Observed
 from usage_app.journal import JournalWriter
 from usage_app.live import LiveCall, Registry
 from usage_app.pricing import CompiledPrice
-from usage_app.records import AttemptEnded, Begin, Caller, Charge, Mark, Record
+from usage_app.records import AttemptEnded, Begin, Caller, Charge, Mark, Record, Stored
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class Services:
     stored: StoredObjects
     master_hash: str = ""
     signatures: Signatures = field(default_factory=MemorySignatures)
+    followed: Tasks = field(default_factory=Tasks)  # answers that are made in the background
     calls: dict[str, "Call"] = field(default_factory=dict)
     abandoned: dict[tuple[str, int], "Call"] = field(default_factory=dict)
     refusals: dict[tuple[str, ...], Any] = field(default_factory=dict)
@@ -92,6 +95,7 @@ class Attempt:
     headers_ms: float | None = None
     first_content_ms: float | None = None
     http_status: int | None = None
+    keeps: bool = False  # its provider keeps the answer for the caller
 
 
 @dataclass(slots=True)
@@ -117,6 +121,7 @@ class Call:
     claims: Claims = field(default_factory=Claims)
     caller: Caller = field(default_factory=Caller)
     model: ModelEntry | None = None
+    former: Stored | None = None  # the answer that a provider keeps and this call goes on from
     input_estimate: int = 0
     # admitted and routed
     grant: Grant | None = None
@@ -142,6 +147,9 @@ class Call:
     # ended
     error: GatehouseError | None = None
     answered: bool = False  # a whole answer was produced
+    kept: Stored | None = None  # the answer, where its provider keeps it
+    interrupted: bool = False  # nobody here will see its end
+    following: asyncio.Task[None] | None = None  # it is made in the background
     settled: bool = False
     cost_nanodollars: int | None = None
     price_id: str = ""

@@ -30,7 +30,9 @@ from proxy_app.attempting import Relay, try_once
 from proxy_app.call import Call
 from proxy_app.catalogue import ModelEntry
 from proxy_app.dialects import limits_in
+from proxy_app.following import follow, is_under_way
 from proxy_app.formats import exchange
+from proxy_app.keeping import at_its_provider, find_former
 from proxy_app.planning import Plan, Step
 from proxy_app.reading import read
 from proxy_app.refusals import record_refusal
@@ -52,16 +54,32 @@ async def converse(call: Call) -> None:
 async def carry(call: Call) -> None:
     """The story from where a call's body has been read."""
     await authorise_model(call)  # 3
+    await find_former(call)
     await admit(call)  # 4
     route(call)  # 5
     begin(call)  # 6
     relay = Relay(call)
     try:
-        await attempt_all(call, relay)  # 7
+        try:
+            await attempt_all(call, relay)  # 7
+        except ClientGone as gone:
+            if not is_under_way(call):
+                raise
+            call.error = gone
+        if is_under_way(call):
+            return await leave_under_way(call, relay)
         await settle(call)  # 8
         await relay.finish()
     finally:
         relay.close()
+
+
+async def leave_under_way(call: Call, relay: Relay) -> None:
+    """Answer now what is to be done in the background; the call stays open until the provider is done."""
+    await relay.finish()
+    relay.guard.close()  # the caller may come and go
+    call.following = call.services.followed.start(follow(call), f"call {call.id} in the background")
+    await asyncio.sleep(0)  # it has begun: one that is cancelled before would never settle
 
 
 async def run(call: Call, story: Callable[[Call], Awaitable[None]] = converse) -> None:
@@ -257,4 +275,5 @@ def _plan(call: Call, model: ModelEntry, asked: str | None = None) -> Plan:
     )
     if call.operation is not None:
         return planning.only_speakers(plan, call.operation.routes)
+    plan = at_its_provider(call, plan, model)
     return planning.only_speakers(plan, (call.format,)) if call.address.verb and not call.is_count else plan

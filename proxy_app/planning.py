@@ -12,6 +12,7 @@ from proxy_app.catalogue import DeploymentEntry, ModelEntry
 from proxy_app.providers.readiness import PROBLEMS
 
 NO_ENDPOINT = "its provider does not have this endpoint"
+ELSEWHERE = "another provider keeps what this call goes on from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,13 @@ def only_speakers(plan: Plan, formats: Collection[str]) -> Plan:
         step for step in plan.steps if any(name in formats for name in step.deployment.provider.formats)
     )
     others = tuple(LeftOut(step.deployment, NO_ENDPOINT) for step in plan.steps if step not in kept)
+    return Plan(plan.strategy, kept, (*plan.left_out, *others), plan.retry_after_s)
+
+
+def only_at(plan: Plan, provider_id: str) -> Plan:
+    """The plan without all providers but one."""
+    kept = tuple(step for step in plan.steps if step.deployment.provider.id == provider_id)
+    others = tuple(LeftOut(step.deployment, ELSEWHERE) for step in plan.steps if step not in kept)
     return Plan(plan.strategy, kept, (*plan.left_out, *others), plan.retry_after_s)
 
 

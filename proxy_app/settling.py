@@ -44,6 +44,8 @@ def tokens_of(usage: Usage) -> Tokens:
 def status_of(call: Call) -> Status:
     """The one word for how a call ended."""
     error = call.error
+    if call.interrupted:
+        return "interrupted"
     if error is None:
         return "cancelled" if call.client_gone_ms is not None else "ok"
     if isinstance(error, CallEnded) or (call.committed and isinstance(error, LimitReached)):

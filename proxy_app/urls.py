@@ -25,6 +25,7 @@ from proxy_app.views.operations import (
     Transcriptions,
     Translations,
 )
+from proxy_app.views.stored_responses import CancelResponse, ResponseInputItems, StoredResponse
 from proxy_app.views.vitals import Live, Metrics, Ready
 
 #: Where each API may be reached: as its SDK writes it, without a version, and under its own name.
@@ -72,6 +73,9 @@ PATTERNS: tuple[tuple[str, str, type[APIView]], ...] = (
     *((start, "/completions", Completions) for start in DEPLOYMENTS),
     *((start, "/responses", Responses) for start in DEPLOYMENTS),
     *((start, path, view) for path, view in OPERATIONS.items() for start in DEPLOYMENTS),
+    *((f"{base}/responses/", "/cancel", CancelResponse) for base in OPENAI),
+    *((f"{base}/responses/", "/input_items", ResponseInputItems) for base in OPENAI),
+    *((f"{base}/responses/", "", StoredResponse) for base in OPENAI),
     *((f"{base}/", ":embedContent", EmbedContent) for base in GEMINI),
     *((f"{base}/", ":batchEmbedContents", BatchEmbedContents) for base in GEMINI),
     *((f"{base}/", ":generateContent", GenerateContent) for base in GEMINI),

@@ -349,6 +349,8 @@ class CallFacts:
     session: str | None = None
     framing: str = "sse"  # or "array": how the caller wants a stream's pieces told apart
     continues: str | None = None  # id of a stored answer that this call goes on from
+    is_kept: bool = False  # the provider is to keep the answer under its id
+    background: bool = False  # the provider is to answer later, under that id
     most: Usage | None = None  # of what is no conversation: the most it may use
     likely: Usage | None = None  # and what it used, where the provider does not tell
 

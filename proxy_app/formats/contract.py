@@ -26,10 +26,12 @@ from proxy_app.wire import (
     Answer,
     CallFacts,
     Conversation,
+    Finish,
     Observed,
     Outgoing,
     StreamEvent,
     Target,
+    Usage,
 )
 
 
@@ -51,6 +53,16 @@ class RenderedError:
     status: int
     body: JSON
     headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """How an answer ended that a provider kept for its caller."""
+
+    usage: Usage | None
+    finish: Finish | None = None
+    failure: UpstreamFailed | None = None
+    is_cancelled: bool = False
 
 
 class StreamParser(Protocol):

@@ -11,8 +11,9 @@ import orjson
 
 from gateway_project.errors import GatehouseError, UnsupportedParameter, UpstreamFailed, UpstreamInvalid
 from proxy_app.formats.carrying import drop_reasoning, drop_untaken, in_words
-from proxy_app.formats.contract import RenderedError, RenderOptions, StreamPipe
+from proxy_app.formats.contract import KeptAnswer, RenderedError, RenderOptions, StreamPipe
 from proxy_app.formats.naming import call_ids, rename_calls, rename_tools
+from proxy_app.formats.openai_responses.response import observe_kept as observe_kept_response
 from proxy_app.formats.registry import INBOUND, UPSTREAM
 from proxy_app.formats.signing import give_back
 from proxy_app.formats.translation import Translation, observe_parts
@@ -125,6 +126,11 @@ def convert_answer(
         if isinstance(part, ToolCall):
             part.name = target.tool_names.get(part.name, part.name)
     return orjson.dumps(INBOUND[inbound].render_answer(answer, options)), observe_parts(answer)
+
+
+def observe_kept(body: JSON) -> KeptAnswer | None:
+    """How an answer ended that a provider keeps, asked for by its id; None while it is being made."""
+    return observe_kept_response(body)
 
 
 def open_pipe(inbound: str, target: Target, facts: CallFacts, options: RenderOptions) -> StreamPipe:

@@ -8,6 +8,7 @@ import pytest
 from gateway_project.handler import find_view
 from proxy_app.urls import PATHS, PATTERNS
 from proxy_app.views.counting import CountTokens
+from proxy_app.views.stored_responses import StoredResponse
 from tests.proxy_app import harness
 from tests.proxy_app.forms import CONTENT_TYPE, form
 from tests.proxy_app.harness import deployment, model
@@ -30,7 +31,7 @@ BODY = {
 FORM = form({"file": bytes(64), "image": bytes(64)}, model="gpt", prompt="hello")
 
 #: Free, whatever is asked: a used-up budget does not stop them.
-FREE = (CountTokens,)
+FREE = (CountTokens, StoredResponse)
 
 
 def posts() -> list[str]:

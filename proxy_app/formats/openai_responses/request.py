@@ -45,7 +45,9 @@ def read_call(body: JSON, address: Address = NOWHERE) -> CallFacts:
         end_user=claimed_end_user(fields),
         tags=claimed_tags(body.get("metadata")),
         session=_session(fields),
-        continues=fields.maybe_text("previous_response_id"),
+        continues=fields.maybe_text("previous_response_id") or None,
+        is_kept=fields.maybe_flag("store") is not False,
+        background=fields.maybe_flag("background") or False,
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway_project.errors import UpstreamInvalid
+from proxy_app.formats.contract import KeptAnswer
 from proxy_app.formats.openai_errors import read_in_band
 from proxy_app.formats.openai_responses.items import custom_arguments, thought_text
 from proxy_app.formats.openai_responses.request import PROVIDER
@@ -46,6 +47,21 @@ def observe_answer(body: JSON) -> Observed:
         upstream_id=as_text(body.get("id")) or None,
         served_model=as_text(body.get("model")) or None,
     )
+
+
+def observe_kept(body: JSON) -> KeptAnswer | None:
+    """How an answer ended that was asked for by its id; None while it is being made."""
+    status = as_text(body.get("status"))
+    if status in _UNFINISHED:
+        return None
+    usage = read_usage(body.get("usage"))
+    if status == "cancelled":
+        return KeptAnswer(usage, is_cancelled=True)
+    if status == "failed" or body.get("error"):
+        failure = read_in_band(body.get("error"), "The provider's answer has failed.")
+        return KeptAnswer(usage, failure=failure)
+    items = [as_object(item) for item in as_list(body.get("output"))]
+    return KeptAnswer(usage, finish_of(body, has_calls(items)))
 
 
 def parse_answer(body: JSON) -> Answer:

@@ -1,0 +1,78 @@
+"""What a call has to do with answers that a provider keeps: the one it goes on from, and its own."""
+
+import msgspec
+
+from gateway_project.errors import BadRequest, UnknownFormer, UnknownObject, UnsupportedParameter
+from proxy_app.call import Attempt, Call
+from proxy_app.catalogue import ModelEntry
+from proxy_app.planning import Plan, only_at
+from proxy_app.stored import keeper_of
+from usage_app.records import Stored
+
+FORMAT = "openai_responses"
+
+
+async def find_former(call: Call) -> None:
+    """Learn where the answer lies that this call goes on from. Raises UnknownFormer for a stranger's.
+
+    Conversations that a provider keeps have no owner here, so nobody may name one.
+    """
+    if call.body_format != FORMAT:
+        return
+    if call.body.get("conversation"):
+        raise UnsupportedParameter(
+            "'conversation' names what the provider keeps for all its callers: use 'previous_response_id'.",
+            param="conversation",
+        )
+    former = call.facts.continues
+    if former is None:
+        return
+    try:
+        call.former = await call.services.stored.find("response", former, keeper_of(call.principal))
+    except UnknownObject:
+        raise UnknownFormer(
+            f"There is no response '{former[:200]}' here that this key may go on from.",
+            param="previous_response_id",
+        ) from None
+
+
+def at_its_provider(call: Call, plan: Plan, model: ModelEntry) -> Plan:
+    """The plan with the only provider that knows what came before. Raises BadRequest when it does not
+    serve the model."""
+    former = call.former
+    if former is None:
+        return plan
+    if all(deployment.provider.id != former.provider_id for deployment in model.deployments):
+        raise BadRequest(
+            "The response this one goes on from was made by another provider than those of the model"
+            f" '{model.name}'.",
+            param="previous_response_id",
+        )
+    return only_at(plan, former.provider_id)
+
+
+def keep_answer(call: Call, attempt: Attempt) -> None:
+    """Write whose the answer is, once its id is known: its caller may ask for it as soon as it has it."""
+    object_id = attempt.observed.upstream_id
+    if not attempt.keeps or object_id is None or call.kept is not None:
+        return
+    deployment = attempt.step.deployment
+    call.kept = Stored(
+        id=call.id,
+        at_ms=call.arrived_ms,
+        kind="response",
+        object_id=object_id,
+        provider_id=deployment.provider.id,
+        owner=keeper_of(call.principal),
+        state="pending" if call.facts.background else "kept",
+        deployment_id=deployment.id,
+        model=call.fell_back_to or call.facts.model,
+        upstream_model=attempt.step.upstream_model,
+        charges=call.charges,
+    )
+    call.services.stored.keep(call.kept)
+
+
+def keep_as(call: Call, record: Stored, state: str) -> None:
+    """What has become of a kept answer."""
+    call.services.stored.keep(msgspec.structs.replace(record, state=state))
