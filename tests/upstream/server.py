@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.upstream import anthropic_wire, gemini_wire, openai_wire, responses_wire
 from tests.upstream.faults import Manner, first_content, middle_content, on_the_wire, read_manner
+from tests.upstream.keeping import Kept
 from tests.upstream.recording import Recorder, Seen
 from tests.upstream.script import script_for
 from tests.upstream.wire import Frame, ProviderWire, dump
@@ -46,6 +47,7 @@ class MockUpstream:
         self._port = port
         self._log = log
         self._count = 0
+        self._kept = Kept()
 
     async def __aenter__(self) -> Self:
         self.recorder = Recorder(self._log)
@@ -82,6 +84,8 @@ class MockUpstream:
         return {
             "/v1/chat/completions": self._openai,
             "/v1/responses": self._responses,
+            "/v1/responses/{id}": self._stored,
+            "/v1/responses/{id}/{verb:cancel|input_items}": self._stored,
             "/v1/messages": self._anthropic,
             "/{version:v1|v1beta}/models/{verb:.+:(generateContent|streamGenerateContent)}": self._gemini,
             "/v1/models": self._listing,
@@ -93,6 +97,15 @@ class MockUpstream:
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, responses_wire, "", None)
+
+    async def _stored(self, request: web.Request) -> web.StreamResponse:
+        seen = await self._record(request, responses_wire, None, "", False)
+        seen.ended.set()
+        if refusal := self._refusal(seen, responses_wire):
+            return _failure(responses_wire, *refusal)
+        verb = request.match_info.get("verb", "")
+        found = self._kept.answer(request.method, request.match_info["id"], verb)
+        return _failure(responses_wire, 404, "error") if found is None else web.json_response(found)
 
     async def _anthropic(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, anthropic_wire, "", None)
@@ -171,9 +184,12 @@ class MockUpstream:
             return _failure(wire, 400, "body")
         script = script_for(asked)
         if not seen.stream:
-            return await _send_plain(
-                request, wire.plain(asked, script, seen.number, manner.quirks), manner, wire
-            )
+            body = wire.plain(asked, script, seen.number, manner.quirks)
+            if wire is responses_wire:
+                body = self._kept.take(seen.body, body)
+            return await _send_plain(request, body, manner, wire)
+        if wire is responses_wire:
+            self._kept.take(seen.body, wire.plain(asked, script, seen.number, manner.quirks))
         frames = wire.frames(asked, script, seen.number, manner.quirks)
         if wire is gemini_wire and seen.query.get("alt") != "sse":
             return web.Response(body=_as_array(frames), content_type="application/json")
