@@ -1,4 +1,4 @@
-"""The mock's memory of Responses answers: asked for by id, cancelled, deleted; in the background after looks."""
+"""The mock's memory of Responses answers: by id, cancelled, deleted; in the background after some looks."""
 
 from typing import Any
 
