@@ -61,7 +61,17 @@ FRONTS: dict[str, tuple[str, ...]] = {
         *("frame", "periods", "snapshot_rows", "alert_targets"),
         *("tasks", "connections"),
     ),
-    "usage_app": ("journal", "pricing", "live", "records", "models", "usage", "pricebook", "stored"),
+    "usage_app": (
+        "journal",
+        "pricing",
+        "live",
+        "records",
+        "models",
+        "usage",
+        "pricebook",
+        "stored",
+        "captured",
+    ),
 }
 OUTER_ROOMS = (
     "gateway_project/*",  # the composition root puts everything together

@@ -21,6 +21,7 @@ from keys_app.snapshot import SnapshotKeeper
 from keys_app.tasks import Tasks
 from proxy_app import refusals
 from proxy_app.call import Services
+from proxy_app.capturing import Capturer
 from proxy_app.catalogue_loading import CatalogueSection
 from proxy_app.following import let_go
 from proxy_app.health import Health
@@ -30,6 +31,7 @@ from proxy_app.stored import StoredObjects
 from proxy_app.upstream import Upstream
 from proxy_app.upstream_inprocess import SandboxSender
 from proxy_app.upstream_network import AiohttpSender
+from usage_app.captured import BodyWriter
 from usage_app.journal import JournalWriter
 from usage_app.limit_loading import keep_loaded
 from usage_app.live import LiveCall, Registry
@@ -73,6 +75,8 @@ class Lifespan:
         config = self._config
         worker_id = str(uuid7())
         journal = JournalWriter(config.journal_dir, worker_id)
+        metrics = Metrics()
+        capturer = Capturer(BodyWriter(config.data, worker_id), metrics)
         services = self._services = Services(
             config=config,
             upstream=Upstream(AiohttpSender(), SandboxSender()),
@@ -80,9 +84,10 @@ class Lifespan:
             limits=open_store(config),
             journal=journal,
             stored=StoredObjects(journal.append),
+            capturer=capturer,
             registry=Registry(),
             health=Health(),
-            metrics=Metrics(),
+            metrics=metrics,
             signatures=open_signatures(config),
             master_hash=hash_secret(config.master_key) if config.master_key else "",
         )
@@ -93,6 +98,7 @@ class Lifespan:
         self._tasks.start(limits, "limits")
         self._tasks.start(services.journal.run_sync_loop(), "journal sync")
         self._tasks.start(publisher.run(), "live publisher")
+        self._tasks.start(capturer.run(), "bodies")
         self._heartbeat = Heartbeat(config, worker_id)
         self._heartbeat.start()
         lifeline.on_drain(self._begin_drain)

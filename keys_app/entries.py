@@ -64,6 +64,8 @@ class ServiceEntry:
     name: str
     is_active: bool
     models_allowed: tuple[str, ...] = ()
+    keeps_bodies: bool = False
+    bodies_days: int = 7
 
 
 @dataclass(frozen=True, slots=True)

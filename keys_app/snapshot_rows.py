@@ -268,8 +268,9 @@ def _read_users(ids: frozenset[str] | None) -> Iterator[UserEntry]:
 
 
 def _read_services(ids: frozenset[str] | None) -> Iterator[ServiceEntry]:
-    for row in _select(Service.objects.order_by(), ids, "id", "name", "is_active", "models_allowed"):
-        yield ServiceEntry(str(row[0]), row[1], row[2], _names(row[3]))
+    columns = ("name", "is_active", "models_allowed", "keeps_bodies", "bodies_days")
+    for row in _select(Service.objects.order_by(), ids, "id", *columns):
+        yield ServiceEntry(str(row[0]), row[1], row[2], _names(row[3]), row[4], row[5])
 
 
 _SCOPE_COLUMNS = ("id", "scope", "key_id", "user_id", "service_id", "target")

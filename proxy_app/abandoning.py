@@ -1,6 +1,8 @@
 """A client that left: its call is drained while knowing the true usage is cheap, else cancelled."""
 
 import time
+from typing import Any
+from zlib import crc32
 
 from gateway_project.errors import ClientGone
 from proxy_app.call import Attempt, Call
@@ -48,6 +50,16 @@ def cancel_abandoned_twin(call: Call) -> None:
     original = call.services.abandoned.pop(_fingerprint(call), None)
     if original is not None and original.guard is not None:
         original.guard.fire(ClientGone())
+
+
+def told_of_retries(call: Call) -> dict[str, Any]:
+    """What the row keeps of it: the same body tells a client's tries of one request from other calls; which
+    try it is, the SDK says (0 is the first, and not said)."""
+    told: dict[str, Any] = {"body": f"{crc32(call.raw):08x}"}
+    retries = call.headers.get(b"x-stainless-retry-count", b"")
+    if retries.isdigit() and len(retries) <= 3 and int(retries):
+        told["retry"] = int(retries)
+    return told
 
 
 def _still_to_come(call: Call, attempt: Attempt) -> int:

@@ -46,6 +46,7 @@ class Services:
     stored: StoredObjects
     master_hash: str = ""
     signatures: Signatures = field(default_factory=MemorySignatures)
+    capturer: "Capturing | None" = None  # of what is said in calls
     followed: Tasks = field(default_factory=Tasks)  # answers that are made in the background
     calls: dict[str, "Call"] = field(default_factory=dict)
     abandoned: dict[tuple[str, int], "Call"] = field(default_factory=dict)
@@ -59,10 +60,17 @@ class Services:
         self.journal.append(record)
 
 
+class Capturing(Protocol):
+    """Where what was said in a call goes when it has ended."""
+
+    def file(self, call: "Call", passed: Any) -> None: ...
+
+
 class Reply(Protocol):
     """The way back to the caller."""
 
-    started: bool
+    @property
+    def started(self) -> bool: ...
 
     async def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> None: ...
 

@@ -32,6 +32,7 @@ class Metrics(Collector):
     series: dict[tuple[str, str, str], Series] = field(default_factory=dict)
     in_flight: int = 0
     refused_before_a_key: int = 0
+    bodies_dropped: int = 0
 
     def observe(
         self,
@@ -85,6 +86,11 @@ class Metrics(Collector):
             "gatehouse_unauthenticated",
             "Requests refused without a known key.",
             value=self.refused_before_a_key,
+        )
+        yield CounterMetricFamily(
+            "gatehouse_bodies_dropped",
+            "Calls whose bodies were to be kept and found no room.",
+            value=self.bodies_dropped,
         )
 
 

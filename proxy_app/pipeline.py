@@ -24,10 +24,12 @@ from gateway_project.errors import (
     UpstreamFailed,
 )
 from proxy_app import planning
+from proxy_app.abandoning import told_of_retries
 from proxy_app.admission import admit, admit_step, authorise_model, move_to_fallback
 from proxy_app.answering import told_ids
 from proxy_app.attempting import Relay, try_once
 from proxy_app.call import Call
+from proxy_app.capturing import keep_said, wrapped
 from proxy_app.catalogue import ModelEntry
 from proxy_app.dialects import limits_in
 from proxy_app.following import follow, is_under_way
@@ -84,6 +86,7 @@ async def leave_under_way(call: Call, relay: Relay) -> None:
 
 async def run(call: Call, story: Callable[[Call], Awaitable[None]] = converse) -> None:
     """Carry one authenticated call to its end, whatever that is."""
+    passing = wrapped(call)
     try:
         await story(call)
     except GatehouseError as error:
@@ -94,6 +97,9 @@ async def run(call: Call, story: Callable[[Call], Awaitable[None]] = converse) -
     except Exception:
         log.exception("call %s failed inside the gateway", call.id)
         await end_with(call, InternalFault())
+    finally:
+        if passing is not None:
+            keep_said(call, passing)
 
 
 async def end_with(call: Call, error: GatehouseError) -> None:
@@ -124,7 +130,7 @@ def route(call: Call) -> None:
     """Step 5: which deployments, in which order, and why."""
     assert call.model is not None
     call.plan = _plan(call, call.model)
-    call.decision = call.plan.decision()
+    call.decision = {**call.plan.decision(), **told_of_retries(call)}
     call.mark("routed")
     if call.plan.is_unserved:
         raise NotServed(f"No provider of '{call.facts.model[:200]}' has this endpoint ({call.endpoint}).")

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from gateway_project.clock import from_ms, now, now_ms, uuid7_at
-from gateway_project.conf import BASE_DIR
-from usage_app import stored
+from gateway_project.conf import BASE_DIR, config
+from usage_app import captured, stored
 from usage_app.alerts import raise_alert, resolve_alert
 from usage_app.ledger_audit import QUARTER, Difference, check_day, check_quarters, quarter_size
 from usage_app.ledger_series import ledger_settings, series_since
@@ -40,6 +40,7 @@ AUDIT_ROWS = 200_000  # a quarter of an hour with more is left to `audit_ledger`
 UPKEEP_EVERY_S = 60.0
 TELL_EVERY_S = 5.0
 EXPORTS_EVERY_S = 1.0
+BODIES_EVERY_S = 1.0
 EXPORTS_KEPT = timedelta(hours=24)
 DELETE_ROWS = 500
 DELETES_A_ROUND = 20
@@ -123,6 +124,7 @@ class Upkeep:
         self.exports = ExportWriter(clock_s)
         self.teller: Teller | None = None  # the ledger process sets one
         self._tell_at_s = 0.0
+        self._bodies_at_s = 0.0
 
     def run(self) -> None:
         """Do what is due, if this host holds the lease."""
@@ -130,6 +132,8 @@ class Upkeep:
             self._tell_at_s = self._clock_s() + TELL_EVERY_S
             self.teller.tick()
         self.exports.run()
+        if self._clock_s() >= self._bodies_at_s and not captured.take_in(config().data):
+            self._bodies_at_s = self._clock_s() + BODIES_EVERY_S
         if self._clock_s() < self._next_s or not _hold_lease():
             return
         settings = ledger_settings()
@@ -138,6 +142,7 @@ class Upkeep:
         unfinished = self._delete_old(settings)
         _delete_old_exports()
         unfinished = stored.delete_old() or unfinished
+        unfinished = captured.delete_expired() or unfinished
         self.prices.run(settings)
         self._next_s = self._clock_s() + (1.0 if unfinished else UPKEEP_EVERY_S)
 

@@ -147,7 +147,16 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Service
-        fields = ("name", "description", "cost_centre", "parent", "is_active", "models_allowed")
+        fields = (
+            "name",
+            "description",
+            "cost_centre",
+            "parent",
+            "is_active",
+            "models_allowed",
+            "keeps_bodies",
+            "bodies_days",
+        )
 
     def clean_parent(self) -> Service | None:
         parent: Service | None = self.cleaned_data["parent"]
@@ -173,6 +182,7 @@ class ServiceAdmin(ControlAdmin):
     fieldsets = (
         (None, {"fields": ("name", "description", "cost_centre", "parent")}),
         (_("Access"), {"fields": ("is_active", "models_allowed")}),
+        (_("What is said"), {"fields": ("keeps_bodies", "bodies_days")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Service]:

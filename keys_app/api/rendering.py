@@ -78,6 +78,8 @@ class ServiceAnswer(serializers.Serializer[Any]):
     parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     is_active = serializers.BooleanField()
     models = serializers.ListField(child=serializers.CharField())
+    keeps_bodies = serializers.BooleanField()
+    bodies_days = serializers.IntegerField()
     managed_by = serializers.CharField()
     created_at = serializers.DateTimeField()
 
@@ -193,6 +195,8 @@ def render_service(service: Service) -> dict[str, Any]:
         "parent": service.parent_id and str(service.parent_id),
         "is_active": service.is_active,
         "models": service.models_allowed,
+        "keeps_bodies": service.keeps_bodies,
+        "bodies_days": service.bodies_days,
         "managed_by": service.managed_by,
         "created_at": service.created_at,
     }

@@ -230,6 +230,8 @@ class ServiceBody(StrictSerializer):
     parent = service_field()  # type: ignore[assignment]
     is_active = serializers.BooleanField(required=False)
     models = names_field()
+    keeps_bodies = serializers.BooleanField(required=False)
+    bodies_days = serializers.IntegerField(min_value=1, max_value=365, required=False)
 
 
 class MembershipBody(StrictSerializer):

@@ -223,6 +223,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='children', to='keys_app.service', verbose_name='parent')),
                 ('people', models.ManyToManyField(related_name='services', through='keys_app.Membership', to=settings.AUTH_USER_MODEL, verbose_name='people')),
+                ('bodies_days', models.PositiveSmallIntegerField(default=7, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(365)], verbose_name='for days')),
+                ('keeps_bodies', models.BooleanField(default=False, help_text='Requests and answers of its calls are kept, masked and encrypted, for those who may read them.', verbose_name='keep what is said')),
             ],
             options={
                 'verbose_name': 'service',

@@ -1,6 +1,7 @@
 """Users and the services (applications or teams) they manage or belong to."""
 
 from django.contrib.auth.models import AbstractUser
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -90,6 +91,16 @@ class Service(models.Model):
         default=list,
         blank=True,
         help_text=_("Names or patterns such as gpt-*; empty: every model."),
+    )
+    keeps_bodies = models.BooleanField(
+        _("keep what is said"),
+        default=False,
+        help_text=_(
+            "Requests and answers of its calls are kept, masked and encrypted, for those who may read them."
+        ),
+    )
+    bodies_days = models.PositiveSmallIntegerField(
+        _("for days"), default=7, validators=[MinValueValidator(1), MaxValueValidator(365)]
     )
     people: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(
         User, through="Membership", related_name="services", verbose_name=_("people")

@@ -606,6 +606,22 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('object_id', 'provider_id'), name='storedobject_once')],
             },
         ),
+        migrations.CreateModel(
+            name='CapturedBody',
+            fields=[
+                ('request_id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ('service_id', models.CharField(max_length=36)),
+                ('data', models.TextField()),
+                ('captured_at', models.DateTimeField()),
+                ('expires_at', models.DateTimeField(db_index=True)),
+            ],
+            options={
+                'verbose_name': 'captured body',
+                'verbose_name_plural': 'captured bodies',
+                'permissions': [('read_bodies', 'Can read what was said in calls')],
+                'default_permissions': (),
+            },
+        ),
         # By hand: on PostgreSQL requests and attempts are partitioned from the first day.
         migrations.RunPython(partition_tables, unpartition_tables),
     ]

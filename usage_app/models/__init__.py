@@ -1,5 +1,6 @@
 """What happened and what it cost: the ledger's rows, its sums, and the price book."""
 
+from usage_app.models.captured import CapturedBody
 from usage_app.models.export import Export, ExportPart, SavedView
 from usage_app.models.ledger import (
     Adjustment,
@@ -21,6 +22,7 @@ __all__ = [
     "AlertDelivery",
     "Attempt",
     "BudgetSpend",
+    "CapturedBody",
     "ClaimRollup",
     "DayRollup",
     "Export",

@@ -1,18 +1,24 @@
 """Request: why was this slow, what did it cost, who asked? One call, opened until nothing is hidden."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from gateway_project import clock
 from gateway_project.conf import config
+from keys_app.audit import record_event
+from keys_app.crypto import Unreadable
+from usage_app import captured
 from usage_app.bill import Bill, itemise
 from usage_app.models import Attempt, Request
 from usage_app.pricebook import price_of_row
+from usage_app.related import neighbours_of, retry_number, tries_of
 from usage_app.reports import recent_percentiles
 from usage_app.snippets import call_again
 from usage_app.tables import is_unanswered
@@ -35,6 +41,8 @@ class RequestView(PageView):
         row = visible_requests(self.sight).filter(pk=request_id).first()
         if row is None:
             return self.not_yet(request_id)
+        if request.headers.get("HX-Request") and request.GET.get("fragment") == "said":
+            return self.said(row)
         attempts = list(Attempt.objects.filter(request_id=row.pk).order_by("number"))
         shown: dict[str, Any] = {
             "row": row,
@@ -46,7 +54,10 @@ class RequestView(PageView):
             "strategy": row.decision.get("strategy", "") if isinstance(row.decision, dict) else "",
             "facts": self.facts(row),
             "again": call_again(row, config().public_url),
-            "neighbours": self.neighbours(row),
+            "neighbours": neighbours_of(row, self.sight),
+            "tries": tries_of(row, self.sight),
+            "is_kept": captured.is_kept(row.pk),
+            "may_read": self.may_read,
             "unanswered": is_unanswered(row),
             "unpriced_word": _("none") if row.status == Request.Status.REFUSED else _("unknown"),
         }
@@ -93,18 +104,39 @@ class RequestView(PageView):
             (_("Tags"), ", ".join(map(str, row.tags)), False),
             (_("Where the token counts come from"), row.get_usage_source_display(), False),
             (_("Error code"), row.error_code, True),
+            (_("Retry of the client's SDK"), str(retry_number(row) or ""), False),
         ]
         return [fact for fact in facts if fact[1]]
 
-    def neighbours(self, row: Request) -> list[Request]:
-        """Other calls of the same session and key, those nearest in time before and after."""
-        if not row.session:
-            return []
-        near = visible_requests(self.sight).filter(session=row.session, key_id=row.key_id)
-        near = near.only("id", "started_at", "model", "status", "cost_nanodollars", "latency_ms")
-        earlier = list(near.filter(id__lt=row.pk).order_by("-id")[:3])
-        later = list(near.filter(id__gt=row.pk).order_by("id")[:3])
-        return [*reversed(earlier), *later]
+    def said(self, row: Request) -> HttpResponse:
+        """The fragment with what was said: for who may read it, and never unseen."""
+        if not self.may_read:
+            raise PermissionDenied
+        shown: dict[str, Any] = {"row": row}
+        try:
+            said = captured.read(row.pk)
+        except Unreadable as problem:
+            shown["problem"] = str(problem)
+        else:
+            if said is None:
+                raise Http404
+            texts = {"request_text": readable(said.request), "answer_text": readable(said.answer)}
+            shown |= {"said": said, **texts}
+        record_event(self.viewer, "read", "usage_app.capturedbody", str(row.pk), {})
+        return self.fragment("ui/_said.html", **shown)
+
+    @cached_property
+    def may_read(self) -> bool:
+        """Whether the viewer may read what was said in calls they see."""
+        return self.viewer.has_perm("usage_app.read_bodies")
+
+
+def readable(text: str) -> str:
+    """JSON on lines of its own; anything else as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text
 
 
 def candidates_of(row: Request) -> list[dict[str, Any]]:
