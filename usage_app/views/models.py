@@ -43,7 +43,7 @@ class ModelsView(PageView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         chosen, filters = self.selection, self.selection.filters
-        lines = breakdown(("model", "deployment"), chosen.since, chosen.until, filters, self.sight)
+        lines = breakdown(("deployment",), chosen.since, chosen.until, filters, self.sight)
         over_time = series(
             chosen.since,
             chosen.until,
@@ -69,22 +69,21 @@ class ModelsView(PageView):
             "model", "provider"
         )
         rows = list(deployments.filter(is_enabled=True, model__is_enabled=True)[:500])
-        by_pair = {line.ids: line.totals for line in lines}
+        # By deployment alone: calls by a wildcard or an alias are counted under the name they were asked by.
+        called = {line.ids[0]: line.totals for line in lines}
         if not self.sight.everything:
-            called = {ids[1] for ids in by_pair}
             rows = [row for row in rows if str(row.pk) in called]
         prices, health = prices_now(rows), WorkerHealth(self.request)
         drawn = {line.id: line.totals for line in over_time.lines}
         whole: dict[str, int] = {}
-        for (model, _deployment), totals in by_pair.items():
-            whole[model] = whole.get(model, 0) + totals.requests - totals.refused
+        for row in rows:
+            totals = called.get(str(row.pk), Totals())
+            whole[row.model.name] = whole.get(row.model.name, 0) + totals.requests - totals.refused
         groups: dict[str, list[Card]] = {}
         for row in rows:
-            mine = [each for ids, each in by_pair.items() if ids[1] == str(row.pk)]
-            totals = by_pair.get((row.model.name, str(row.pk))) or (mine[0] if mine else Totals())
             card = self.card(
                 row,
-                totals,
+                called.get(str(row.pk), Totals()),
                 health.of(str(row.pk)),
                 prices.get(row.pk),
                 whole.get(row.model.name, 0),

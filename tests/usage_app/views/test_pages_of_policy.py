@@ -126,6 +126,29 @@ def test_a_deployment_is_told_by_its_calls_and_its_price(
     assert len(browse(people.alice).get("/ui/models/").context["groups"]) == 1
 
 
+def test_calls_by_an_alias_or_a_wildcard_count_for_the_deployment_that_answered(
+    people: People, browse: Browse, served: Deployment
+) -> None:
+    Model.objects.filter(pk=served.model_id).update(name="gpt-*")
+    twin = Deployment.objects.create(model=served.model, provider=served.provider, upstream_model="gpt-*")
+    now, key = clock.now(), people.keys["checkout-prod"]
+    rows = []
+    for asked, deployment, status in (
+        ("gpt-5", served, "ok"),
+        ("gpt-5-mini", served, "error"),
+        ("gpt-5-mini", served, "ok"),
+        ("gpt-5", twin, "ok"),
+    ):
+        fields = {"deployment_id": str(deployment.pk), "model": asked, "status": status}
+        rows.append(make_request(key, now - timedelta(minutes=1), **fields))
+    save(rows)
+    ((name, spend, cards),) = browse(people.root).get("/ui/models/").context["groups"]
+    assert name == "gpt-*"
+    assert spend == sum(row.cost_nanodollars or 0 for row in rows)
+    seen = {card.deployment.pk: (card.totals.requests, card.totals.errors, card.share) for card in cards}
+    assert seen == {served.pk: (3, 1, "75\u202f%"), twin.pk: (1, 0, "25\u202f%")}
+
+
 def test_what_has_no_price_is_told_with_what_it_was_called_for(
     people: People, browse: Browse, served: Deployment
 ) -> None:
