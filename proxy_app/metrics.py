@@ -25,7 +25,7 @@ class Series:
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # a registry knows its collectors by identity
 class Metrics(Collector):
     """Everything counted since the worker started."""
 

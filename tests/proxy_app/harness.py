@@ -180,6 +180,7 @@ class Gateway:
         key: str | None = SECRET,
         headers: dict[str, str] | None = None,
         query: str = "",
+        address: str = "203.0.113.7",
         leave_after: int | None = None,
         leave_when: asyncio.Event | None = None,
         extensions: dict[str, Any] | None = None,
@@ -221,7 +222,7 @@ class Gateway:
             "raw_path": path.encode(),
             "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
-            "client": ("203.0.113.7", 55555),
+            "client": (address, 55555),
             "state": {"services": self.services},
             "extensions": extensions or {},
         }
