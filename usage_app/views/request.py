@@ -23,6 +23,7 @@ from usage_app.reports import recent_percentiles
 from usage_app.snippets import call_again
 from usage_app.tables import is_unanswered
 from usage_app.timeline import draw
+from usage_app.transcript import transcript
 from usage_app.verdict import Usual, judge
 from usage_app.views.page import PageView
 from usage_app.views.scope import visible_requests
@@ -120,7 +121,11 @@ class RequestView(PageView):
         else:
             if said is None:
                 raise Http404
-            texts = {"request_text": readable(said.request), "answer_text": readable(said.answer)}
+            texts: dict[str, Any] = {
+                "request_text": readable(said.request),
+                "answer_text": readable(said.answer),
+                "words": transcript(said.answer),
+            }
             shown |= {"said": said, **texts}
         record_event(self.viewer, "read", "usage_app.capturedbody", str(row.pk), {})
         return self.fragment("ui/_said.html", **shown)
