@@ -8,6 +8,8 @@ from proxy_app.wire import JSON
 #: Where the formats keep their usage object: at the top, or inside what an event carries.
 _PLACES = (("usage",), ("response", "usage"), ("usageMetadata",))
 _MARKS = (b'"usage"', b'"usageMetadata"')
+#: What stands before an object at the beginning of a line.
+_STARTS = (b"data: ", b"[", b",")
 
 
 def add_cost(body: bytes, cost_nanodollars: int | None) -> bytes:
@@ -17,24 +19,24 @@ def add_cost(body: bytes, cost_nanodollars: int | None) -> bytes:
 
 
 def add_cost_to_events(out: bytes, cost_nanodollars: int | None) -> bytes:
-    """Server-sent events with `cost` in each usage object; bytes without one come back as they are."""
+    """A stream's pieces with `cost` in each usage object; bytes without one come back as they are."""
     if not any(mark in out for mark in _MARKS):
         return out
-    return b"\n\n".join(_event(block, cost_nanodollars) for block in out.split(b"\n\n"))
+    return b"\n".join(_line(line, cost_nanodollars) for line in out.split(b"\n"))
 
 
-def _event(block: bytes, cost_nanodollars: int | None) -> bytes:
-    lines = block.split(b"\n")
-    for place, line in enumerate(lines):
-        if not line.startswith(b"data: {"):
+def _line(line: bytes, cost_nanodollars: int | None) -> bytes:
+    """One line: an event's data, or an element of Gemini's array."""
+    for start in _STARTS:
+        if not line.startswith(start + b"{"):
             continue
         try:
-            data = orjson.loads(line[6:])
+            data = orjson.loads(line[len(start) :])
         except orjson.JSONDecodeError:
             continue
         if _put(data, cost_nanodollars):
-            lines[place] = b"data: " + orjson.dumps(data)
-    return b"\n".join(lines)
+            return start + orjson.dumps(data) + (b"\r" if line.endswith(b"\r") else b"")
+    return line
 
 
 def _put(data: JSON, cost_nanodollars: int | None) -> bool:

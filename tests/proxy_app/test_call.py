@@ -323,6 +323,15 @@ async def test_the_usage_carries_the_cost_for_callers_that_ask(make_gateway):
     assert streamed_answer.events[-1] == "[DONE]"
 
 
+@pytest.mark.parametrize("query", ["", "alt=sse"])
+async def test_the_cost_stands_in_every_framing_of_a_gemini_stream(make_gateway, query):
+    gate = make_gateway(streaming, reports_cost=True)
+    body = {"contents": [{"role": "user", "parts": [{"text": "Say hello"}]}]}
+    answer = await gate.ask(body, path="/v1beta/models/gpt:streamGenerateContent", query=query)
+    pieces = answer.events if query else answer.json()
+    assert [piece["usageMetadata"]["cost"] for piece in pieces if "usageMetadata" in piece] == [0.000032]
+
+
 async def test_a_key_that_may_use_a_model_may_use_it_by_its_alias(make_gateway):
     from dataclasses import replace
 
