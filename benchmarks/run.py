@@ -129,7 +129,7 @@ class Bench:
         rounds: dict[str, list[Round]] = {name: [] for name, _, _ in plans}
         for _ in range(self.options.rounds):
             for name, target, model in plans:
-                options = {"count": count, "rounds": 2}
+                options = {"count": count, "rounds": 1}
                 rounds[name].append(measured(target, "streams", body_for(model, True), **options))
         self.report["chunks"] = {}
         for name, each in rounds.items():
@@ -294,7 +294,7 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one round")
     parser.add_argument("--rate", type=float, default=1000.0, help="calls a second of the same load")
     parser.add_argument("--streams", type=int, default=512, help="streams at once")
-    parser.add_argument("--chunks", type=int, default=64, help="chunks of a stream")
+    parser.add_argument("--chunks", type=int, default=256, help="chunks of a stream")
     parser.add_argument("--interval-ms", type=float, default=20.0, help="time between chunks")
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "bench.json", help="where the JSON goes")
     parser.add_argument("--docs", action="store_true", help="write the figures into docs/performance.md")
