@@ -145,6 +145,10 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("models"), help_text=_("One name or pattern such as gpt-* a line; empty: every model.")
     )
 
+    bodies_days = forms.IntegerField(
+        label=_("for days"), min_value=1, max_value=365, required=False, initial=7, help_text=_("Empty: 7.")
+    )
+
     class Meta:
         model = Service
         fields = (
@@ -157,6 +161,9 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
             "keeps_bodies",
             "bodies_days",
         )
+
+    def clean_bodies_days(self) -> int:
+        return self.cleaned_data["bodies_days"] or 7
 
     def clean_parent(self) -> Service | None:
         parent: Service | None = self.cleaned_data["parent"]

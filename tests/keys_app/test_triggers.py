@@ -106,7 +106,8 @@ def test_an_insert_that_replaces_a_row_is_logged() -> None:
     service = make_service()
     before = current_version()
     columns = (
-        "id, name, description, cost_centre, parent_id, is_active, models_allowed, managed_by, created_at"
+        "id, name, description, cost_centre, parent_id, is_active, models_allowed, keeps_bodies, bodies_days,"
+        " managed_by, created_at"
     )
     sql = {
         "sqlite": "INSERT OR REPLACE INTO keys_app_service ({0}) SELECT {0} FROM keys_app_service",
