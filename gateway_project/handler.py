@@ -4,6 +4,7 @@ It is an `ASGIHandler` by name and place, so that tools that look for one find i
 request cycle runs on a model call's way.
 """
 
+import re
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from proxy_app.formats import exchange
 from proxy_app.urls import PATHS, PATTERNS
 from proxy_app.views.base import APIView, ASGIReply, Receive, Request, Scope, Send
 from proxy_app.views.edge import NoSuchPath
+from proxy_app.views.passing import PassThrough, passed_to
 
 
 class DataPlaneHandler(ASGIHandler):
@@ -30,6 +32,9 @@ class DataPlaneHandler(ASGIHandler):
             await _without_services(scope, send)
             return
         view, kwargs = find_view(scope["path"])
+        if may_be_passed(view, kwargs, scope["path"]) and (sections := services.keeper.current.sections):
+            passed = passed_to(sections["catalogue"], scope["path"])
+            view, kwargs = (PassThrough, passed) if passed is not None else (view, kwargs)
         await view(Request(scope, receive, send, services), **kwargs).dispatch()
 
 
@@ -48,6 +53,16 @@ def find_view(path: str) -> tuple[type[APIView], dict[str, str]]:
     return NoSuchPath, _NOTHING
 
 
+def may_be_passed(view: type[APIView], kwargs: dict[str, str], path: str) -> bool:
+    """Whether a path may be a provider's own: nobody's here, or taken for a name of a model that begins at
+    the root and has a version in its second part (`/gemini-eu/v1beta/models/x:generateContent`)."""
+    if view is NoSuchPath:
+        return True
+    named = kwargs.get("model", "")
+    return bool(_VERSIONED.match(named)) and path.startswith("/" + named)
+
+
+_VERSIONED = re.compile(r"[^/]+/v\d")
 _NOTHING: dict[str, str] = {}
 
 

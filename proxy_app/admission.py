@@ -71,6 +71,13 @@ async def admit_free(call: Call) -> None:
     call.mark("admitted")
 
 
+def refuse_under_budget(call: Call, why: str) -> None:
+    """Raise UnpricedModel for what nobody can price, where a hard budget binds the call."""
+    assert call.model is not None
+    if _demand(call, call.model).has_hard_budget and not call.principal.key.allows_unpriced:
+        raise UnpricedModel(f"{why}, so a key with a budget may not use it.")
+
+
 async def move_to_fallback(call: Call, target: ModelEntry, name: str) -> bool:
     """Whether a fallback target may take the call over: allowed, and admitted as itself."""
     if not policy.may_use_model(call.principal, name):

@@ -80,7 +80,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     guard.error = None
     guard.answer = None
     target, outgoing = await prepare(call, step)
-    attempt = _open_attempt(call, step)
+    attempt = open_attempt(call, step)
     attempt.keeps = call.facts.is_kept and target.format == call.body_format
     outgoing.headers["x-gatehouse-request-id"] = call.id
     outgoing.headers["x-gatehouse-attempt"] = str(attempt.number)
@@ -91,7 +91,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     guard.expect("first_content", timeouts.first_content_s if stream else 0.0)
     answer: UpstreamAnswer | None = None
     try:
-        answer = await _headers(call, attempt, outgoing, timeouts)
+        answer = await wait_for_headers(call, attempt, outgoing, timeouts)
         guard.answer = answer
         if guard.error is not None:
             raise guard.error
@@ -120,7 +120,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     _note_success(call, attempt)
 
 
-def _open_attempt(call: Call, step: Step) -> Attempt:
+def open_attempt(call: Call, step: Step) -> Attempt:
     number = len(call.attempts) + 1
     deployment = step.deployment
     book = call.snapshot.sections["prices"]
@@ -162,7 +162,9 @@ def _open_attempt(call: Call, step: Step) -> Attempt:
     return attempt
 
 
-async def _headers(call: Call, attempt: Attempt, outgoing: Outgoing, timeouts: Timeouts) -> UpstreamAnswer:
+async def wait_for_headers(
+    call: Call, attempt: Attempt, outgoing: Outgoing, timeouts: Timeouts
+) -> UpstreamAnswer:
     """Send and wait for the response's headers."""
 
     def connected() -> None:

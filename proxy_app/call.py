@@ -150,6 +150,7 @@ class Call:
     operation: Operation | None = None  # that is asked for in place of a conversation
     asked: Asked = field(default_factory=Asked)  # of it
     is_count: bool = False  # asks for a number of tokens: free, whatever is answered
+    is_unreadable: bool = False  # costs something, and its answer does not say what
     committed: bool = False  # the caller has been sent something
     client_gone_ms: float | None = None
     # ended

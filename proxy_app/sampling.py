@@ -22,6 +22,11 @@ class Sampler:
         self.due_ns = now + SAMPLE_NS // 5
         self._progress_ns = now + PROGRESS_NS
 
+    def take_if_due(self, pipe: StreamPipe) -> None:
+        now_ns = time.monotonic_ns()
+        if now_ns >= self.due_ns:
+            self.take(pipe, now_ns)
+
     def take(self, pipe: StreamPipe, now_ns: int) -> None:
         call = self._call
         observed = pipe.observed

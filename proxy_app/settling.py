@@ -67,6 +67,8 @@ def measure(call: Call, attempt: Attempt, status: Status) -> tuple[Tokens, Usage
     observed = attempt.observed
     if call.is_count:
         return Tokens(), "none", 0
+    if call.is_unreadable:
+        return Tokens(), "none", None
     if call.operation is not None:
         return _measure_operation(call, attempt, status)
     if observed.usage is not None and _complete(observed, status):

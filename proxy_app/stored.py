@@ -40,13 +40,21 @@ def keeper_of(principal: Principal) -> str:
     return f"{owner_of(principal)}/{principal.key.environment}"
 
 
+def providers_by_name(catalogue: Catalogue) -> dict[str, ProviderEntry]:
+    """Every provider that serves some model here; kept as long as the catalogue is."""
+    if _named[0] is not catalogue:
+        models = (*catalogue.by_name.values(), *(model for _, model in catalogue.patterns))
+        found = {each.provider.name: each.provider for model in models for each in model.deployments}
+        _named[:] = [catalogue, found]
+    return _named[1]  # type: ignore[return-value]
+
+
+_named: list[object] = [None, {}]  # the newest catalogue that was asked about, and its providers
+
+
 def provider_at(catalogue: Catalogue, provider_id: str) -> ProviderEntry | None:
     """A provider that serves some model here; None when it serves none any more."""
-    for model in (*catalogue.by_name.values(), *(model for _, model in catalogue.patterns)):
-        for deployment in model.deployments:
-            if deployment.provider.id == provider_id:
-                return deployment.provider
-    return None
+    return next((each for each in providers_by_name(catalogue).values() if each.id == provider_id), None)
 
 
 class StoredObjects:

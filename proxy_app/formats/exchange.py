@@ -13,11 +13,13 @@ from gateway_project.errors import GatehouseError, UnsupportedParameter, Upstrea
 from proxy_app.formats.carrying import drop_reasoning, drop_untaken, in_words
 from proxy_app.formats.contract import KeptAnswer, RenderedError, RenderOptions, StreamPipe
 from proxy_app.formats.naming import call_ids, rename_calls, rename_tools
+from proxy_app.formats.openai_chat.usage import read_usage as read_chat_usage
 from proxy_app.formats.openai_responses.response import observe_kept as observe_kept_response
+from proxy_app.formats.openai_responses.usage import read_usage as read_responses_usage
 from proxy_app.formats.registry import INBOUND, UPSTREAM
 from proxy_app.formats.signing import give_back
 from proxy_app.formats.translation import Translation, observe_parts
-from proxy_app.wire import JSON, Address, CallFacts, Observed, Outgoing, Signed, Target, ToolCall
+from proxy_app.wire import JSON, Address, CallFacts, Observed, Outgoing, Signed, Target, ToolCall, Usage
 
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -126,6 +128,15 @@ def convert_answer(
         if isinstance(part, ToolCall):
             part.name = target.tool_names.get(part.name, part.name)
     return orjson.dumps(INBOUND[inbound].render_answer(answer, options)), observe_parts(answer)
+
+
+def read_usage(body: JSON) -> Usage | None:
+    """What an answer that is no conversation says it used: input alone, or with output."""
+    usage = body.get("usage")
+    found = read_responses_usage(usage) or read_chat_usage(usage)
+    if found is not None and found.output_tokens is None:
+        found.output_tokens = 0
+    return found
 
 
 def observe_kept(body: JSON) -> KeptAnswer | None:

@@ -10,7 +10,7 @@ import pytest
 
 from proxy_app.urls import PATHS, PATTERNS
 from proxy_app.views.base import APIView
-from tests.proxy_app.harness import MASTER, Gateway, asked, completion
+from tests.proxy_app.harness import MASTER, SECRET, Gateway, asked, completion
 
 #: view -> the endpoint a key may be narrowed to; None: for everybody, without a key
 TABLE: dict[str, str | None] = {
@@ -73,6 +73,21 @@ def opened(make_gateway, seen: list[str], **key: object) -> Gateway:
         return httpx.Response(200, json=completion())
 
     return make_gateway(script, **key)
+
+
+async def test_what_is_passed_on_needs_a_key_and_the_name_of_the_right(make_gateway, seen: list[str]):
+    path = "/alpha/v1/anything"
+    for key, allowed, status in (
+        (None, ("passthrough",), 401),
+        ("sk-gh-" + "z" * 43, ("passthrough",), 401),
+        (SECRET, (), 403),
+        (SECRET, ("*",), 403),
+        (SECRET, ("passthrough",), 200),
+        (MASTER, (), 200),
+    ):
+        gate = opened(make_gateway, seen, endpoints_allowed=allowed)
+        assert (await gate.ask(path=path, method="GET", key=key)).status == status, (key, allowed)
+    assert len(seen) == 2
 
 
 def test_every_view_has_a_row_and_every_row_a_view():
