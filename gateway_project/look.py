@@ -88,6 +88,7 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": _("Use"),
                 "items": [
+                    _page(_("Playground"), "forum", "ui:playground"),
                     _page(_("My keys"), "key", "keys:mine"),
                     _page(_("Get started"), "rocket_launch", "ui:get-started"),
                 ],

@@ -117,3 +117,13 @@ class Principal:
     key: KeyEntry
     user: UserEntry | None
     service: ServiceEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A grant: who may call as which key, until when (milliseconds since the epoch)."""
+
+    key_id: str
+    user_id: str
+    username: str
+    until_ms: int

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from gateway_project.errors import AddressNotAllowed, EndpointNotAllowed, InvalidKey, KeyBlocked, KeyExpired
-from keys_app.entries import BudgetEntry, KeyEntry, Networks, Principal, RateLimitEntry, Snapshot
+from keys_app.entries import BudgetEntry, Claim, KeyEntry, Networks, Principal, RateLimitEntry, Snapshot
 from keys_app.limits.contract import NO_DEMAND, BudgetDemand, Demand, RateDemand
 from keys_app.periods import period_of
 
@@ -68,6 +68,15 @@ def identify(snapshot: Snapshot, principal: Principal, end_user: str) -> Princip
     if not user.is_active:
         raise KeyBlocked("The person this call is made for is deactivated.")
     return Principal(key, user, principal.service)
+
+
+def authenticate_grant(snapshot: Snapshot, claim: Claim, now_ms: int) -> Principal:
+    """The key a grant is for, as if its secret were shown, while the person is active. Raises InvalidKey."""
+    person = snapshot.users.get(claim.user_id)
+    secret_hash = next((text for text, key in snapshot.keys.items() if key.id == claim.key_id), "")
+    if person is None or not person.is_active or not secret_hash:
+        raise InvalidKey("This grant is not valid any more.")
+    return authenticate(snapshot, secret_hash, now_ms)
 
 
 def authorise(principal: Principal, endpoint: str, address: str) -> None:

@@ -152,3 +152,51 @@ def call_again(row: Request, base_url: str) -> dict[str, str]:
             text = text.replace(mark, value)
         filled[name] = text
     return filled
+
+
+_PLAYED_CURL = """\
+curl {base_url}/v1/chat/completions \\
+  -H "Authorization: Bearer $GATEHOUSE_API_KEY" \\
+  -H "Content-Type: application/json" \\
+  -d @- <<'BODY'
+{body}
+BODY
+"""
+_PLAYED_OPENAI = """\
+import json
+import os
+
+from openai import OpenAI
+
+client = OpenAI(base_url="{base_url}/v1", api_key=os.environ["GATEHOUSE_API_KEY"])
+answer = client.chat.completions.create(**json.loads(r'''{body}'''))
+print(answer.choices[0].message.content)
+"""
+_PLAYED_ANTHROPIC = """\
+import os
+
+from anthropic import Anthropic
+
+client = Anthropic(base_url="{base_url}", api_key=os.environ["GATEHOUSE_API_KEY"])
+answer = client.messages.create(
+    model={model}, max_tokens=1024, messages=[{"role": "user", "content": {prompt}}]
+)
+print(answer.content[0].text)
+"""
+_PLAYED_GENAI = """\
+import os
+
+from google import genai
+
+client = genai.Client(
+    api_key=os.environ["GATEHOUSE_API_KEY"], http_options={"base_url": "{base_url}"}
+)
+print(client.models.generate_content(model={model}, contents={prompt}).text)
+"""
+#: What was tried in the Playground, to go on with: the page fills in the body, the model and the words.
+PLAYED: Mapping[str, str] = {
+    "curl": _PLAYED_CURL,
+    "OpenAI Python": _PLAYED_OPENAI,
+    "Anthropic Python": _PLAYED_ANTHROPIC,
+    "Google GenAI Python": _PLAYED_GENAI,
+}

@@ -12,7 +12,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 PAGES = (
     *("/ui/", "/ui/live/", "/ui/requests/", "/ui/get-started/", "/ui/nothing-here/"),
     *("/ui/usage/", "/ui/usage/?by=service&and=model&columns=day", "/ui/exports/"),
-    *("/ui/budgets/", "/ui/models/", "/ui/prices/"),
+    *("/ui/budgets/", "/ui/models/", "/ui/prices/", "/ui/playground/"),
     *("/ui/keys/", "/ui/keys/new/", "/ui/sessions/"),
 )
 

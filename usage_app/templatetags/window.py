@@ -211,6 +211,32 @@ def sandbox(model: str = "") -> SafeString:
 
 
 @register.simple_tag
+def play_words() -> dict[str, str]:
+    """The words that the Playground's script puts on the page."""
+    return {
+        "model": _("Model"),
+        "remove": _("Remove this model"),
+        "remove_image": _("Remove this image"),
+        "conversation": _("Conversation"),
+        "first_token": _("first token"),
+        "took": _("took"),
+        "tokens": _("%(input)s in, %(output)s out"),
+        "unpriced": _("cost unknown"),
+        "request": _("Why it took that long"),
+        "thinking": _("Thoughts"),
+        "call": _("Calls %(name)s"),
+        "stopped": _("Stopped."),
+        "broken": _("The connection broke off."),
+        "tools": _("The tools are not a JSON list."),
+        "no_model": _("Name a model first."),
+        "too_large": _("Images may have 5 MB each."),
+        "no_grant": _("This key cannot be used any more, or you are signed out. Load the page anew."),
+        "you": _("You"),
+        "waiting": _("Waiting"),
+    }
+
+
+@register.simple_tag
 def live_words() -> dict[str, Any]:
     """The words that scripts of the live pages put on the page."""
     return {

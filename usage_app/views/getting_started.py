@@ -1,6 +1,5 @@
 """Get started: connect a provider, copy a snippet, see the first call arrive."""
 
-from fnmatch import fnmatchcase
 from typing import Any
 
 from django.apps import apps
@@ -13,6 +12,7 @@ from gateway_project.conf import config
 from keys_app.models import VirtualKey
 from usage_app.models import Request
 from usage_app.snippets import SNIPPETS
+from usage_app.usable import may_call, model_names
 from usage_app.views.page import PageView
 from usage_app.views.scope import visible_requests
 
@@ -75,24 +75,7 @@ class GettingStartedView(PageView):
     @cached_property
     def models(self) -> list[str]:
         """Models the chosen key may call; names only, patterns cannot be called."""
-        names = (
-            apps.get_model("proxy_app", "Model")
-            .objects.filter(is_enabled=True)
-            .values_list("name", flat=True)
-        )
-        return [name for name in names if "*" not in name and self.may_call(name)]
-
-    def may_call(self, name: str) -> bool:
-        if self.key is None:
-            return True
-        if self.key.no_models:
-            return False
-        of_service = self.key.service.models_allowed if self.key.service else []
-        of_owner = self.key.user.models_allowed if self.key.user else []
-        return all(
-            not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
-            for patterns in (self.key.models_allowed, of_owner, of_service)
-        )
+        return [name for name in model_names() if self.key is None or may_call(self.key, name)]
 
     @property
     def model(self) -> str:

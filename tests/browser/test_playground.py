@@ -1,0 +1,62 @@
+"""The Playground in Chromium: several models are asked at once, each answer streams in with its figures."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.watching import Watched
+from tests.serving import Serving
+
+pytestmark = pytest.mark.browser
+TOOL = '[{"type": "function", "function": {"name": "find_order", "parameters": {"type": "object"}}}]'
+
+
+def test_models_are_asked_side_by_side_and_told_apart_in_the_ledger(
+    chromium: Browser, server: Serving
+) -> None:
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.goto(f"{server.url}/ui/playground/?model=sandbox/fast&model=sandbox/reasoning")
+    page.fill("#play-prompt", "Why is the sea salty?")
+    page.keyboard.press("Control+Enter")
+    panes = page.locator(".gh-play-pane")
+    expect(panes).to_have_count(2)
+    for pane in panes.all():
+        expect(pane.locator(".gh-play-facts a")).to_be_visible(timeout=20_000)
+        expect(pane.locator(".gh-play-turn").last).to_contain_text("Sandbox:")
+        expect(pane.locator(".gh-play-facts")).to_contain_text("$")
+    expect(page.locator("[data-played] code").first).to_contain_text("Why is the sea salty?")
+    expect(page.locator("#play-prompt")).to_be_focused()
+    request_id = (panes.first.locator(".gh-play-facts a").get_attribute("href") or "").split("/")[-2]
+    row = server.row(request_id)
+    assert (row["client"], row["tags"], row["status"]) == ("playground", ["playground by admin"], "ok")
+    page.fill("#play-prompt", "And the lakes?")  # the conversation goes on
+    page.keyboard.press("Control+Enter")
+    expect(panes.first.locator(".gh-play-turn")).to_have_count(4)
+    expect(page.locator("[data-play-send]")).to_be_enabled(timeout=20_000)
+    assert watched.complaints == []
+    page.context.close()
+
+
+def test_tools_are_called_and_a_stop_ends_every_answer(chromium: Browser, server: Serving) -> None:
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.goto(f"{server.url}/ui/playground/?model=sandbox/fast")
+    page.locator(".gh-play-options summary").click()
+    page.fill("[data-play=tools]", "no list")
+    page.fill("#play-prompt", "Find my order")
+    page.locator("[data-play-send]").click()
+    expect(page.locator("[data-play-said]")).not_to_have_text("")
+    page.fill("[data-play=tools]", TOOL)
+    page.locator("[data-play-send]").click()
+    expect(page.locator(".gh-play-call")).to_contain_text("find_order", timeout=20_000)
+    page.fill("[data-play=tools]", "")
+    page.locator(".gh-play-pane input").fill("sandbox/slow")
+    page.locator("[data-play-clear]").click()
+    page.fill("#play-prompt", "Count slowly")
+    page.locator("[data-play-send]").click()
+    expect(page.locator(".gh-play-turn").last).to_contain_text("Sandbox", timeout=20_000)
+    page.locator("[data-play-stop]").click()
+    expect(page.locator(".gh-play-turn [role=alert]")).to_have_text("Stopped.")
+    expect(page.locator("[data-play-send]")).to_be_enabled()
+    assert watched.complaints == []
+    page.context.close()
