@@ -37,6 +37,11 @@ def our_styles(request: HttpRequest) -> str:
     return static("gatehouse/admin.css")
 
 
+def our_script(request: HttpRequest) -> str:
+    """Names for what the admin's widgets leave without one."""
+    return static("gatehouse/admin.js")
+
+
 def our_mark(request: HttpRequest) -> str:
     return static("gatehouse/mark.svg")
 
@@ -48,6 +53,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": reverse_lazy("ui:overview"),
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": our_mark}],
     "STYLES": [window_styles, our_styles],
+    "SCRIPTS": [our_script],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,

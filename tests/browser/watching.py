@@ -20,7 +20,7 @@ PAGES = (
 class Watched:
     """A signed-in page and everything it complained about."""
 
-    def __init__(self, browser: Browser, server: Serving, **options: Any) -> None:
+    def __init__(self, browser: Browser, server: Serving, user: str = "admin", **options: Any) -> None:
         self.url = server.url
         self.complaints: list[str] = []
         self.page: Page = browser.new_context(**options).new_page()
@@ -28,7 +28,7 @@ class Watched:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self._request(request.url))
         self.page.goto(f"{server.url}/ui/sign-in/")
-        self.page.fill("[name=username]", "admin")
+        self.page.fill("[name=username]", user)
         self.page.fill("[name=password]", PASSWORD)
         self.page.click(".gh-sign-in button")
         self.page.wait_for_url(lambda url: "sign-in" not in url)

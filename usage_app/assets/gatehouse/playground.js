@@ -26,7 +26,7 @@ function play() {
     return made;
   };
   const cross = (label) => {
-    const button = node("button", "gh-icon-button", "✕");
+    const button = node("button", "gh-cross", "✕");
     button.type = "button";
     button.title = label;
     button.setAttribute("aria-label", label);

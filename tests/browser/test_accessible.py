@@ -1,0 +1,143 @@
+"""Every page by axe-core, for each role, in both languages and themes, wide and narrow; and in Korean no English."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.accessible import violations
+from tests.browser.watching import PAGES, Watched
+from tests.serving import PASSWORD, Serving
+
+pytestmark = pytest.mark.browser
+
+ADMIN = (
+    *("/admin/", "/admin/keys_app/virtualkey/", "/admin/keys_app/virtualkey/add/", "/admin/keys_app/service/"),
+    *("/admin/keys_app/service/add/", "/admin/keys_app/user/", "/admin/keys_app/user/add/"),
+    *("/admin/keys_app/budget/", "/admin/keys_app/budget/add/", "/admin/keys_app/ratelimit/add/"),
+    *("/admin/proxy_app/provider/", "/admin/proxy_app/provider/add/", "/admin/proxy_app/model/"),
+    *("/admin/proxy_app/deployment/", "/admin/usage_app/price/", "/admin/usage_app/price/add/"),
+    *("/admin/keys_app/auditentry/", "/admin/keys_app/managementkey/", "/admin/usage_app/alert/"),
+)
+#: theme, width, language: each page is seen in all six by turns.
+LOOKS = (("light", 1440, "en"), ("dark", 390, "ko"))
+ROLES = ("manager", "member", "viewer")
+#: The rules cost half a second a page: an admin's are held to them in both looks, the others' in one.
+RULED = {"manager": LOOKS[:1], "member": LOOKS[1:], "viewer": LOOKS[:1]}
+#: What is written in Latin letters in Korean too: names, units, code.
+LATIN = re.compile(
+    r"""\b(
+      Gatehouse|API|URL|ID|CSV|XLSX|JSON|SDK|HTTP|HTML|TLS|UTC|Etc|CPU|IP|PDF|OK|EN|KO|Ctrl|Enter|ms|s|min|h|k|M|B|K
+    | p50|p95|TTFT|OpenAI|Anthropic|Claude|Google|Gemini|Mistral|DeepSeek|Groq|xAI|OpenRouter|Azure|Vertex|Bedrock
+    | LangChain|WebUI|Open|Cursor|Python|Node|GenAI|Code|Codex|curl|LiteLLM|Together|Fireworks|Cerebras|Perplexity
+    | NVIDIA|NIM|Cohere|Ollama|vLLM|LM|Studio|llama|cpp|Hugging|Face|TGI|AI|compatible|Chrome|HeadlessChrome|Linux
+    | Slack|HMAC|webhook|Webhook|admin|sandbox|playground|minimal|low|medium|high|first|key|getting|started
+    )\b""",
+    re.VERBOSE,
+)
+_WORD = re.compile(r"[A-Za-z]{2,}")
+
+
+@pytest.fixture(scope="module")
+def people(server: Serving) -> Iterator[None]:
+    """A service with traffic, and somebody of each role in it."""
+    key = server.new_key(name="assistant", budgets=[{"amount_usd": 5, "period": "month"}])
+    for model in ("sandbox/fast", "sandbox/fast", "sandbox/error-500"):
+        body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
+        server.call("POST", "/v1/chat/completions", body, key=key)
+    for role in ROLES:
+        made = server.manage("shell", "-c", _person(role))
+        assert made.returncode == 0, made.stderr
+    server.ledger(3)
+    yield
+
+
+def _person(role: str) -> str:
+    return (
+        "from keys_app.models import *\n"
+        f"person = User.objects.create_user({role!r}, password={PASSWORD!r}, role={role!r})\n"
+        "service, _ = Service.objects.get_or_create(name='shop')\n"
+        f"Membership.objects.create(user=person, service=service, role={'manager' if role == 'manager' else 'member'!r})\n"
+    )
+
+
+def seen(chromium: Browser, server: Serving, look: tuple[str, int, str], user: str = "admin") -> Watched:
+    theme, width, language = look
+    options: Any = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
+    watched = Watched(chromium, server, user=user, **options)
+    watched.page.goto(f"{server.url}/ui/")
+    if watched.page.get_attribute("html", "lang") != language:  # a person keeps their language
+        watched.page.locator("form[action$='/language/'] button").first.click()
+    expect(watched.page.locator("html")).to_have_attribute("lang", language)
+    return watched
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
+def test_an_admins_pages_break_no_rule(
+    chromium: Browser, server: Serving, people: None, look: tuple[str, int, str]
+) -> None:
+    watched = seen(chromium, server, look)
+    broken = {}
+    for path in (*PAGES, *ADMIN):
+        watched.page.goto(server.url + path)
+        watched.page.wait_for_load_state("load")
+        if found := violations(watched.page):
+            broken[path] = found
+    assert broken == {}
+    assert watched.complaints == []
+    watched.page.context.close()
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
+def test_every_roles_pages_are_quiet_and_break_no_rule(
+    chromium: Browser, server: Serving, people: None, role: str, look: tuple[str, int, str]
+) -> None:
+    watched = seen(chromium, server, look, user=role)
+    for path in PAGES:
+        watched.page.goto(server.url + path)
+        watched.page.wait_for_load_state("load")
+        expect(watched.page.locator("#gh-main")).to_be_visible()
+        assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        if look in RULED[role]:
+            assert violations(watched.page) == [], path
+        assert watched.page.locator("a[href*='/admin/keys_app']").count() == 0, path
+    watched.page.goto(f"{server.url}/admin/")
+    assert "/admin/" not in watched.page.url or watched.page.locator("#result_list").count() == 0
+    assert [each for each in watched.complaints if "403" not in each] == []
+    watched.page.context.close()
+
+
+def test_no_page_in_korean_keeps_an_english_word(chromium: Browser, server: Serving, people: None) -> None:
+    watched = seen(chromium, server, ("light", 1440, "ko"))
+    found: dict[str, list[str]] = {}
+    for path in (*PAGES, *ADMIN):
+        watched.page.goto(server.url + path)
+        watched.page.wait_for_load_state("load")
+        if words := english(watched.page):
+            found[path] = words
+    assert found == {}
+    watched.page.context.close()
+
+
+def english(page: Page) -> list[str]:
+    """Latin words that a person reads on the page, but for data, code and names that stay as they are."""
+    texts: list[str] = page.evaluate(
+        """() => {
+          const left_out = "script, style, code, pre, kbd, textarea, select, datalist, .gh-sidebar-brand, svg, "
+            + "[data-fact], td, th[scope=row], .gh-hint, .gh-me, time, input, [role=tabpanel], [role=tab]";
+          const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          const found = [];
+          for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+            const element = node.parentElement;
+            if (!element.closest(left_out) && element.checkVisibility()) found.push(node.nodeValue.trim());
+          }
+          return found.filter(Boolean);
+        }"""
+    )
+    words = []
+    for text in texts:
+        words += [f"{word} ({text[:60]})" for word in _WORD.findall(LATIN.sub(" ", text))]
+    return words
