@@ -255,8 +255,8 @@ class Migration(migrations.Migration):
                 ('alert_percents', models.JSONField(blank=True, default=list, verbose_name='tell at percent')),
                 ('extra_nanodollars', models.BigIntegerField(default=0, validators=[django.core.validators.MinValueValidator(0)], verbose_name='temporary increase')),
                 ('extra_until', models.DateTimeField(blank=True, null=True, verbose_name='increase ends')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to=settings.AUTH_USER_MODEL)),
-                ('service', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='keys_app.service')),
+                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ('service', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='keys_app.service', verbose_name='service')),
             ],
             options={
                 'verbose_name': 'budget',
@@ -375,9 +375,9 @@ class Migration(migrations.Migration):
                 ('input_tokens_per_minute', models.PositiveIntegerField(blank=True, null=True, verbose_name='input tokens a minute')),
                 ('output_tokens_per_minute', models.PositiveIntegerField(blank=True, null=True, verbose_name='output tokens a minute')),
                 ('parallel', models.PositiveIntegerField(blank=True, null=True, verbose_name='calls at once')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to=settings.AUTH_USER_MODEL)),
-                ('service', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='keys_app.service')),
-                ('key', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='keys_app.virtualkey')),
+                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ('service', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='keys_app.service', verbose_name='service')),
+                ('key', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='keys_app.virtualkey', verbose_name='key')),
             ],
             options={
                 'verbose_name': 'rate limit',
@@ -387,7 +387,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='budget',
             name='key',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='keys_app.virtualkey'),
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='keys_app.virtualkey', verbose_name='key'),
         ),
         migrations.AddConstraint(
             model_name='membership',

@@ -28,13 +28,28 @@ class Scoped(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     scope = models.CharField(_("scope"), max_length=16, choices=Scope.choices)
     key = models.ForeignKey(
-        "keys_app.VirtualKey", models.CASCADE, null=True, blank=True, related_name="%(class)ss"
+        "keys_app.VirtualKey",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="%(class)ss",
+        verbose_name=_("key"),
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="%(class)ss"
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="%(class)ss",
+        verbose_name=_("user"),
     )
     service = models.ForeignKey(
-        "keys_app.Service", models.CASCADE, null=True, blank=True, related_name="%(class)ss"
+        "keys_app.Service",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="%(class)ss",
+        verbose_name=_("service"),
     )
     target = models.CharField(
         _("name"),

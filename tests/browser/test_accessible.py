@@ -1,4 +1,4 @@
-"""Every page by axe-core, for each role, in both languages and themes, wide and narrow; and in Korean no English."""
+"""Every page by axe-core, for each role, in both languages and themes; and in Korean no English word."""
 
 import re
 from collections.abc import Iterator
@@ -13,13 +13,21 @@ from tests.serving import PASSWORD, Serving
 
 pytestmark = pytest.mark.browser
 
-ADMIN = (
-    *("/admin/", "/admin/keys_app/virtualkey/", "/admin/keys_app/virtualkey/add/", "/admin/keys_app/service/"),
-    *("/admin/keys_app/service/add/", "/admin/keys_app/user/", "/admin/keys_app/user/add/"),
-    *("/admin/keys_app/budget/", "/admin/keys_app/budget/add/", "/admin/keys_app/ratelimit/add/"),
-    *("/admin/proxy_app/provider/", "/admin/proxy_app/provider/add/", "/admin/proxy_app/model/"),
-    *("/admin/proxy_app/deployment/", "/admin/usage_app/price/", "/admin/usage_app/price/add/"),
-    *("/admin/keys_app/auditentry/", "/admin/keys_app/managementkey/", "/admin/usage_app/alert/"),
+ADMIN = tuple(
+    f"/admin/{path}"
+    for path in (
+        *(
+            "",
+            "keys_app/virtualkey/",
+            "keys_app/virtualkey/add/",
+            "keys_app/service/",
+            "keys_app/service/add/",
+        ),
+        *("keys_app/user/", "keys_app/user/add/", "keys_app/budget/", "keys_app/budget/add/"),
+        *("keys_app/ratelimit/add/", "keys_app/auditentry/", "keys_app/managementkey/", "usage_app/alert/"),
+        *("proxy_app/provider/", "proxy_app/provider/add/", "proxy_app/model/", "proxy_app/deployment/"),
+        *("usage_app/price/", "usage_app/price/add/"),
+    )
 )
 #: theme, width, language: each page is seen in all six by turns.
 LOOKS = (("light", 1440, "en"), ("dark", 390, "ko"))
@@ -28,16 +36,20 @@ ROLES = ("manager", "member", "viewer")
 RULED = {"manager": LOOKS[:1], "member": LOOKS[1:], "viewer": LOOKS[:1]}
 #: What is written in Latin letters in Korean too: names, units, code.
 LATIN = re.compile(
-    r"""\b(
-      Gatehouse|API|URL|ID|CSV|XLSX|JSON|SDK|HTTP|HTML|TLS|UTC|Etc|CPU|IP|PDF|OK|EN|KO|Ctrl|Enter|ms|s|min|h|k|M|B|K
-    | p50|p95|TTFT|OpenAI|Anthropic|Claude|Google|Gemini|Mistral|DeepSeek|Groq|xAI|OpenRouter|Azure|Vertex|Bedrock
-    | LangChain|WebUI|Open|Cursor|Python|Node|GenAI|Code|Codex|curl|LiteLLM|Together|Fireworks|Cerebras|Perplexity
-    | NVIDIA|NIM|Cohere|Ollama|vLLM|LM|Studio|llama|cpp|Hugging|Face|TGI|AI|compatible|Chrome|HeadlessChrome|Linux
-    | Slack|HMAC|webhook|Webhook|admin|sandbox|playground|minimal|low|medium|high|first|key|getting|started
-    )\b""",
+    r"""(?<![A-Za-z])(
+      Gatehouse|API|URL|ID|CSV|XLSX|JSON|SDK|HTTP|HTML|TLS|UTC|Etc|CPU|IP|PDF|OK|EN|KO|Ctrl|Enter|AWS
+    | p50|p95|TTFT|OpenAI|Anthropic|Claude|Google|Cloud|Gemini|Mistral|DeepSeek|Groq|xAI|OpenRouter
+    | Azure|Vertex|Bedrock|AI|LangChain|Open|WebUI|Cursor|Python|Node|GenAI|Code|Codex|curl|LiteLLM
+    | Together|Fireworks|Cerebras|Perplexity|NVIDIA|NIM|Cohere|Ollama|vLLM|LM|Studio|llama|cpp|Hugging
+    | Face|TGI|compatible|Chrome|HeadlessChrome|Linux|Slack|HMAC|webhook|Webhook|admin|sandbox|playground
+    | minimal|low|medium|high|first|key|getting|started|ms|min|gpt|chat|completions|usage|global|us|east
+    | europe|west
+    )(?![A-Za-z])""",
     re.VERBOSE,
 )
 _WORD = re.compile(r"[A-Za-z]{2,}")
+#: Names of models, keys and addresses within a sentence.
+_DATA = re.compile(r"[\w.-]*(?:/[\w.*:-]+)+|sk-gh-\S+|\bassistant\b|\bshop\b|[\w.]+@[\w.]+|/[\w/-]+")
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +67,12 @@ def people(server: Serving) -> Iterator[None]:
 
 
 def _person(role: str) -> str:
+    part = "manager" if role == "manager" else "member"
     return (
         "from keys_app.models import *\n"
         f"person = User.objects.create_user({role!r}, password={PASSWORD!r}, role={role!r})\n"
         "service, _ = Service.objects.get_or_create(name='shop')\n"
-        f"Membership.objects.create(user=person, service=service, role={'manager' if role == 'manager' else 'member'!r})\n"
+        f"Membership.objects.create(user=person, service=service, role={part!r})\n"
     )
 
 
@@ -126,8 +139,9 @@ def english(page: Page) -> list[str]:
     """Latin words that a person reads on the page, but for data, code and names that stay as they are."""
     texts: list[str] = page.evaluate(
         """() => {
-          const left_out = "script, style, code, pre, kbd, textarea, select, datalist, .gh-sidebar-brand, svg, "
-            + "[data-fact], td, th[scope=row], .gh-hint, .gh-me, time, input, [role=tabpanel], [role=tab]";
+          const left_out = "#result_list, .material-symbols-outlined, script, style, code, pre, kbd, svg, "
+            + "textarea, select, datalist, input, td, th[scope=row], time, .gh-sidebar-brand, .gh-hint, "
+            + ".gh-me, .gh-live-row, [role=tabpanel], [role=tab]";
           const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
           const found = [];
           for (let node = walker.nextNode(); node; node = walker.nextNode()) {
@@ -139,5 +153,5 @@ def english(page: Page) -> list[str]:
     )
     words = []
     for text in texts:
-        words += [f"{word} ({text[:60]})" for word in _WORD.findall(LATIN.sub(" ", text))]
+        words += [f"{word} ({text[:60]})" for word in _WORD.findall(LATIN.sub(" ", _DATA.sub(" ", text)))]
     return words
