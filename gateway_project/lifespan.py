@@ -20,6 +20,7 @@ from keys_app.secrets import hash_secret
 from keys_app.snapshot import SnapshotKeeper
 from keys_app.tasks import Tasks
 from proxy_app import refusals
+from proxy_app.batch_settling import keep_looking
 from proxy_app.call import Services
 from proxy_app.capturing import Capturer
 from proxy_app.catalogue_loading import CatalogueSection
@@ -79,7 +80,7 @@ class Lifespan:
         capturer = Capturer(BodyWriter(config.data, worker_id), metrics)
         services = self._services = Services(
             config=config,
-            upstream=Upstream(AiohttpSender(), SandboxSender()),
+            upstream=Upstream(AiohttpSender(), SandboxSender(config.data)),
             keeper=SnapshotKeeper([CatalogueSection(), PriceSection()]),
             limits=open_store(config),
             journal=journal,
@@ -99,6 +100,7 @@ class Lifespan:
         self._tasks.start(services.journal.run_sync_loop(), "journal sync")
         self._tasks.start(publisher.run(), "live publisher")
         self._tasks.start(capturer.run(), "bodies")
+        self._tasks.start(keep_looking(services), "batches")
         self._heartbeat = Heartbeat(config, worker_id)
         self._heartbeat.start()
         lifeline.on_drain(self._begin_drain)

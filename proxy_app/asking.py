@@ -1,6 +1,7 @@
 """Small questions to a provider about what it keeps: they cost nothing and make no row."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -10,19 +11,27 @@ from proxy_app.catalogue import ProviderEntry, Timeouts
 from proxy_app.formats import exchange
 from proxy_app.hiding import hide_credential
 from proxy_app.upstream import Upstream, UpstreamAnswer
-from proxy_app.wire import Outgoing, Target
+from proxy_app.wire import BodySource, Outgoing, Target
 
 LOOK_S = 30.0
 
 
 async def open_answer(
-    upstream: Upstream, provider: ProviderEntry, path: str, method: str = "GET"
+    upstream: Upstream,
+    provider: ProviderEntry,
+    path: str,
+    method: str = "GET",
+    *,
+    body: bytes | BodySource = b"",
+    content_type: str = "",
+    patience_s: float = LOOK_S,
 ) -> UpstreamAnswer:
     """A provider's answer from its headers on; the caller releases it. Raises UpstreamFailed for any but
     a 2xx."""
-    outgoing = Outgoing(path, b"", {"accept": "*/*"}, method=method)
+    headers = {"accept": "*/*", **({"content-type": content_type} if content_type else {})}
+    outgoing = Outgoing(path, body, headers, method=method)
     try:
-        async with asyncio.timeout(LOOK_S):
+        async with asyncio.timeout(patience_s):
             answer = await upstream.open(provider, outgoing, Timeouts())
             if 200 <= answer.status < 300:
                 return answer
@@ -31,16 +40,33 @@ async def open_answer(
             finally:
                 answer.release()
     except TimeoutError:
-        raise UpstreamTimeout(f"The provider sent nothing within {LOOK_S:g} s.") from None
+        raise UpstreamTimeout(f"The provider sent nothing within {patience_s:g} s.") from None
     failure = exchange.read_failure(Target("openai_responses", ""), answer.status, answer.headers, raw)
     raise hide_credential(failure, provider)
 
 
+async def pieces_of(answer: UpstreamAnswer) -> AsyncIterator[bytes]:
+    """An answer's bytes as they come. Raises UpstreamFailed, UpstreamTimeout for one that falls silent."""
+    while True:
+        try:
+            async with asyncio.timeout(LOOK_S):
+                chunk = await answer.next_chunk()
+        except TimeoutError:
+            raise UpstreamTimeout(f"The provider sent nothing within {LOOK_S:g} s.") from None
+        if not chunk:
+            return
+        yield chunk
+
+
 async def ask_json(
-    upstream: Upstream, provider: ProviderEntry, path: str, method: str = "GET"
+    upstream: Upstream,
+    provider: ProviderEntry,
+    path: str,
+    method: str = "GET",
+    **sent: Any,
 ) -> dict[str, Any]:
-    """A provider's answer as an object. Raises UpstreamFailed."""
-    answer = await open_answer(upstream, provider, path, method)
+    """A provider's answer as an object; `sent` as `open_answer` takes it. Raises UpstreamFailed."""
+    answer = await open_answer(upstream, provider, path, method, **sent)
     try:
         async with asyncio.timeout(LOOK_S):
             body = orjson.loads(await answer.read())

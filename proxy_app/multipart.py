@@ -163,7 +163,8 @@ class Scanner:
         kept = bytes(part.kept[2:])
         size = max(part.size, 0)
         if part.filename is not None:
-            self.scan.files.append(FilePart(part.name, part.filename, part.media_type, size, kept))
+            file = FilePart(part.name, part.filename, part.media_type, size, kept, part.start)
+            self.scan.files.append(file)
             return
         self.scan.fields.setdefault(part.name, []).append(kept.decode("utf-8", "replace"))
         if part.name == "model":

@@ -5,6 +5,7 @@ httpx's `AsyncBaseTransport` is the seam at which tests inject a provider.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
 
 import httpx
 from yarl import URL
@@ -87,17 +88,23 @@ class IteratedAnswer:
 
 
 class SandboxSender:
-    """The built-in sandbox answers in this process, through the same doors as a provider."""
+    """The built-in sandbox answers in this process, through the same doors as a provider.
 
-    def __init__(self) -> None:
+    Files and batches it keeps below `data`, or has none.
+    """
+
+    def __init__(self, data: Path | None = None) -> None:
         self._closing = Tasks()
+        self._shelf = sandbox.Shelf(data / "sandbox") if data is not None else None
 
     async def send(self, request: UpstreamRequest) -> UpstreamAnswer:
         if hook := on_connected.get():
             hook()
         path = URL(request.url).path
         try:
-            reply = await sandbox.answer(request.method, path, request.headers, request.body)
+            reply = await sandbox.answer(
+                request.method, path, request.headers, request.body, shelf=self._shelf
+            )
         except sandbox.SandboxCut:
             raise UpstreamCut() from None
         return IteratedAnswer(

@@ -1,6 +1,7 @@
 """The data plane's addresses: path → view, and nothing else. Aliases are the same views."""
 
 from proxy_app.views.base import APIView
+from proxy_app.views.batches import Batch, Batches, CancelBatch
 from proxy_app.views.conversations import (
     ChatCompletions,
     CompactResponses,
@@ -12,6 +13,7 @@ from proxy_app.views.conversations import (
 )
 from proxy_app.views.counting import GeminiCountTokens, MessagesCountTokens, ResponsesInputTokens
 from proxy_app.views.edge import Root
+from proxy_app.views.files import File, FileContent, Files
 from proxy_app.views.models import Model, Models
 from proxy_app.views.operations import (
     BatchEmbedContents,
@@ -60,6 +62,8 @@ PATHS: dict[str, type[APIView]] = {
     **{f"{base}/responses": Responses for base in OPENAI},
     **{f"{base}/responses/compact": CompactResponses for base in OPENAI},
     **{f"{base}/responses/input_tokens": ResponsesInputTokens for base in OPENAI},
+    **{f"{base}/files": Files for base in OPENAI},
+    **{f"{base}/batches": Batches for base in OPENAI},
     **{f"{base}{path}": view for path, view in OPERATIONS.items() for base in OPENAI},
     "/v2/rerank": Rerank,
     **{f"{base}/messages": Messages for base in ANTHROPIC},
@@ -76,6 +80,10 @@ PATTERNS: tuple[tuple[str, str, type[APIView]], ...] = (
     *((f"{base}/responses/", "/cancel", CancelResponse) for base in OPENAI),
     *((f"{base}/responses/", "/input_items", ResponseInputItems) for base in OPENAI),
     *((f"{base}/responses/", "", StoredResponse) for base in OPENAI),
+    *((f"{base}/files/", "/content", FileContent) for base in OPENAI),
+    *((f"{base}/files/", "", File) for base in OPENAI),
+    *((f"{base}/batches/", "/cancel", CancelBatch) for base in OPENAI),
+    *((f"{base}/batches/", "", Batch) for base in OPENAI),
     *((f"{base}/", ":embedContent", EmbedContent) for base in GEMINI),
     *((f"{base}/", ":batchEmbedContents", BatchEmbedContents) for base in GEMINI),
     *((f"{base}/", ":generateContent", GenerateContent) for base in GEMINI),

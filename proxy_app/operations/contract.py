@@ -10,13 +10,14 @@ from proxy_app.wire import JSON, Address, BodySource, CallFacts, Observed, Outgo
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A file of a form: its size in bytes, and its first bytes."""
+    """A file of a form: its size in bytes, its first bytes, and where in the body it begins."""
 
     name: str
     filename: str
     media_type: str
     size: int
     head: bytes = b""
+    start: int = 0
 
 
 class Form(Protocol):

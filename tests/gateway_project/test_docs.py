@@ -45,7 +45,10 @@ def test_every_address_of_the_data_plane_is_documented() -> None:
     page = read("docs/endpoints.md")
     served = {view: f"{start}{{model}}{end}" for start, end, view in reversed(PATTERNS)}
     served = {view: path.replace("/v1beta/{", "/v1beta/models/{") for view, path in served.items()}
-    served = {view: path.replace("/responses/{model}", "/responses/{id}") for view, path in served.items()}
+    for kept in ("responses", "files", "batches"):
+        served = {
+            view: path.replace(f"/{kept}/{{model}}", f"/{kept}/{{id}}") for view, path in served.items()
+        }
     served |= {view: path for path, view in reversed(PATHS.items())}
     for path in served.values():
         assert f"`{path}`" in page, path

@@ -270,7 +270,7 @@ def gateway(folder: Path, script: Script, *models: ModelEntry, **key: Any) -> Ga
         limits=MemoryStore(),
         journal=journal,
         registry=Registry(),
-        upstream=Upstream(HttpxSender(httpx.MockTransport(script)), SandboxSender()),
+        upstream=Upstream(HttpxSender(httpx.MockTransport(script)), SandboxSender(folder)),
         health=Health(),
         metrics=Metrics(),
         stored=StoredObjects(

@@ -8,6 +8,7 @@ import pytest
 from gateway_project.handler import find_view
 from proxy_app.urls import PATHS, PATTERNS
 from proxy_app.views.counting import CountTokens
+from proxy_app.views.kept import KeptView
 from proxy_app.views.stored_responses import StoredResponse
 from tests.proxy_app import harness
 from tests.proxy_app.forms import CONTENT_TYPE, form
@@ -30,8 +31,9 @@ BODY = {
 }
 FORM = form({"file": bytes(64), "image": bytes(64)}, model="gpt", prompt="hello")
 
-#: Free, whatever is asked: a used-up budget does not stop them.
-FREE = (CountTokens, StoredResponse)
+#: Free, whatever is asked: a used-up budget does not stop them. A batch's making is not, and names no model:
+#: test_batches has it.
+FREE = (CountTokens, StoredResponse, KeptView)
 
 
 def posts() -> list[str]:

@@ -42,11 +42,20 @@ TABLE: dict[str, str | None] = {
     "Transcriptions": "audio.transcriptions",
     "Translations": "audio.translations",
     "Moderations": "moderations",
+    "Files": "files",
+    "File": "files",
+    "FileContent": "files",
+    "Batches": "batches",
+    "Batch": "batches",
+    "CancelBatch": "batches",
     "Rerank": "rerank",
 }
 
 #: A list of nothing, a model that is not there, and what was made while its model was still allowed.
-NOT_BY_MODEL = ("Models", "Model", "StoredResponse", "CancelResponse", "ResponseInputItems")
+NOT_BY_MODEL = (
+    *("Models", "Model", "StoredResponse", "CancelResponse", "ResponseInputItems"),
+    *("File", "FileContent", "Batch", "CancelBatch"),
+)
 
 
 def addresses() -> Iterator[tuple[str, type[APIView]]]:

@@ -1,7 +1,7 @@
 """Models served by a cloud: the address is made of the admin's own resource, project or region."""
 
 from proxy_app.providers.presets.contract import Preset
-from proxy_app.providers.presets.hosted import RESPONSES_TOO
+from proxy_app.providers.presets.hosted import BATCHES, RESPONSES_TOO
 
 _SERVICE_ACCOUNT = "The JSON key of a service account with the role Vertex AI User"
 _AWS = "An Amazon Bedrock API key, or AWS access keys"
@@ -13,6 +13,7 @@ CLOUDS = (
         base_url="",
         other_formats=RESPONSES_TOO,
         auth="api-key",
+        quirks=BATCHES,
         settings=("api_version",),
         addressing="azure",
         price_provider_id="openai",  # the same models at the same prices; Azure's own list is nearly empty

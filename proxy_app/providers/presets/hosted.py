@@ -9,6 +9,8 @@ from proxy_app.providers.presets.contract import Preset, WireFormat
 OLD_LIMIT: Mapping[str, Any] = {"max_tokens_field": "max_tokens"}
 #: Servers of Chat Completions that serve `/responses` beside it.
 RESPONSES_TOO: tuple[WireFormat, ...] = ("openai_responses",)
+#: Files, and batches of calls at half the price, as OpenAI has them.
+BATCHES: Mapping[str, Any] = {"files": True, "batches": 50}
 
 HOSTED = (
     Preset(
@@ -16,7 +18,7 @@ HOSTED = (
         label="OpenAI",
         base_url="https://api.openai.com/v1",
         other_formats=RESPONSES_TOO,
-        quirks={"completions": ("gpt-3.5-turbo-instruct", "davinci-", "babbage-")},
+        quirks={**BATCHES, "completions": ("gpt-3.5-turbo-instruct", "davinci-", "babbage-")},
         price_provider_id="openai",
         key_hint="sk-…",
     ),
@@ -45,7 +47,7 @@ HOSTED = (
         kind="mistral",
         label="Mistral",
         base_url="https://api.mistral.ai/v1",
-        quirks={"max_tokens_field": "max_tokens", "no_stream_options": True, "short_call_ids": True},
+        quirks={**OLD_LIMIT, "no_stream_options": True, "short_call_ids": True, "files": True},
         price_provider_id="mistral",
         key_hint="32 letters and digits",
     ),
@@ -54,6 +56,7 @@ HOSTED = (
         label="Groq",
         base_url="https://api.groq.com/openai/v1",
         other_formats=RESPONSES_TOO,
+        quirks=BATCHES,
         price_provider_id="groq",
         key_hint="gsk_…",
     ),

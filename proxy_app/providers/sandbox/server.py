@@ -5,12 +5,22 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
+
 from proxy_app.providers.sandbox.composing import compose
 from proxy_app.providers.sandbox.models import BEHAVIOURS, SANDBOX_MODELS, STALL_S, Behaviour
 from proxy_app.providers.sandbox.operations import ROUTES, operate, read_sent
 from proxy_app.providers.sandbox.reading import Ask, read_ask
-from proxy_app.providers.sandbox.reply import Refused, SandboxReply, digest, json_reply, scripted_error
+from proxy_app.providers.sandbox.reply import (
+    Refused,
+    SandboxCut,
+    SandboxReply,
+    digest,
+    json_reply,
+    scripted_error,
+)
 from proxy_app.providers.sandbox.sending import Sleep, plain_body, plain_chunks, plain_wait_s, stream_chunks
+from proxy_app.providers.sandbox.shelf import Shelf
 from proxy_app.wire import BodySource
 
 JSON = dict[str, Any]
@@ -28,6 +38,7 @@ async def answer(
     body: bytes | BodySource,
     sleep: Sleep = asyncio.sleep,
     clock: Callable[[], float] = time.time,
+    shelf: Shelf | None = None,
 ) -> SandboxReply:
     """Answers like an OpenAI-compatible server. `path` may carry the base address's own `/v1`.
 
@@ -36,17 +47,35 @@ async def answer(
     told = body.decode("latin-1") if isinstance(body, bytes) else body.size
     request_id = {"x-request-id": f"req_sandbox_{digest(path, told)[:16]}"}
     try:
-        reply = await _dispatch(method.upper(), path, headers, body, sleep, int(clock()))
+        route = path.split("?", 1)[0].strip("/").removeprefix("v1").strip("/")
+        if shelf is not None and route.partition("/")[0] in ("files", "batches"):
+            kind = headers.get("content-type", "")
+            reply = await shelf.answer(method.upper(), route, kind, body, int(clock()), _answer_line)
+        else:
+            reply = await _dispatch(method.upper(), route, headers, body, sleep, int(clock()))
     except Refused as refused:
         reply = json_reply(refused.status, refused.body(), refused.headers)
     reply.headers.update(request_id)
     return reply
 
 
+async def _answer_line(url: str, body: JSON) -> tuple[int, JSON]:
+    """One line of a batch, at no pace."""
+    headers = {"content-type": "application/json"}
+    reply = await answer("POST", url, headers, orjson.dumps(body), _no_sleep)
+    try:
+        return reply.status, orjson.loads(b"".join([chunk async for chunk in reply.chunks]))
+    except (SandboxCut, orjson.JSONDecodeError):
+        return scripted_error(500).status, scripted_error(500).body()
+
+
+async def _no_sleep(_seconds: float) -> None:
+    return None
+
+
 async def _dispatch(
-    method: str, path: str, headers: Mapping[str, str], body: bytes | BodySource, sleep: Sleep, now: int
+    method: str, route: str, headers: Mapping[str, str], body: bytes | BodySource, sleep: Sleep, now: int
 ) -> SandboxReply:
-    route = path.split("?", 1)[0].strip("/").removeprefix("v1").strip("/")
     if route == "models" or route.startswith("models/"):
         _expect(method, "GET")
         return json_reply(200, _models(route.removeprefix("models").strip("/")))

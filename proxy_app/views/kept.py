@@ -1,0 +1,116 @@
+"""What a provider keeps under an id, asked for by whom it was made for: what files and batches share."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, quote
+
+import msgspec
+
+from gateway_project.errors import BadRequest, NotServed, UpstreamRefused
+from proxy_app.answering import told_ids
+from proxy_app.asking import ask_json
+from proxy_app.catalogue import Catalogue, ProviderEntry
+from proxy_app.stored import keeper_of, provider_at
+from proxy_app.views.base import APIView
+from usage_app.records import Stored, StoredKind
+
+LISTED, MOST_LISTED = 20, 100
+AT_ONCE = 8  # of one list's questions to providers
+
+
+class KeptView(APIView):
+    """Finds, asks for and lists what is kept. Raises UnknownObject for a stranger's, as for none."""
+
+    kind: ClassVar[StoredKind]
+
+    @property
+    def catalogue(self) -> Catalogue:
+        found: Catalogue = self.request.snapshot.sections["catalogue"]
+        return found
+
+    @property
+    def owner(self) -> str:
+        assert self.request.principal is not None
+        return keeper_of(self.request.principal)
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The last of each name in the address."""
+        asked = parse_qs(self.request.scope["query_string"].decode("latin-1"))
+        return {name: values[-1] for name, values in asked.items()}
+
+    async def find(self) -> tuple[Stored, ProviderEntry]:
+        """Whose it is and where it lies."""
+        record = await self.request.services.stored.find(self.kind, self.kwargs["model"], self.owner)
+        provider = provider_at(self.catalogue, record.provider_id)
+        if provider is None:
+            raise NotServed(f"The provider that keeps this {self.kind} is not used here any more.")
+        return record, provider
+
+    def path_of(self, record: Stored, verb: str = "") -> str:
+        kinds = {"file": "/files", "batch": "/batches"}
+        return f"{kinds[self.kind]}/{quote(record.object_id, safe='')}{verb}"
+
+    async def tell(self, body: dict[str, Any], status: int = 200) -> None:
+        await self.request.reply.whole(status, told_ids(self.request.id), msgspec.json.encode(body))
+
+    async def ask(self, record: Stored, provider: ProviderEntry) -> dict[str, Any]:
+        """What the provider says of it now."""
+        return await ask_json(self.request.services.upstream, provider, self.path_of(record))
+
+    async def list_kept(self) -> None:
+        """A page of the owner's own, the newest first, as OpenAI pages."""
+        query = self.query
+        most = _page_size(query.get("limit"))
+        records = await self.request.services.stored.listed(self.kind, self.owner)
+        if query.get("order") == "asc":
+            records.reverse()
+        after = query.get("after")
+        if after:
+            ids = [record.object_id for record in records]
+            if after not in ids:
+                raise BadRequest(f"'after' is no {self.kind} of this list.", param="after")
+            records = records[ids.index(after) + 1 :]
+        purpose = query.get("purpose")
+        data: list[dict[str, Any]] = []
+        while records and len(data) < most:
+            part, records = records[: most - len(data)], records[most - len(data) :]
+            found = await self._ask_all(part)
+            data += [each for each in found if purpose is None or each.get("purpose") == purpose]
+        await self.tell(
+            {
+                "object": "list",
+                "data": data,
+                "first_id": data[0].get("id") if data else None,
+                "last_id": data[-1].get("id") if data else None,
+                "has_more": bool(records),
+            }
+        )
+
+    async def _ask_all(self, records: list[Stored]) -> list[dict[str, Any]]:
+        """What providers say of each; what they have no more is left out."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(record: Stored) -> dict[str, Any] | None:
+            provider = provider_at(self.catalogue, record.provider_id)
+            if provider is None:
+                return None
+            async with gate:
+                try:
+                    return await self.ask(record, provider)
+                except UpstreamRefused as error:
+                    if error.upstream_status != 404:
+                        raise
+                    return None
+
+        answers = await asyncio.gather(*(one(record) for record in records))
+        return [answer for answer in answers if answer is not None]
+
+
+def _page_size(text: str | None) -> int:
+    if text is None:
+        return LISTED
+    if not text.isdecimal() or int(text[:9]) < 1:
+        raise BadRequest("'limit' must be a whole number above 0.", param="limit")
+    return min(int(text[:9]), MOST_LISTED)

@@ -1,0 +1,465 @@
+"""Files and batches: whose they are, what a batch's lines may ask for, and what it costs when it is done."""
+
+import asyncio
+import json
+import tracemalloc
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+
+from keys_app import policy
+from keys_app.entries import KeyEntry
+from keys_app.limits import MemoryStore
+from keys_app.secrets import hash_secret
+from proxy_app.batch_settling import Watch
+from proxy_app.catalogue import DeploymentEntry
+from proxy_app.upstream import Upstream
+from proxy_app.upstream_inprocess import HttpxSender, SandboxSender
+from proxy_app.views import files
+from tests.proxy_app.forms import CONTENT_TYPE, form
+from tests.proxy_app.harness import SECRET, Answer, Gateway, deployment, model
+from tests.proxy_app.levels import with_budget
+from usage_app.records import Adjust, Stored
+
+STRANGER = "sk-gh-" + "s" * 43
+QUIRKS = {"files": True, "batches": 50}
+#: What the answers of a batch used, and what that costs at half of 1000 and 4000 nanodollars a token.
+USED = ((12, 5), (101, 33))
+COST = sum(read * 1000 + written * 4000 for read, written in USED) // 2
+
+
+class Provider:
+    """Keeps files and batches; a batch is what `status` says."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, dict[str, Any]] = {}
+        self.content: dict[str, bytes] = {}
+        self.batches: dict[str, dict[str, Any]] = {}
+        self.status = "in_progress"
+        self.sent: list[bytes] = []
+        self.reads = 0
+        self.failing = False
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        kind, _, rest = request.url.path.removeprefix("/v1/").partition("/")
+        name, _, verb = rest.partition("/")
+        if kind == "files" and not name:
+            self.sent.append(request.content)
+            return httpx.Response(200, json=self.put(request.content.split(b"\r\n\r\n")[-1], "batch"))
+        known = (self.files if kind == "files" else self.batches).get(name)
+        if name and known is None:
+            return httpx.Response(404, json={"error": {"message": "nothing of that name"}})
+        if kind == "files":
+            return self._file(request.method, name, verb)
+        if not name:
+            asked = json.loads(request.content)
+            made = {
+                "id": f"batch_{len(self.batches) + 1}",
+                "object": "batch",
+                "status": "validating",
+                **asked,
+            }
+            self.batches[made["id"]] = made
+            return httpx.Response(200, json=made)
+        if verb == "cancel":
+            self.batches[name]["status"] = "cancelled"
+        elif self.batches[name]["status"] != "cancelled":
+            self.batches[name]["status"] = self.status
+        return httpx.Response(200, json=self.batches[name])
+
+    def _file(self, method: str, name: str, verb: str) -> httpx.Response:
+        if method == "DELETE":
+            del self.files[name]
+            return httpx.Response(200, json={"id": name, "object": "file", "deleted": True})
+        if verb == "content":
+            self.reads += 1
+            if self.failing:
+                return httpx.Response(503, json={"error": {"message": "not now"}})
+            return httpx.Response(200, content=self.content[name])
+        return httpx.Response(200, json=self.files[name])
+
+    def put(self, content: bytes, purpose: str) -> dict[str, Any]:
+        name = f"file-{len(self.files) + 1}"
+        self.files[name] = {"id": name, "object": "file", "purpose": purpose}
+        self.content[name] = content.rpartition(b"\r\n--")[0] if purpose == "batch" else content
+        return self.files[name]
+
+    def finish(self, batch_id: str = "batch_1", status: str = "completed") -> None:
+        """The batch is done, and its result lies there."""
+        lines = [
+            {
+                "custom_id": str(number),
+                "response": {
+                    "status_code": 200,
+                    "body": {
+                        "model": "gpt-test-2026",
+                        "usage": {"prompt_tokens": read, "completion_tokens": written},
+                    },
+                },
+            }
+            for number, (read, written) in enumerate(USED)
+        ]
+        lines.append({"custom_id": "x", "response": {"status_code": 400, "body": {"error": {"code": "bad"}}}})
+        result = self.put("\n".join(json.dumps(line) for line in lines).encode(), "batch_output")
+        self.batches[batch_id]["output_file_id"] = result["id"]
+        self.status = status
+
+
+def able(name: str = "alpha", quirks: dict[str, Any] | None = None) -> DeploymentEntry:
+    made = deployment(name)
+    return replace(made, provider=replace(made.provider, quirks=QUIRKS if quirks is None else quirks))
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider()
+
+
+@pytest.fixture
+async def gate(make_gateway, provider: Provider) -> Gateway:
+    return await opened(make_gateway(provider, model("gpt", able()), model("other", able())))
+
+
+async def opened(gate: Gateway) -> Gateway:
+    """With a second key, of another service."""
+    picture = gate.keeper.current
+    mine = next(iter(picture.keys.values()))
+    other: KeyEntry = replace(mine, id="key-2", service_id="")
+    gate.keeper.current = replace(picture, keys={**picture.keys, hash_secret(STRANGER): other})
+    await gate.services.limits.load({}, [])
+    return gate
+
+
+def line(
+    number: int = 1, *, name: str = "gpt", url: str = "/v1/chat/completions", **fields: Any
+) -> dict[str, Any]:
+    body = {"model": name, "messages": [{"role": "user", "content": "hello"}], **fields}
+    return {"custom_id": str(number), "method": "POST", "url": url, "body": body}
+
+
+def lines(*made: dict[str, Any]) -> bytes:
+    return "\n".join(json.dumps(each) for each in made or (line(1), line(2))).encode()
+
+
+async def upload(gate: Gateway, content: bytes, purpose: str = "batch", **more: Any) -> Answer:
+    fields = more.pop("fields", {})
+    headers = {"content-type": CONTENT_TYPE, **more.pop("headers", {})}
+    body = form({"file": content}, purpose=purpose, **fields)
+    return await gate.ask(body, path="/v1/files", headers=headers, **more)
+
+
+async def make(gate: Gateway, file_id: str = "file-1", **more: Any) -> Answer:
+    body = {"input_file_id": file_id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    return await gate.ask(body, path="/v1/batches", **more)
+
+
+async def started(gate: Gateway) -> None:
+    assert (await upload(gate, lines())).status == 200
+    answer = await make(gate)
+    assert answer.status == 200, answer.body
+
+
+async def get(gate: Gateway, path: str, **more: Any) -> Answer:
+    return await gate.ask(path=path, method=more.pop("method", "GET"), **more)
+
+
+async def look(gate: Gateway) -> Answer:
+    answer = await get(gate, "/v1/batches/batch_1")
+    await gate.services.followed.finish()
+    return answer
+
+
+async def test_the_lines_of_a_batch_name_the_model_as_its_provider_does(
+    gate: Gateway, provider: Provider
+) -> None:
+    sent = line(1, temperature=0.25, note="größer")
+    answer = await upload(gate, lines(sent, line(2)))
+    assert (answer.status, answer.json()["id"]) == (200, "file-1")
+    first, second = (json.loads(raw) for raw in provider.content["file-1"].splitlines())
+    assert first == {**sent, "body": {**sent["body"], "model": "gpt-test"}}
+    assert second["body"]["model"] == "gpt-test"
+    assert b'name="purpose"' in provider.sent[0]
+    assert gate.ends == []
+
+
+async def test_a_file_that_is_no_batch_goes_as_it_is(gate: Gateway, provider: Provider) -> None:
+    content = bytes(range(256)) * 9000
+    assert (await upload(gate, content, "user_data")).status == 200
+    assert content in provider.sent[0]
+    assert (await make(gate)).json()["error"]["param"] == "input_file_id"
+
+
+@pytest.mark.parametrize(
+    ("bad", "status", "said"),
+    [
+        (b"{", 400, "Line 2 is not a JSON object"),
+        (b"[1]", 400, "Line 2 is not a JSON object"),
+        (lines(line(2, url="/v1/images/generations")), 400, "Line 2: a batch may ask for"),
+        (lines(line(2, name="nobody")), 400, "Line 2 asks for 'nobody'"),
+        (lines(line(2, api_base="http://evil.test")), 400, "Line 2: 'api_base'"),
+        (lines(line(2, previous_response_id="resp_1")), 400, "Line 2: 'previous_response_id'"),
+        (b'{"url": "/v1/chat/completions"}', 400, "Line 2: 'body' is not an object"),
+    ],
+)
+async def test_a_bad_line_is_refused_by_its_number(
+    gate: Gateway, provider: Provider, bad: bytes, status: int, said: str
+) -> None:
+    answer = await upload(gate, lines(line(1)) + b"\n" + bad)
+    assert answer.status == status
+    assert said in answer.json()["error"]["message"]
+    assert provider.sent == []
+
+
+async def test_a_line_may_ask_only_for_what_its_key_may(make_gateway, provider: Provider) -> None:
+    models = (model("gpt", able()), model("other", able()))
+    gate = await opened(make_gateway(provider, *models, models_allowed=("other",)))
+    answer = await upload(gate, lines())
+    assert (answer.status, answer.json()["error"]["code"]) == (403, "model_not_allowed")
+    gate = await opened(make_gateway(provider, *models, endpoints_allowed=("files", "batches")))
+    answer = await upload(gate, lines())
+    assert (answer.status, answer.json()["error"]["code"]) == (403, "endpoint_not_allowed")
+    assert provider.sent == []
+
+
+async def test_a_provider_without_batches_is_not_asked(make_gateway, provider: Provider) -> None:
+    gate = await opened(make_gateway(provider, model("gpt", able(quirks={"files": True}))))
+    assert (await upload(gate, lines())).json()["error"]["code"] == "endpoint_not_served"
+    assert provider.sent == []
+
+
+async def test_among_several_providers_a_file_names_one(make_gateway, provider: Provider) -> None:
+    gate = await opened(make_gateway(provider, model("gpt", able("alpha")), model("two", able("beta"))))
+    refused = await upload(gate, b"x", "user_data")
+    assert refused.status == 400
+    assert "alpha, beta" in refused.json()["error"]["message"]
+    assert (await upload(gate, b"x", "user_data", headers={"x-gatehouse-provider": "nobody"})).status == 400
+    assert (await upload(gate, b"x", "user_data", headers={"x-gatehouse-provider": "beta"})).status == 200
+    assert (await upload(gate, b"x", "user_data", query="x-gatehouse-provider=alpha")).status == 200
+    assert (await upload(gate, b"x", "user_data", fields={"x-gatehouse-provider": "beta"})).status == 200
+    assert [record.provider_id for record in gate.records(Stored)] == [
+        *("provider-beta", "provider-alpha", "provider-beta")
+    ]
+    assert b"x-gatehouse-provider" not in provider.sent[-1]
+
+
+async def test_a_stranger_finds_nothing_in_the_same_words_as_for_none(
+    gate: Gateway, provider: Provider
+) -> None:
+    await started(gate)
+    provider.finish()
+    assert (await look(gate)).json()["output_file_id"] == "file-2"
+    for path, method in (
+        ("/v1/files/{}", "GET"),
+        ("/v1/files/{}", "DELETE"),
+        ("/v1/files/{}/content", "GET"),
+        ("/v1/batches/{}", "GET"),
+        ("/v1/batches/{}/cancel", "POST"),
+    ):
+        for name in ("file-1", "file-2") if "files" in path else ("batch_1",):
+            hidden = await get(gate, path.format(name), method=method, key=STRANGER)
+            none = await get(gate, path.format("nothing"), method=method, key=STRANGER)
+            assert (hidden.status, none.status) == (404, 404)
+            told, as_none = (each.json()["error"]["message"].partition(" (")[0] for each in (hidden, none))
+            assert told.replace(name, "nothing") == as_none
+    assert (await make(gate, key=STRANGER)).status == 404
+    for path in ("/v1/files", "/v1/batches"):
+        assert (await get(gate, path, key=STRANGER)).json()["data"] == []
+    assert set(provider.files) == {"file-1", "file-2"}
+    assert (await get(gate, "/v1/files/file-2/content")).body == provider.content["file-2"]
+
+
+async def test_lists_come_in_pages_the_newest_first(gate: Gateway, provider: Provider, monkeypatch) -> None:
+    clock = count(1_700_000_000_000)
+    monkeypatch.setattr(files, "now_ms", lambda: next(clock))
+    for _ in range(3):
+        await upload(gate, lines())
+    first = (await get(gate, "/v1/files", query="limit=2")).json()
+    assert ([each["id"] for each in first["data"]], first["has_more"]) == (["file-3", "file-2"], True)
+    rest = (await get(gate, "/v1/files", query=f"limit=2&after={first['last_id']}")).json()
+    assert ([each["id"] for each in rest["data"]], rest["has_more"]) == (["file-1"], False)
+    assert (await get(gate, "/v1/files", query="purpose=vision")).json()["data"] == []
+    assert (await get(gate, "/v1/files", query="limit=none")).status == 400
+    assert (await get(gate, "/v1/files/file-1", method="DELETE")).json()["deleted"] is True
+    assert (await get(gate, "/v1/files/file-1")).status == 404
+    assert len((await get(gate, "/v1/files")).json()["data"]) == 2
+
+
+async def test_a_batch_is_a_row_that_costs_nothing_until_it_is_done(
+    gate: Gateway, provider: Provider
+) -> None:
+    await started(gate)
+    [end] = gate.ends
+    assert (end.endpoint, end.model, end.status, end.cost_nanodollars) == ("batches", "gpt", "ok", 0)
+    assert (await look(gate)).json()["status"] == "in_progress"
+    assert gate.records(Adjust) == []
+    provider.finish()
+    assert (await look(gate)).json()["status"] == "completed"
+    [adjust] = gate.records(Adjust)
+    assert (adjust.id, adjust.cause, adjust.cost_nanodollars) == (end.id, "batch", COST)
+    batch = [record for record in gate.records(Stored) if record.kind == "batch"]
+    assert [record.state for record in batch] == ["pending", "kept"]
+
+
+async def test_what_is_cancelled_is_charged_as_far_as_it_came(gate: Gateway, provider: Provider) -> None:
+    await started(gate)
+    provider.finish(status="in_progress")
+    assert (await get(gate, "/v1/batches/batch_1/cancel", method="POST")).json()["status"] == "cancelled"
+    await gate.services.followed.finish()
+    assert [adjust.cost_nanodollars for adjust in gate.records(Adjust)] == [COST]
+
+
+async def test_a_budget_counts_a_batch_once_however_often_it_is_looked_at(
+    gate: Gateway, provider: Provider
+) -> None:
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 10**12)
+    await started(gate)
+    provider.finish()
+    for _ in range(3):
+        await look(gate)
+    again = [each for each in gate.records(Stored) if each.state == "pending"]
+    await Watch(gate.services, lambda: again).round()  # another worker, which knows nothing of it
+    state = await spent(gate)
+    assert state == COST
+    assert len({(adjust.id, adjust.cause, adjust.cost_nanodollars) for adjust in gate.records(Adjust)}) == 1
+
+
+async def spent(gate: Gateway) -> int:
+    limits = gate.services.limits
+    assert isinstance(limits, MemoryStore)
+    principal = policy.authenticate(gate.keeper.current, hash_secret(SECRET), 0)
+    demand = policy.demand(
+        gate.keeper.current, principal, model="gpt", provider="alpha", end_user="", now_ms=gate.ends[0].at_ms
+    )
+    [level] = await limits.state(demand, gate.ends[0].at_ms)
+    return level.spent
+
+
+async def test_a_batch_that_does_not_fit_its_budget_is_refused(gate: Gateway, provider: Provider) -> None:
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 2_000_000)
+    await upload(gate, lines(line(1, max_tokens=400), line(2, max_tokens=400)))
+    await upload(gate, lines(line(1, max_tokens=600), line(2, max_tokens=600)))
+    refused = await make(gate, "file-2")  # 1,200 tokens of output at 2,000 nanodollars
+    assert (refused.status, refused.json()["error"]["code"]) == (429, "budget_exceeded")
+    assert provider.batches == {}
+    assert (await make(gate, "file-1")).status == 200
+
+
+async def test_a_model_without_a_price_is_refused_to_a_budget_and_unknown_without(gate: Gateway) -> None:
+    sections = gate.keeper.current.sections
+    sections["prices"] = type(sections["prices"])([])
+    with_a_budget = with_budget(gate.keeper.current, "key", 10**12)
+    await upload(gate, lines())
+    gate.keeper.current, without = with_a_budget, gate.keeper.current
+    assert (await make(gate)).json()["error"]["code"] == "unpriced_model"
+    gate.keeper.current = without
+    assert (await make(gate)).status == 200
+    assert gate.ends[-1].cost_nanodollars is None
+
+
+async def test_a_kill_between_charge_and_note_counts_once(
+    gate: Gateway, provider: Provider, monkeypatch
+) -> None:
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 10**12)
+    await started(gate)
+    [pending] = [record for record in gate.records(Stored) if record.state == "pending"]
+    provider.finish()
+    keep = gate.services.stored.keep
+
+    def killed(record: Stored) -> None:
+        if record.kind == "batch":
+            raise asyncio.CancelledError
+        keep(record)
+
+    monkeypatch.setattr(gate.services.stored, "keep", killed)
+    with pytest.raises(asyncio.CancelledError):
+        await due(gate, pending).round()
+    monkeypatch.setattr(gate.services.stored, "keep", keep)
+    await due(gate, pending).round()
+    first, second = gate.records(Adjust)
+    assert (first.id, first.cause, first.cost_nanodollars) == (second.id, second.cause, COST)
+    assert first.cost_nanodollars == second.cost_nanodollars
+    assert await spent(gate) == COST
+
+
+def due(gate: Gateway, *records: Stored) -> Watch:
+    """A watch to which each is due now."""
+    watch = Watch(gate.services, lambda: records)
+    watch._due = {record.id: 0.0 for record in records}
+    return watch
+
+
+async def test_a_result_that_cannot_be_read_now_is_read_later(gate: Gateway, provider: Provider) -> None:
+    await started(gate)
+    [pending] = [record for record in gate.records(Stored) if record.state == "pending"]
+    provider.finish()
+    provider.failing = True
+    await due(gate, pending).round()
+    assert gate.records(Adjust) == []
+    provider.failing = False
+    await due(gate, pending).round()
+    assert [adjust.cost_nanodollars for adjust in gate.records(Adjust)] == [COST]
+
+
+class Counting(httpx.AsyncBaseTransport):
+    """Takes a body piece by piece, and keeps none."""
+
+    size = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        async for piece in request.stream:
+            self.size += len(piece)
+        return httpx.Response(200, json={"id": "file-1", "object": "file"}, request=request)
+
+
+async def test_a_hundred_megabytes_pass_in_a_few(gate: Gateway) -> None:
+    transport = Counting()
+    gate.services.upstream = Upstream(HttpxSender(transport), SandboxSender())
+    one = json.dumps(line(1, note="x" * 200_000)).encode() + b"\n"
+    lines_sent = 100 * 1024 * 1024 // len(one) + 1
+    head, tail = form({"file": b"@"}, purpose="batch").split(b"@")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield head
+        for _ in range(lines_sent):
+            yield one
+        yield tail
+
+    source = pieces()
+
+    async def receive() -> dict[str, Any]:
+        piece = await anext(source, None)
+        return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
+
+    statuses: list[int] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/files",
+        "query_string": b"",
+        "extensions": {},
+        "headers": [
+            (b"authorization", f"Bearer {SECRET}".encode()),
+            (b"content-type", CONTENT_TYPE.encode()),
+        ],
+        "client": ("203.0.113.7", 55555),
+        "state": {"services": gate.services},
+    }
+    tracemalloc.start()
+    try:
+        await gate.handler(scope, receive, send)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert statuses == [200]
+    assert transport.size > 100 * 1024 * 1024
+    assert peak < 24 * 1024 * 1024
