@@ -93,6 +93,8 @@ TABLE: dict[str, Row] = {
     "ui/budgets/<uuid:budget_id>/": Row("page"),
     "ui/models/": Row("page"),
     "ui/prices/": Row("page"),
+    "ui/playground/": Row("page"),
+    "ui/playground/grant/": Row("page", ADD),  # one for a key one may use: see test_playground
     "ui/exports/": Row("page", BOTH),
     "ui/exports/<uuid:export_id>/": Row("page"),
     "ui/get-started/": Row("page"),
