@@ -8,10 +8,12 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 
+from keys_app.admin.acting import change_url
 from keys_app.admin.allowances import inlines_for
 from keys_app.admin.base import ControlAdmin, ControlInline
 from keys_app.admin.fields import LinesField, NetworksField
@@ -57,6 +59,19 @@ class PersonForm(UserChangeForm):  # type: ignore[misc]
         return values
 
 
+class NewPersonForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Who they are. They set their password themselves, by the link that comes next."""
+
+    class Meta:
+        model = User
+        fields = ("username", "email", "role")
+
+    def save(self, commit: bool = True) -> User:
+        self.instance.set_unusable_password()
+        person: User = super().save(commit=commit)
+        return person
+
+
 def _keys_held(owner: str) -> Any:
     """How many keys a row's owner has, counted for the rows of the page alone."""
     keys = VirtualKey.objects.filter(**{owner: OuterRef("pk")}).order_by().values(owner)
@@ -72,7 +87,8 @@ class UserAdmin(DjangoUserAdmin, LeavingAdmin):  # type: ignore[type-arg,misc]
     """People who sign in. The role decides; nobody sets Django's flags by hand."""
 
     form = PersonForm
-    add_form = UserCreationForm
+    add_form = NewPersonForm
+    add_form_template = "admin/change_form.html"
     change_password_form = AdminPasswordChangeForm
     list_display = ("person", "role_label", "service_names", "key_count", "last_login", "state")
     list_filter = ("role", "is_active", "services")
@@ -92,7 +108,13 @@ class UserAdmin(DjangoUserAdmin, LeavingAdmin):  # type: ignore[type-arg,misc]
         (_("History"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
-        (None, {"classes": ("wide",), "fields": ("username", "email", "role", "password1", "password2")}),
+        (
+            None,
+            {
+                "fields": ("username", "email", "role"),
+                "description": _("Next comes a link by which they set their password."),
+            },
+        ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -108,6 +130,12 @@ class UserAdmin(DjangoUserAdmin, LeavingAdmin):  # type: ignore[type-arg,misc]
         super().save_model(request, obj, form, change)
         if not obj.is_active:
             end_sessions(obj)
+
+    def response_add(self, request: HttpRequest, obj: User, post_url_continue: Any = None) -> HttpResponse:
+        """On to the link to hand over."""
+        if "_addanother" in request.POST or "_popup" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        return redirect(change_url(obj).removesuffix("change/") + "link/")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The last admin stays, and so does who is looking."""
