@@ -18,6 +18,7 @@ from django.db import connection
 
 from gateway_project.clock import from_ms, now, now_ms, uuid7_at
 from gateway_project.conf import BASE_DIR, config
+from keys_app import retention
 from usage_app import captured, stored
 from usage_app.alerts import raise_alert, resolve_alert
 from usage_app.ledger_audit import QUARTER, Difference, check_day, check_quarters, quarter_size
@@ -143,6 +144,7 @@ class Upkeep:
         _delete_old_exports()
         unfinished = stored.delete_old() or unfinished
         unfinished = captured.delete_expired() or unfinished
+        unfinished = retention.forget_old() or unfinished
         self.prices.run(settings)
         self._next_s = self._clock_s() + (1.0 if unfinished else UPKEEP_EVERY_S)
 
