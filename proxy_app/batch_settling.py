@@ -64,19 +64,32 @@ def keep_results(services: Services, record: Stored, batch: JSON) -> None:
 async def settle_batch(services: Services, record: Stored, provider: ProviderEntry, batch: JSON) -> None:
     """Charge a batch that is done. Raises UpstreamFailed where its result cannot be read now."""
     keep_results(services, record, batch)
+    known = await services.stored.charged(record.id, CAUSE)
+    if known is None:
+        await _charge(services, record, provider, batch)
+    elif services.config.redis_url:
+        await _tell_limits(services, record, known)
+    # Else the counters are this process's own, and were filled from a ledger that has it.
+    services.stored.keep(msgspec.structs.replace(record, state="kept", at_ms=now_ms()))
+
+
+async def _charge(services: Services, record: Stored, provider: ProviderEntry, batch: JSON) -> None:
     snapshot = services.keeper.current
     price = snapshot.sections["prices"].find(
         record.deployment_id, provider.price_kind, record.upstream_model, record.at_ms
     )
     if price is None:
         log.warning("batch %s of call %s has no price: its cost stays unknown", record.object_id, record.id)
-    else:
-        full = await _full_price(services, provider, batch.get("output_file_id"), price)
-        cost = divide_half_even(full * percent_of(provider), 100)
-        services.write(Adjust(record.id, now_ms(), CAUSE, cost, record.charges))
-        charges = {(charge.budget_id, charge.period) for charge in record.charges}
-        await services.limits.adjust(f"{record.id}/{CAUSE}", charges, cost)
-    services.stored.keep(msgspec.structs.replace(record, state="kept", at_ms=now_ms()))
+        return
+    full = await _full_price(services, provider, batch.get("output_file_id"), price)
+    cost = divide_half_even(full * percent_of(provider), 100)
+    services.write(Adjust(record.id, now_ms(), CAUSE, cost, record.charges))
+    await _tell_limits(services, record, cost)
+
+
+async def _tell_limits(services: Services, record: Stored, cost: int) -> None:
+    charges = {(charge.budget_id, charge.period) for charge in record.charges}
+    await services.limits.adjust(f"{record.id}/{CAUSE}", charges, cost)
 
 
 async def _full_price(

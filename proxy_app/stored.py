@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
@@ -25,6 +26,8 @@ PATIENCE_S = 0.4
 
 Find = Callable[[StoredKind, str], Sequence[Stored]]
 List = Callable[[StoredKind, str], Sequence[Stored]]
+Charged = Callable[[str, str], int | None]
+Found = TypeVar("Found")
 
 
 def owner_of(principal: Principal) -> str:
@@ -65,10 +68,12 @@ class StoredObjects:
         write: Callable[[Record], None],
         find: Find = ledger.find,
         listed: List = ledger.listed,
+        charged: Charged = ledger.charged,
     ) -> None:
         self._write = write
         self._find = find
         self._listed = listed
+        self._charged = charged
         self._recent: OrderedDict[tuple[StoredKind, str, str], Stored] = OrderedDict()
 
     def keep(self, record: Stored) -> None:
@@ -86,7 +91,7 @@ class StoredObjects:
         for wait_s in (0.0, PATIENCE_S):
             if record is None:
                 await asyncio.sleep(wait_s)
-                rows = await self._ask(self._find, kind, object_id)
+                rows = await self._ask(lambda: self._find(kind, object_id))
                 record = next((row for row in rows if row.owner == owner), None)
         if record is None or record.state == "gone":
             raise UnknownObject(f"There is no {kind} '{object_id[:200]}' here that this key may see.")
@@ -94,7 +99,7 @@ class StoredObjects:
 
     async def listed(self, kind: StoredKind, owner: str) -> list[Stored]:
         """What an owner has of a kind, the newest first."""
-        rows = await self._ask(self._listed, kind, owner)
+        rows = await self._ask(lambda: self._listed(kind, owner))
         known = {(row.object_id, row.provider_id): row for row in rows}
         for record in self._recent.values():
             if record.kind == kind and record.owner == owner:
@@ -102,12 +107,14 @@ class StoredObjects:
         kept = [record for record in known.values() if record.state != "gone"]
         return sorted(kept, key=lambda record: record.at_ms, reverse=True)
 
-    async def _ask(
-        self, question: Callable[[StoredKind, str], Sequence[Stored]], kind: StoredKind, name: str
-    ) -> Sequence[Stored]:
-        def ask() -> Sequence[Stored]:
+    async def charged(self, request_id: str, cause: str) -> int | None:
+        """What the ledger has been told that a call cost later; None when nothing."""
+        return await self._ask(lambda: self._charged(request_id, cause))
+
+    async def _ask(self, question: Callable[[], Found]) -> Found:
+        def ask() -> Found:
             try:
-                return question(kind, name)
+                return question()
             finally:
                 close_old_connections()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from gateway_project.clock import from_ms, now
 from usage_app.ledger_rows import text
-from usage_app.models import StoredObject
+from usage_app.models import Adjustment, StoredObject
 from usage_app.records import Charge, Stored, StoredKind
 
 #: A provider keeps an answer for a month; a file until somebody deletes it.
@@ -69,6 +69,12 @@ def pending(*, most: int = 1000) -> list[Stored]:
     """What has not cost anything yet because it is not done."""
     rows = StoredObject.objects.filter(state=StoredObject.State.PENDING)
     return [_record(row) for row in rows.order_by("changed_at")[:most]]
+
+
+def charged(request_id: str, cause: str) -> int | None:
+    """What a call was charged after its end for this cause; None when it is not in the ledger (yet)."""
+    rows = Adjustment.objects.filter(request_id=request_id, cause=cause)
+    return rows.values_list("cost_nanodollars", flat=True).first()
 
 
 def delete_old() -> bool:

@@ -170,6 +170,7 @@ class Gateway:
     journal_dir: Path
     handler: DataPlaneHandler = field(default_factory=DataPlaneHandler)
     stored_rows: list[Stored] = field(default_factory=list)  # what other workers' journals brought
+    charged: dict[tuple[str, str], int] = field(default_factory=dict)  # later costs, as the ledger has them
 
     async def ask(
         self,
@@ -264,6 +265,7 @@ def gateway(folder: Path, script: Script, *models: ModelEntry, **key: Any) -> Ga
     journal = JournalWriter(folder, "worker-under-test")
     journal.open()
     rows: list[Stored] = []
+    charged: dict[tuple[str, str], int] = {}
     services = Services(
         config=load(),
         keeper=keeper,  # type: ignore[arg-type]
@@ -277,10 +279,11 @@ def gateway(folder: Path, script: Script, *models: ModelEntry, **key: Any) -> Ga
             journal.append,
             find=lambda kind, name: [row for row in rows if (row.kind, row.object_id) == (kind, name)],
             listed=lambda kind, owner: [row for row in rows if (row.kind, row.owner) == (kind, owner)],
+            charged=lambda request_id, cause: charged.get((request_id, cause)),
         ),
         master_hash=hash_secret(MASTER),
     )
-    return Gateway(services, keeper, folder, stored_rows=rows)
+    return Gateway(services, keeper, folder, stored_rows=rows, charged=charged)
 
 
 # ---------------------------------------------------------------- provider answers

@@ -327,14 +327,15 @@ async def test_a_budget_counts_a_batch_once_however_often_it_is_looked_at(
     assert len({(adjust.id, adjust.cause, adjust.cost_nanodollars) for adjust in gate.records(Adjust)}) == 1
 
 
-async def spent(gate: Gateway) -> int:
+async def spent(gate: Gateway, at_ms: int | None = None) -> int:
+    at_ms = at_ms or gate.ends[0].at_ms
     limits = gate.services.limits
     assert isinstance(limits, MemoryStore)
     principal = policy.authenticate(gate.keeper.current, hash_secret(SECRET), 0)
     demand = policy.demand(
-        gate.keeper.current, principal, model="gpt", provider="alpha", end_user="", now_ms=gate.ends[0].at_ms
+        gate.keeper.current, principal, model="gpt", provider="alpha", end_user="", now_ms=at_ms
     )
-    [level] = await limits.state(demand, gate.ends[0].at_ms)
+    [level] = await limits.state(demand, at_ms)
     return level.spent
 
 
@@ -383,6 +384,26 @@ async def test_a_kill_between_charge_and_note_counts_once(
     assert (first.id, first.cause, first.cost_nanodollars) == (second.id, second.cause, COST)
     assert first.cost_nanodollars == second.cost_nanodollars
     assert await spent(gate) == COST
+
+
+async def test_a_worker_that_starts_after_the_charge_does_not_count_it_again(
+    make_gateway, gate: Gateway, provider: Provider
+) -> None:
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 10**12)
+    await started(gate)
+    [pending] = [record for record in gate.records(Stored) if record.state == "pending"]
+    provider.finish()
+    await look(gate)
+    [adjust] = gate.records(Adjust)
+    later = await opened(make_gateway(provider, model("gpt", able())))
+    later.keeper.current = gate.keeper.current
+    later.charged[adjust.id, adjust.cause] = adjust.cost_nanodollars
+    spend = {(charge.budget_id, charge.period): COST for charge in adjust.charges}
+    await later.services.limits.load(spend, [])
+    await due(later, pending).round()
+    assert later.records(Adjust) == []
+    assert [record.state for record in later.records(Stored) if record.kind == "batch"] == ["kept"]
+    assert await spent(later, pending.at_ms) == COST
 
 
 def due(gate: Gateway, *records: Stored) -> Watch:

@@ -11,7 +11,7 @@ from usage_app import stored as shelf
 from usage_app.journal import JournalWriter
 from usage_app.ledger import Ledger
 from usage_app.models import Alert, Request, StoredObject
-from usage_app.records import Charge, Stored
+from usage_app.records import Adjust, Charge, Stored
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,3 +99,13 @@ def test_what_no_provider_keeps_any_more_is_forgotten(writer: JournalWriter, led
     assert shelf.delete_old() is False
     assert set(StoredObject.objects.values_list("object_id", flat=True)) == {"old file", "new answer"}
     assert from_ms(NOON_MS) < now()
+
+
+def test_a_later_cost_is_known_once_the_ledger_has_it(writer: JournalWriter, ledger: Ledger) -> None:
+    end = an_end()
+    writer.append(end)
+    writer.append(Adjust(end.id, NOON_MS, "batch", 500))
+    assert shelf.charged(end.id, "batch") is None
+    read_all(ledger)
+    assert shelf.charged(end.id, "batch") == 500
+    assert shelf.charged(end.id, "another") is None
