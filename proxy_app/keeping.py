@@ -1,5 +1,7 @@
 """What a call has to do with answers that a provider keeps: the one it goes on from, and its own."""
 
+from typing import Any
+
 import msgspec
 
 from gateway_project.errors import BadRequest, UnknownFormer, UnknownObject, UnsupportedParameter
@@ -7,16 +9,21 @@ from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import ModelEntry
 from proxy_app.planning import Plan, only_at
 from proxy_app.stored import keeper_of
+from proxy_app.wire import JSON
 from usage_app.records import Stored
 
 FORMAT = "openai_responses"
 
 
 async def find_former(call: Call) -> None:
-    """Learn where the answer lies that this call goes on from. Raises UnknownFormer for a stranger's.
+    """Learn where the answer lies that this call goes on from, and the files it names. Raises UnknownFormer
+    and UnknownObject for a stranger's.
 
     Conversations that a provider keeps have no owner here, so nobody may name one.
     """
+    if b'"file_id"' in call.raw and call.operation is None:
+        for file_id in file_ids(call.body):
+            call.former = await call.services.stored.find("file", file_id, keeper_of(call.principal))
     if call.body_format != FORMAT:
         return
     if call.body.get("conversation"):
@@ -27,6 +34,7 @@ async def find_former(call: Call) -> None:
     former = call.facts.continues
     if former is None:
         return
+    named = call.former
     try:
         call.former = await call.services.stored.find("response", former, keeper_of(call.principal))
     except UnknownObject:
@@ -34,6 +42,24 @@ async def find_former(call: Call) -> None:
             f"There is no response '{former[:200]}' here that this key may go on from.",
             param="previous_response_id",
         ) from None
+    if named is not None and named.provider_id != call.former.provider_id:
+        raise BadRequest("The files lie at another provider than the response this one goes on from.")
+
+
+def file_ids(body: JSON) -> list[str]:
+    """Ids of files at the provider that a body names at any depth, but for a schema's own words."""
+    found: list[str] = []
+    stack: list[tuple[Any, bool]] = [(body, False)]
+    while stack:
+        item, are_words = stack.pop()
+        if isinstance(item, dict):
+            file_id = item.get("file_id")
+            if isinstance(file_id, str) and not are_words:
+                found.append(file_id)
+            stack.extend((child, name == "properties") for name, child in item.items())
+        elif isinstance(item, list):
+            stack.extend((child, False) for child in item)
+    return found
 
 
 def at_its_provider(call: Call, plan: Plan, model: ModelEntry) -> Plan:
@@ -44,9 +70,8 @@ def at_its_provider(call: Call, plan: Plan, model: ModelEntry) -> Plan:
         return plan
     if all(deployment.provider.id != former.provider_id for deployment in model.deployments):
         raise BadRequest(
-            "The response this one goes on from was made by another provider than those of the model"
-            f" '{model.name}'.",
-            param="previous_response_id",
+            f"What the call refers to lies at another provider than those of the model '{model.name}'.",
+            param="previous_response_id" if call.facts.continues else "file_id",
         )
     return only_at(plan, former.provider_id)
 

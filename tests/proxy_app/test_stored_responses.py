@@ -208,6 +208,50 @@ async def test_a_conversation_at_the_provider_has_no_owner_and_is_refused(
     assert provider.seen == []
 
 
+NAMED = {
+    "/v1/responses": {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]},
+    "/v1/chat/completions": {
+        "messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]
+    },
+    "/v1/messages": {
+        "max_tokens": 9,
+        "messages": [
+            {
+                "role": "user",
+                "content": [{"type": "document", "source": {"type": "file", "file_id": "file-1"}}],
+            }
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize("path", NAMED)
+@pytest.mark.parametrize("owner", ["service:service-2/production", "service:service-1/test", None])
+async def test_nobody_shows_a_model_a_file_of_another_owner(
+    gate: Gateway, provider: Provider, path: str, owner: str | None
+) -> None:
+    if owner is not None:
+        gate.stored_rows.append(Stored("id", 1, "file", "file-1", "provider-alpha", owner))
+    answer = await gate.ask({"model": "gpt", **NAMED[path]}, path=path)
+    assert answer.status == 404
+    assert "file-1" in answer.body.decode()
+    assert provider.seen == []
+
+
+async def test_a_file_of_ones_own_leads_to_the_provider_that_has_it(make_gateway, provider: Provider) -> None:
+    names = ("alpha", "beta", "gamma")
+    gate = make_gateway(provider, model("gpt", *(deployment(name, "openai_responses") for name in names)))
+    gate.stored_rows.append(Stored("id", 1, "file", "file-1", "provider-beta", HERE))
+    for _ in range(9):
+        await make(gate, **NAMED["/v1/responses"])
+    assert {request.url.host for request in provider.seen} == {"beta.test"}
+
+
+async def test_a_tools_own_word_for_it_is_no_file(gate: Gateway) -> None:
+    schema = {"type": "object", "properties": {"file_id": {"type": "string"}}}
+    await make(gate, tools=[{"type": "function", "name": "open", "parameters": schema}])
+
+
 async def test_its_provider_is_not_used_any_more(gate: Gateway, provider: Provider) -> None:
     gate.stored_rows.append(Stored("id", 1, "response", "resp_1", "provider-gone", HERE))
     answer = await fetch(gate, "resp_1")
