@@ -199,6 +199,17 @@ def step_demand(
     return Demand(tuple(gathered.budgets), tuple(gathered.rates))
 
 
+def named_demand(snapshot: Snapshot, principal: Principal, now_ms: int) -> Demand:
+    """What limits calls of this principal to some model, provider or deployment: every one there is, in a
+    picture that holds no other service's."""
+    gathered = _Gathered(snapshot, principal, now_ms)
+    own = f"{principal.key.service_id}/"
+    for scope, filed_under in sorted({*snapshot.budgets, *snapshot.rate_limits}):
+        if scope in ("model", "provider", "deployment"):
+            gathered.add(scope, filed_under.removeprefix(own), filed_under)
+    return Demand(tuple(gathered.budgets), tuple(gathered.rates))
+
+
 class _Gathered:
     """What was found to limit a call, level by level."""
 

@@ -12,6 +12,7 @@ from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.db.models import Q
 from django.http import HttpRequest
+from msgspec.structs import replace
 
 from gateway_project.clock import from_ms, now_ms
 from gateway_project.errors import LimitsUnavailable
@@ -48,6 +49,17 @@ def demand_of(
     key: VirtualKey, *, model: str = "", provider: str = "", deployment: str = "", end_user: str = ""
 ) -> Demand:
     """Every budget and limit that a call of this key meets, from the rows as they are now."""
+    picture, principal = _picture_of(key)
+    at_ms = now_ms()
+    whole = policy.demand(picture, principal, model=model, provider=provider, end_user=end_user, now_ms=at_ms)
+    if not deployment:
+        return whole
+    step = policy.step_demand(picture, principal, provider="", deployment=deployment, now_ms=at_ms)
+    return Demand((*whole.budgets, *step.budgets), (*whole.rates, *step.rates))
+
+
+def _picture_of(key: VirtualKey) -> tuple[Snapshot, Principal]:
+    """The limits that may meet calls of this key, and no other service's."""
     named = Q(scope__in=[Scope.ENVIRONMENT, Scope.END_USER, Scope.GLOBAL])
     named |= Q(scope__in=[Scope.MODEL, Scope.PROVIDER, Scope.DEPLOYMENT])
     levels = Q(key=key) | Q(scope=Scope.USER, user=key.user_id) if key.user_id else Q(key=key)
@@ -58,14 +70,18 @@ def demand_of(
         frozenset(str(pk) for pk in Budget.objects.filter(mine).values_list("pk", flat=True)),
         frozenset(str(pk) for pk in RateLimit.objects.filter(mine).values_list("pk", flat=True)),
     )
-    principal = principal_of(key)
-    picture = Snapshot(0, 0, {}, {}, {}, rows.budgets, rows.rate_limits)
-    at_ms = now_ms()
-    whole = policy.demand(picture, principal, model=model, provider=provider, end_user=end_user, now_ms=at_ms)
-    if not deployment:
-        return whole
-    step = policy.step_demand(picture, principal, provider="", deployment=deployment, now_ms=at_ms)
-    return Demand((*whole.budgets, *step.budgets), (*whole.rates, *step.rates))
+    return Snapshot(0, 0, {}, {}, {}, rows.budgets, rows.rate_limits), principal_of(key)
+
+
+def standing_of(key: VirtualKey, store: LimitStore | None, **asked: str) -> Standing:
+    """What limits a key now. Asked for no model, provider or deployment, the levels of each follow, as they
+    bind calls to it; which level binds first is told of those that every call meets."""
+    found = standing(demand_of(key, **asked), store)
+    if any(asked.get(name) for name in ("model", "provider", "deployment")):
+        return found
+    besides = standing(policy.named_demand(*_picture_of(key), now_ms()), store)
+    some = (replace(level, binds_first=False) for level in besides.levels)
+    return Standing((*found.levels, *some), found.is_live)
 
 
 def standing(demand: Demand, store: LimitStore | None) -> Standing:

@@ -27,7 +27,7 @@ from keys_app.frame import FrameView
 from keys_app.issuing import BudgetTerms, LimitTerms
 from keys_app.models import KeyUse, SignIn, VirtualKey
 from keys_app.sessions import end_sessions, open_sessions
-from keys_app.standing import demand_of, live_store, standing
+from keys_app.standing import live_store, standing_of
 from keys_app.tables import KeyTable, level_rows, state_mark
 
 MOST_SHOWN = 200
@@ -80,7 +80,7 @@ class MyKeyView(OneKeyView):
 
     def get(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
         key = self.key(key_id)
-        found = standing(demand_of(key), live_store(request))
+        found = standing_of(key, live_store(request))
         rows = level_rows(found.levels, found.is_live)
         for row in rows:
             row["resets"] = row["resets"] and from_ms(row["resets"])

@@ -12,7 +12,7 @@ from keys_app.admin.marks import doing
 from keys_app.audit import record_change
 from keys_app.copying import clone_key
 from keys_app.models import User, VirtualKey
-from keys_app.standing import demand_of, live_store, standing
+from keys_app.standing import live_store, standing_of
 from keys_app.tables import level_rows
 
 
@@ -24,7 +24,7 @@ class OneKeyAdmin(ControlAdmin):
         """Each level's limit, spent, held, left and reset, and which binds first."""
         key = self._one(request, object_id)
         asked = {name: request.GET.get(name, "")[:200] for name in ("model", "provider", "end_user")}
-        found = standing(demand_of(key, **asked), live_store(request))
+        found = standing_of(key, live_store(request), **asked)
         rows = level_rows(found.levels, found.is_live)
         for row in rows:
             row["resets"] = row["resets"] and from_ms(row["resets"])

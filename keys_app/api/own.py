@@ -14,7 +14,7 @@ from keys_app.api import rendering
 from keys_app.api.authentication import HoldsKey, KeyHolder, VirtualKeyAuthentication
 from keys_app.api.keys import KeyRows
 from keys_app.models import VirtualKey
-from keys_app.standing import as_dict, demand_of, live_store, standing
+from keys_app.standing import as_dict, live_store, standing_of
 
 _ASKED = ("model", "provider", "deployment", "end_user")
 _PARAMETERS = [
@@ -24,7 +24,7 @@ _PARAMETERS = [
 
 def effective_policy(request: Request, key: VirtualKey, **asked: str) -> dict[str, Any]:
     """Each level as it stands: `held` and rates are null where this process does not count them."""
-    found = standing(demand_of(key, **asked), live_store(request._request))
+    found = standing_of(key, live_store(request._request), **asked)
     return {
         "is_live": found.is_live,
         "levels": [as_dict(level, found.is_live) for level in found.levels],
