@@ -92,8 +92,8 @@ class Ledger:
             os.close(self._lock)
             self._lock = -1
 
-    def run(self, stop: threading.Event) -> None:
-        """Until told to stop; then read to the end (at most DRAIN_S). The lock must be held."""
+    def run(self, stop: threading.Event, drain_s: float = DRAIN_S) -> None:
+        """Until told to stop; then read to the end, at most for `drain_s`. The lock must be held."""
         back_off_s = 0.0
         pause_s = SHORTEST_PAUSE_S
         while not stop.is_set():
@@ -110,10 +110,10 @@ class Ledger:
             if not self._is_behind:
                 # A batch costs the same few queries however small: under load fewer, larger ones.
                 stop.wait(GATHERING_PAUSE_S if worked else pause_s)
-        self._drain()
+        self._drain(drain_s)
 
-    def _drain(self) -> None:
-        deadline = time.monotonic() + DRAIN_S
+    def _drain(self, drain_s: float) -> None:
+        deadline = time.monotonic() + drain_s
         try:
             self._due.pop("dead", None)
             while self.step() and time.monotonic() < deadline:

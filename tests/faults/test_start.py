@@ -16,7 +16,6 @@ from tests.upstream.openai_wire import frames
 from tests.upstream.script import Asked, script_for
 from tests.upstream.wire import Quirks
 
-SECOND_START_S = 4.0
 ASKED = Asked("m", "long:40", stream=True, include_usage=True)
 HELLO = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 
@@ -69,7 +68,7 @@ def ended(server: Serving) -> list[Any]:
     return rows(next(server.data.glob("*.sqlite3")), query)
 
 
-def test_a_second_start_reuses_everything_and_is_quick(tmp_path: Path) -> None:
+def test_a_second_start_reuses_everything(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with Serving(data=data) as first:
         key = first.new_key(name="kept")
@@ -84,16 +83,13 @@ def test_a_second_start_reuses_everything_and_is_quick(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in (data / "secrets").iterdir()} == {0o600}
 
     second = Serving(data=data, port=first.port)
-    began = time.monotonic()
     with second:
-        took_s = time.monotonic() - began
         assert second.call("POST", "/v1/chat/completions", body, key=key)[0] == 200
         assert second.row(headers["x-request-id"]) == row
         assert {path.name: path.read_bytes() for path in (data / "secrets").iterdir()} == secrets
         until(lambda: second.log.read_text("utf-8").count("Gatehouse is running") == 2)
     added = second.log.read_text("utf-8")[len(said) :]
     assert "First key" not in added and "sk-gh-" not in added
-    assert took_s < SECOND_START_S * 2  # the target, with room for a busy machine
 
 
 def test_ctrl_c_lets_a_running_stream_come_to_its_end() -> None:

@@ -1,6 +1,7 @@
 """The ledger process: `manage.py run_ledger`. The supervisor keeps one running per host."""
 
 import logging
+import math
 import signal
 import socket
 import threading
@@ -44,7 +45,10 @@ class Command(BaseCommand):
         if not wait_for_turn(ledger, stop, patient=not options["once"]):
             return
         try:
-            ledger.run(stop)
+            if options["once"]:
+                ledger.run(stop, drain_s=math.inf)
+            else:
+                ledger.run(stop)
         finally:
             ledger.unlock()
             teller.close()
