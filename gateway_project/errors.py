@@ -2,7 +2,7 @@
 
 GatehouseError
     BadRequest            400  InvalidBody, ForbiddenParameter, UnsupportedContent, UnsupportedParameter
-    InvalidKey            401  MissingKey, KeyExpired, KeyBlocked
+    InvalidKey            401  MissingKey, KeyExpired, KeyBlocked, IdentityNotProven
     NotAllowed            403  ModelNotAllowed, EndpointNotAllowed, AddressNotAllowed
     NotFound              404  UnknownModel, UnknownPath, NotServed
     MethodNotAllowed      405
@@ -94,6 +94,12 @@ class InvalidKey(GatehouseError):
     default_detail = "The API key is not known here."
     remedy = "Use a virtual key issued by this gateway."
     fault: ClassVar[Fault] = "caller"
+
+
+class IdentityNotProven(InvalidKey):
+    code = "identity_not_proven"
+    default_detail = "The signed identity of this call is not valid."
+    remedy = "Sign each call anew with the identity secret of this key, or send no signature."
 
 
 class MissingKey(InvalidKey):

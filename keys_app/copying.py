@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from gateway_project.clock import now
 from gateway_project.money import parse_usd, usd_string
+from keys_app.identity_secrets import read_identity_secret
 from keys_app.issuing import BudgetTerms, LimitTerms, issue_key
 from keys_app.models import Budget, Environment, KeyUse, RateLimit, Scope, Service, User, VirtualKey
 
@@ -55,6 +56,7 @@ def clone_key(key: VirtualKey, name: str = "", created_by: User | None = None) -
         reports_cost=key.reports_cost,
         allows_unpriced=key.allows_unpriced,
         trusts_identity_headers=key.trusts_identity_headers,
+        identity_secret=read_identity_secret(key.pk, key.identity_secret_encrypted),
         budgets=[
             BudgetTerms(row.amount_nanodollars, row.period, row.hard, row.every, row.anchor_at)
             for row in budgets

@@ -86,6 +86,7 @@ class KeyEntry:
     expires_at_ms: int | None = None
     blocked: bool = False
     trusts_identity_headers: bool = False
+    identity_secret: str = field(default="", repr=False)  # proves whom a call is for; '' for none
     reports_cost: bool = False
     allows_unpriced: bool = False
     previous_until_ms: int | None = None  # set on the entry filed under the rotated-out secret

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from gateway_project.clock import now
+from keys_app.identity_secrets import set_identity_secret
 from keys_app.models import (
     Budget,
     Environment,
@@ -82,6 +83,7 @@ def issue_key(
     reports_cost: bool = False,
     allows_unpriced: bool = False,
     trusts_identity_headers: bool = False,
+    identity_secret: str = "",
     budgets: Iterable[BudgetTerms] = (),
     limits: LimitTerms | None = None,
     created_by: User | None = None,
@@ -109,6 +111,7 @@ def issue_key(
         created_by=created_by,
         managed_by=managed_by,
     )
+    set_identity_secret(key, identity_secret)
     with transaction.atomic():
         shown = give_secret(key, secret)
         key.save()

@@ -52,14 +52,18 @@ def authenticate(snapshot: Snapshot, secret_hash: str, now_ms: int) -> Principal
     return Principal(key, user, service)
 
 
-def identify(snapshot: Snapshot, principal: Principal, end_user: str) -> Principal:
+def identify(
+    snapshot: Snapshot, principal: Principal, end_user: str, *, is_proven: bool = False
+) -> Principal:
     """The person whom a key that trusts identity headers names, with that person's budgets and bounds.
 
-    Such a key needs networks of its own: from anywhere else a claim is anybody's to make. An unknown
-    name stays a claim. Raises KeyBlocked for somebody who is deactivated.
+    Such a key needs a secret that proves each name, or networks of its own: from anywhere else a claim is
+    anybody's to make. An unknown name stays a claim. Raises KeyBlocked for somebody who is deactivated.
     """
     key = principal.key
-    if not end_user or not key.trusts_identity_headers or not key.networks:
+    if not end_user or not key.trusts_identity_headers:
+        return principal
+    if not (is_proven if key.identity_secret else key.networks):
         return principal
     user_id = snapshot.people.get(end_user.casefold())
     user = snapshot.users.get(user_id) if user_id else None

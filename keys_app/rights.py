@@ -21,7 +21,7 @@ from keys_app.policy import matches
 from keys_app.roles import MAKE_KEYS
 
 #: what of a key only an admin may set
-ADMINS_FIELDS = frozenset({"allows_unpriced", "trusts_identity_headers"})
+ADMINS_FIELDS = frozenset({"allows_unpriced", "trusts_identity_headers", "identity_secret"})
 #: what of their own key a member may set, beside whose it is
 LISTS = {"models_allowed": "models_allowed", "endpoints_allowed": "endpoints_allowed"}
 

@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 
 from gateway_project.conf import config
 from keys_app.entries import BudgetEntry, KeyEntry, RateLimitEntry, ServiceEntry, UserEntry
+from keys_app.identity_secrets import read_identity_secret
 from keys_app.models import Budget, RateLimit, Service, User, VirtualKey
 
 KEY_TABLE = "keys_app_virtualkey"
@@ -232,7 +233,7 @@ def _read_keys(ids: frozenset[str] | None) -> Iterator[tuple[KeyEntry, str, str,
         "id", "name", "prefix", "last_four", "user_id", "service_id", "environment", "models_allowed",
         "no_models", "endpoints_allowed", "networks", "origins", "expires_at", "blocked_at",
         "trusts_identity_headers", "reports_cost", "allows_unpriced", "secret_hash", "previous_hash",
-        "previous_until",
+        "previous_until", "identity_secret_encrypted",
     )  # fmt: skip
     for row in _select(VirtualKey.objects.order_by(), ids, *columns):
         yield _key_entry(row), row[17], row[18] or "", _ms(row[19]) or 0
@@ -256,6 +257,7 @@ def _key_entry(row: tuple[Any, ...]) -> KeyEntry:
         trusts_identity_headers=row[14],
         reports_cost=row[15],
         allows_unpriced=row[16],
+        identity_secret=read_identity_secret(row[0], row[20]),
     )
 
 

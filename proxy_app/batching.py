@@ -24,7 +24,7 @@ from proxy_app.hiding import hide_credential
 from proxy_app.identity import read_claims
 from proxy_app.pipeline import begin
 from proxy_app.planning import Plan, Step
-from proxy_app.reading import parse
+from proxy_app.reading import know_caller, parse
 from proxy_app.settling import settle
 from proxy_app.stored import keeper_of, provider_at
 from proxy_app.upstream import UpstreamAnswer
@@ -67,8 +67,7 @@ async def _read(call: Call, address: str) -> Stored:
     """The batch's file. Raises BadRequest, UnknownObject, EndpointNotAllowed."""
     call.caller = caller_of(call.principal, read_claims(call.headers, None))
     body = parse(call)
-    call.claims = read_claims(call.headers, CallFacts(model=""))
-    call.principal = policy.identify(call.snapshot, call.principal, call.claims.end_user)
+    know_caller(call, CallFacts(model=""))
     call.caller = caller_of(call.principal, call.claims)
     file_id = body.get("input_file_id")
     if not isinstance(file_id, str) or not file_id:

@@ -31,6 +31,8 @@ _SESSION = (
     b"x-litellm-trace-id",
 )
 _TAGS = (b"x-gatehouse-tags", b"x-litellm-tags")
+_TOKEN = b"x-gatehouse-identity"
+_SIGNATURE = b"x-gatehouse-end-user-signature"
 _KEYS = (b"x-api-key", b"x-goog-api-key", b"api-key", b"x-litellm-api-key")
 #: First product of a User-Agent -> how the client is called on pages.
 _CLIENTS = {
@@ -84,6 +86,12 @@ def read_claims(headers: Mapping[bytes, bytes], facts: CallFacts | None) -> Clai
         client=client_name(headers.get(b"user-agent", b"")),
         tags=tuple(tag[:MAX_CLAIM] for tag in tags[:MAX_TAGS]),
     )
+
+
+def shown_proof(headers: Mapping[bytes, bytes]) -> tuple[str, str]:
+    """The signed identity a caller shows: a JWT, and a signature of the end user; '' for none."""
+    token, signature = headers.get(_TOKEN, b""), headers.get(_SIGNATURE, b"")
+    return token.decode("latin-1").strip(), signature.decode("latin-1").strip()
 
 
 @lru_cache(maxsize=1024)

@@ -3,11 +3,10 @@
 import re
 
 from gateway_project.errors import BadRequest, ForbiddenParameter
-from keys_app import policy
 from proxy_app import pipeline
 from proxy_app.call import Call, caller_of
 from proxy_app.identity import read_claims
-from proxy_app.reading import FORBIDDEN, parse
+from proxy_app.reading import FORBIDDEN, know_caller, parse
 
 _NAMES = re.compile(r"[^\[\].]+")
 
@@ -29,8 +28,7 @@ def _read(call: Call) -> None:
             parse(call)
         asked.raw, asked.body = call.raw, call.body
         call.facts = asked.facts = call.operation.read_call(asked, call.address)
-        call.claims = read_claims(call.headers, call.facts)
-        call.principal = policy.identify(call.snapshot, call.principal, call.claims.end_user)
+        know_caller(call, call.facts)
         likely = call.facts.likely
         call.input_estimate = (likely.input_tokens if likely is not None else None) or 0
         call.mark("parsed")

@@ -1,16 +1,19 @@
 """Step 1: a caller's body as facts, with everything refused that no caller may say."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
+from gateway_project import clock
 from gateway_project.errors import BadRequest, ForbiddenParameter, InvalidBody
 from keys_app import policy
+from keys_app.identity_proof import check_signature, name_in_token
 from proxy_app.call import Call, caller_of
 from proxy_app.formats import exchange
 from proxy_app.formats.shapes import rewritten, shape_of
-from proxy_app.identity import read_claims
-from proxy_app.wire import JSON
+from proxy_app.identity import MAX_CLAIM, read_claims, shown_proof
+from proxy_app.wire import JSON, CallFacts
 from usage_app.usage import estimate_input_tokens
 
 #: Where a request goes and with which credential is an admin's to say. Refused at any depth.
@@ -26,8 +29,7 @@ async def read(call: Call) -> None:
         call.facts = exchange.read_call(call.body_format, call.body, call.address)
         if call.body_format != call.format:
             call.facts.wants_usage = wants_usage_chunk(body)
-        call.claims = read_claims(call.headers, call.facts)
-        call.principal = policy.identify(call.snapshot, call.principal, call.claims.end_user)
+        know_caller(call, call.facts)
         call.input_estimate = estimate_input_tokens(len(call.raw))
         call.mark("parsed")
     except BadRequest:
@@ -35,6 +37,23 @@ async def read(call: Call) -> None:
         raise
     finally:
         call.caller = caller_of(call.principal, call.claims)
+
+
+def know_caller(call: Call, facts: CallFacts) -> None:
+    """Whom the call is made for, as it says and, where its key can tell, as it proves.
+
+    Raises IdentityNotProven, KeyBlocked.
+    """
+    claims, key, is_proven = read_claims(call.headers, facts), call.principal.key, False
+    call.claims = claims
+    if key.identity_secret:
+        token, signature = shown_proof(call.headers)
+        if token:
+            claims = replace(claims, end_user=name_in_token(key.identity_secret, token)[:MAX_CLAIM])
+        elif signature:
+            check_signature(key.identity_secret, signature, claims.end_user, clock.now_ms())
+        call.claims, is_proven = claims, bool(token or signature)
+    call.principal = policy.identify(call.snapshot, call.principal, claims.end_user, is_proven=is_proven)
 
 
 def parse(call: Call) -> JSON:

@@ -13,7 +13,12 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from gateway_project.clock import now
 from keys_app import issuing
@@ -26,6 +31,8 @@ from keys_app.admin.key_policy import OneKeyAdmin
 from keys_app.admin.many_keys import ManyKeysAdmin
 from keys_app.admin.marks import column, doing
 from keys_app.audit import record_change
+from keys_app.identity_proof import SHORTEST_SECRET
+from keys_app.identity_secrets import set_identity_secret
 from keys_app.models import Budget, KeyUse, RateLimit, Scope, Service, User, VirtualKey
 
 #: the attribute by which save_model hands the new secret to response_add
@@ -48,6 +55,21 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("browser origins"), help_text=_("Origins that may call from a browser; empty: none.")
     )
 
+    identity_secret = forms.CharField(
+        label=_("identity secret"),
+        required=False,
+        min_length=SHORTEST_SECRET,
+        max_length=200,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
+        help_text=_(
+            "Shared with the application: it signs for whom it calls, and only signed names count. "
+            "Written only; empty: the one that is set stays."
+        ),
+    )
+    forget_identity_secret = forms.BooleanField(
+        label=_("forget the identity secret"), required=False, widget=UnfoldBooleanSwitchWidget
+    )
+
     class Meta:
         model = VirtualKey
         fields = (
@@ -65,6 +87,23 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
             "reports_cost",
             "allows_unpriced",
         )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if values.get("trusts_identity_headers"):
+            kept = self.instance.identity_secret_encrypted and not values.get("forget_identity_secret")
+            if not (values.get("networks") or values.get("identity_secret") or kept):
+                self.add_error(
+                    "trusts_identity_headers", _("Needs an identity secret, or networks the calls come from.")
+                )
+        return values
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if secret := self.cleaned_data.get("identity_secret"):
+            set_identity_secret(self.instance, secret)
+        elif self.cleaned_data.get("forget_identity_secret"):
+            set_identity_secret(self.instance, "")
 
 
 class RotateForm(forms.Form):
@@ -120,7 +159,11 @@ class VirtualKeyAdmin(ManyKeysAdmin, OneKeyAdmin):
         (None, {"fields": ("name", "service", "user", "environment", "expires_at")}),
         (_("May use"), {"fields": ("models_allowed", "no_models", "endpoints_allowed")}),
         (_("May be used from"), {"fields": ("networks", "origins")}),
-        (_("Behaviour"), {"fields": ("reports_cost", "allows_unpriced", "trusts_identity_headers")}),
+        (_("Behaviour"), {"fields": ("reports_cost", "allows_unpriced")}),
+        (
+            _("Who is behind it"),
+            {"fields": ("trusts_identity_headers", "identity_secret", "forget_identity_secret")},
+        ),
     )
     _history = (
         _("As it stands"),

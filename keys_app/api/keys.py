@@ -21,6 +21,7 @@ from keys_app.api.management import ManagementViewSet, columns, refuse_managed
 from keys_app.api.serializers import BlockBody, CloneBody, KeyBody, RotateBody
 from keys_app.audit import differences, record_change, values_of
 from keys_app.copying import clone_key
+from keys_app.identity_secrets import set_identity_secret
 from keys_app.models import User, VirtualKey
 
 #: field of the body -> column of the row
@@ -156,6 +157,9 @@ def change_key(key: VirtualKey, values: Mapping[str, Any]) -> dict[str, list[Any
     if "limits" in values:
         issuing.set_limits(key, values.pop("limits"))
         changes["limits"] = []
+    if "identity_secret" in values:
+        set_identity_secret(key, values.pop("identity_secret"))
+        key.save(update_fields=["identity_secret_encrypted"])
     for name, value in values.items():
         setattr(key, name, value)
     if values:

@@ -55,6 +55,7 @@ class KeyAnswer(serializers.Serializer[Any]):
     blocked_reason = serializers.CharField()
     previous_until = serializers.DateTimeField(allow_null=True)
     trusts_identity_headers = serializers.BooleanField()
+    proves_identity = serializers.BooleanField()
     reports_cost = serializers.BooleanField()
     allows_unpriced = serializers.BooleanField()
     budgets = BudgetAnswer(many=True)
@@ -155,6 +156,7 @@ def _render(
         "blocked_reason": key.blocked_reason,
         "previous_until": key.previous_until,
         "trusts_identity_headers": key.trusts_identity_headers,
+        "proves_identity": bool(key.identity_secret_encrypted),
         "reports_cost": key.reports_cost,
         "allows_unpriced": key.allows_unpriced,
         "budgets": [_budget(budget) for budget in budgets],

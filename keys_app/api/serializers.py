@@ -15,6 +15,7 @@ from rest_framework import serializers
 
 from gateway_project.clock import now
 from gateway_project.money import parse_usd
+from keys_app.identity_proof import SHORTEST_SECRET
 from keys_app.issuing import BudgetTerms, LimitTerms
 from keys_app.models import Budget, Environment, Membership, Service, User
 
@@ -168,6 +169,9 @@ class KeyBody(StrictSerializer):
     origins = names_field(OriginField(max_length=200))
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
     trusts_identity_headers = serializers.BooleanField(required=False)
+    identity_secret = serializers.CharField(
+        min_length=SHORTEST_SECRET, max_length=200, required=False, allow_blank=True, write_only=True
+    )
     reports_cost = serializers.BooleanField(required=False)
     allows_unpriced = serializers.BooleanField(required=False)
     budgets = BudgetBody(many=True, required=False)

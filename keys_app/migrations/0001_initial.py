@@ -346,6 +346,7 @@ class Migration(migrations.Migration):
                 ('blocked_at', models.DateTimeField(blank=True, null=True, verbose_name='blocked')),
                 ('blocked_reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
                 ('trusts_identity_headers', models.BooleanField(default=False, help_text='The end user that a call names counts as the real person.', verbose_name='trusts identity headers')),
+                ('identity_secret_encrypted', models.TextField(blank=True, default='', editable=False)),
                 ('reports_cost', models.BooleanField(default=False, help_text='Adds the cost to the usage object of each answer.', verbose_name='reports cost')),
                 ('allows_unpriced', models.BooleanField(default=False, verbose_name='may use models without a price')),
                 ('metadata', models.JSONField(blank=True, default=dict, editable=False)),
@@ -404,14 +405,16 @@ class Migration(migrations.Migration):
                 "name", "service_id", "user_id", "environment", "secret_hash", "prefix", "last_four",
                 "previous_hash", "previous_until", "models_allowed", "no_models", "endpoints_allowed",
                 "networks", "origins", "expires_at", "blocked_at", "trusts_identity_headers",
-                "reports_cost", "allows_unpriced",
+                "identity_secret_encrypted", "reports_cost", "allows_unpriced",
             ],
         ),
         PolicyTriggers(
             "keys_app_user",
             ["username", "email", "is_active", "role", "models_allowed", "endpoints_allowed", "networks"],
         ),
-        PolicyTriggers("keys_app_service", ["name", "is_active", "models_allowed"]),
+        PolicyTriggers(
+            "keys_app_service", ["name", "is_active", "models_allowed", "keeps_bodies", "bodies_days"]
+        ),
         PolicyTriggers(
             "keys_app_budget",
             [

@@ -69,6 +69,7 @@ class VirtualKey(models.Model):
         default=False,
         help_text=_("The end user that a call names counts as the real person."),
     )
+    identity_secret_encrypted = models.TextField(default="", blank=True, editable=False)
     reports_cost = models.BooleanField(
         _("reports cost"), default=False, help_text=_("Adds the cost to the usage object of each answer.")
     )

@@ -12,8 +12,8 @@ from proxy_app import pipeline
 from proxy_app.call import Call, caller_of
 from proxy_app.catalogue import Catalogue, ProviderEntry
 from proxy_app.dialects import dialect_of
-from proxy_app.identity import read_claims
 from proxy_app.passing import FREE_METHODS, KEPT_BACK, KEPT_BACK_STARTS, Passage, kind_of, pass_on
+from proxy_app.reading import know_caller
 from proxy_app.spool import Renamed, Spool
 from proxy_app.stored import providers_by_name
 from proxy_app.views.base import APIView, Request
@@ -92,8 +92,7 @@ class PassThrough(APIView):
         """Read what there is to read, then pass it on."""
         try:
             call.facts = self._facts(call, passage)
-            call.claims = read_claims(call.headers, call.facts)
-            call.principal = policy.identify(call.snapshot, call.principal, call.claims.end_user)
+            know_caller(call, call.facts)
             call.mark("parsed")
         finally:
             call.caller = caller_of(call.principal, call.claims)

@@ -1,16 +1,20 @@
 """Whoever changes a policy row, the change log has it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from gateway_project.clock import uuid7
+from keys_app import snapshot_rows
 from keys_app.models import Budget, PolicyChange, PolicyVersion, RateLimit, Scope, User, VirtualKey
 from keys_app.snapshot_changes import changes_between, current_version
 from keys_app.triggers import PolicyTriggers
@@ -183,3 +187,20 @@ def test_the_operation_can_be_taken_back() -> None:
             operation.database_forwards("keys_app", editor, None, None)
     make_service("again")
     assert current_version() == before + 1
+
+
+def test_whatever_the_snapshot_reads_of_a_row_is_watched() -> None:
+    """A column that a trigger forgets reaches the workers ten minutes late, with the whole comparison."""
+    make_key()
+    with CaptureQueriesContext(connection) as queries:
+        snapshot_rows.PolicySection().load()
+    watched = {
+        operation.table: {"id", *operation.columns}
+        for operation in import_module("keys_app.migrations.0001_initial").Migration.operations
+        if isinstance(operation, PolicyTriggers)
+    }
+    assert len(watched) >= 5
+    for table, columns in watched.items():
+        read = {column for query in queries for column in re.findall(rf'"{table}"."([a-z_]+)"', query["sql"])}
+        assert read - {"is_enabled"} <= columns, (table, read - columns)
+        assert read

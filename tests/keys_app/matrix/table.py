@@ -214,6 +214,7 @@ FIELDS: dict[str, tuple[object, set[str]]] = {
     "origins": (["https://app.example.org"], {"manager", "admin"}),
     "expires_at": ("2099-01-01T00:00:00Z", {"member", "manager", "admin"}),
     "trusts_identity_headers": (True, {"admin"}),
+    "identity_secret": ("a secret of the chat app, 40 letters long", {"admin"}),
     "reports_cost": (True, {"member", "manager", "admin"}),
     "allows_unpriced": (True, {"admin"}),
     "budgets": ([{"amount_usd": "1", "period": "day"}], {"manager", "admin"}),

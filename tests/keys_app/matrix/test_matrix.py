@@ -165,7 +165,7 @@ def test_each_field_is_written_by_whom_its_row_says(cast: Cast, role: str, field
 def test_a_member_makes_keys_of_their_own_and_no_others(cast: Cast, field: str):
     value, _allowed = FIELDS[field]
     status = ask(cast.clients["member"], "POST", "/api/v1/keys/", {"name": "mine", field: value})
-    refused = field in ("user", "service", "trusts_identity_headers", "allows_unpriced")
+    refused = field in ("user", "service", "trusts_identity_headers", "identity_secret", "allows_unpriced")
     assert status == (403 if refused else 201), status
     if not refused:
         newest = VirtualKey.objects.order_by("-id").first()
