@@ -14,6 +14,11 @@ def is_admin(request: HttpRequest) -> bool:
     return bool(user.is_active and user.is_staff and user.is_superuser)
 
 
+def is_manager(request: HttpRequest) -> bool:
+    """Whether the person has a say in a service."""
+    return bool(getattr(request.user, "manages_services", False))
+
+
 def is_overview(request: HttpRequest) -> bool:
     """The Overview's address begins every other page's; Unfold would mark it on all of them."""
     return request.path == str(reverse_lazy("ui:overview"))
@@ -96,6 +101,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page(_("Playground"), "forum", "ui:playground"),
                     _page(_("My keys"), "key", "keys:mine"),
+                    _page(_("My services"), "apps", "keys:services") | {"permission": is_manager},
                     _page(_("Get started"), "rocket_launch", "ui:get-started"),
                 ],
             },

@@ -174,6 +174,10 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "keys_app.api.problems.render_problem",
 }
 SPECTACULAR_SETTINGS = {
+    "ENUM_NAME_OVERRIDES": {
+        "MembershipRole": "keys_app.models.Membership.Role",
+        "UserRole": "keys_app.models.User.Role",
+    },
     "TITLE": "Gatehouse management API",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -7,7 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 
 from keys_app import rights
-from keys_app.models import Budget, Environment, Service, User
+from keys_app.models import Budget, Environment, Scope, Service, User
 
 
 class NewKeyForm(forms.Form):
@@ -53,6 +53,83 @@ class NewKeyForm(forms.Form):
     def clean_models(self) -> list[str]:
         text: str = self.cleaned_data["models"]
         return list(dict.fromkeys(text.replace(",", " ").split()))
+
+
+class WindowForm(forms.Form):
+    """Fields as the window draws them."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for field in self.fields.values():
+            if not isinstance(field.widget, forms.CheckboxInput):
+                field.widget.attrs["class"] = "gh-input"
+
+
+class MemberForm(WindowForm):
+    """Somebody for a service, by the whole name or address."""
+
+    person = forms.CharField(label=_("User name or e-mail address"), max_length=254)
+
+
+#: levels within a service as a manager picks them: value -> (scope, name)
+LEVELS = {
+    "service": (Scope.SERVICE, ""),
+    **{environment.value: (Scope.ENVIRONMENT, environment.value) for environment in Environment},
+    "end_user": (Scope.END_USER, ""),
+}
+
+
+class LevelForm(WindowForm):
+    """What part of a service something is for."""
+
+    level = forms.ChoiceField(
+        label=_("For"),
+        choices=[
+            ("service", _("The whole service")),
+            *Environment.choices,
+            ("end_user", _("Each end user")),
+            ("model", _("One model")),
+        ],
+    )
+    model = forms.CharField(
+        label=_("Model"), required=False, max_length=200, help_text=_("Only for one model: its name.")
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        if (values.get("level") == "model") != bool(values.get("model")):
+            self.add_error("model", _("Only for one model: its name."))
+        return values
+
+    def place(self) -> tuple[str, str]:
+        """Scope and name of the level."""
+        values = self.cleaned_data
+        return LEVELS.get(values["level"], (Scope.MODEL, values["model"]))
+
+
+class BudgetForm(LevelForm):
+    amount_usd = forms.DecimalField(label=_("Budget in $"), min_value=0, max_digits=18, decimal_places=9)
+    period = forms.ChoiceField(label=_("per"), choices=Budget.Period.choices[:5], initial=Budget.Period.MONTH)
+    hard = forms.BooleanField(label=_("Refuse calls past it"), required=False, initial=True)
+
+    field_order = ["level", "model", "amount_usd", "period", "hard"]
+
+
+class LimitForm(LevelForm):
+    requests_per_minute = forms.IntegerField(
+        label=_("Requests a minute"), required=False, min_value=1, max_value=2**31 - 1
+    )
+    tokens_per_minute = forms.IntegerField(
+        label=_("Tokens a minute"), required=False, min_value=1, max_value=2**31 - 1
+    )
+    parallel = forms.IntegerField(label=_("Calls at once"), required=False, min_value=1, max_value=2**31 - 1)
+    RATES = ("requests_per_minute", "tokens_per_minute", "parallel")
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean()
+        if not self.errors and not any(values.get(name) for name in self.RATES):
+            self.add_error(None, _("Set at least one of the limits."))
+        return values
 
 
 class PasswordForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from keys_app import views
+from keys_app import service_views, views
 
 app_name = "keys"
 urlpatterns: list[URLPattern] = [
@@ -10,6 +10,8 @@ urlpatterns: list[URLPattern] = [
     path("keys/new/", views.NewKeyView.as_view(), name="new"),
     path("keys/<uuid:key_id>/", views.MyKeyView.as_view(), name="key"),
     path("keys/<uuid:key_id>/<slug:action>/", views.KeyActionView.as_view(), name="act"),
+    path("services/", service_views.ServicesView.as_view(), name="services"),
+    path("services/<uuid:service_id>/", service_views.ServiceView.as_view(), name="service"),
     path("sessions/", views.SessionsView.as_view(), name="sessions"),
     path("password/<str:token>/", views.SetPasswordView.as_view(), name="set-password"),
 ]

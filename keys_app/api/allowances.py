@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -11,12 +12,13 @@ from rest_framework.response import Response
 
 from gateway_project.clock import now
 from gateway_project.money import parse_usd, usd_string
-from keys_app import crediting
+from keys_app import crediting, managing
+from keys_app.api.authentication import IsManager, acting_user
 from keys_app.api.bodies import BudgetRowBody, IncreaseBody, LimitRowBody, TopUpBody
 from keys_app.api.management import ManagementViewSet, refuse_managed
 from keys_app.audit import differences, record_change, values_of
 from keys_app.issuing import LimitTerms
-from keys_app.models import Budget, RateLimit, TopUp
+from keys_app.models import Budget, RateLimit, TopUp, User
 
 
 class ScopedAnswer(serializers.Serializer[Any]):
@@ -27,6 +29,7 @@ class ScopedAnswer(serializers.Serializer[Any]):
     service = serializers.UUIDField(allow_null=True)
     target = serializers.CharField()
     is_enabled = serializers.BooleanField()
+    set_by_manager = serializers.BooleanField()
     managed_by = serializers.CharField()
     created_at = serializers.DateTimeField()
 
@@ -66,6 +69,7 @@ class ScopedViewSet(ManagementViewSet):
     scope = "allowances"
     body: type[BudgetRowBody] | type[LimitRowBody]
     model: type[Budget] | type[RateLimit]
+    permission_classes = [IsManager]
     filters = {
         "scope": "scope",
         "key": "key_id",
@@ -78,6 +82,23 @@ class ScopedViewSet(ManagementViewSet):
     def render(self, row: Any) -> dict[str, Any]:
         raise NotImplementedError
 
+    @property
+    def person(self) -> User | None:
+        """Who signed in; None for a management key, which may do what its scopes say."""
+        return acting_user(self.request.user)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows = super().get_queryset()
+        return rows if self.person is None else managing.allowances_of(self.person, rows)
+
+    def changed_row(self) -> Any:
+        """The row of the address, for who may change it."""
+        row = self.row()
+        refuse_managed(row)
+        if self.person is not None:
+            managing.check_change(self.person, row)
+        return row
+
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filtered()) or []
         return self.get_paginated_response([self.render(row) for row in page])
@@ -89,13 +110,11 @@ class ScopedViewSet(ManagementViewSet):
         return self._write(request, self.model(), "added", status.HTTP_201_CREATED)
 
     def partial_update(self, request: Request, pk: str) -> Response:
-        row = self.row()
-        refuse_managed(row)
+        row = self.changed_row()
         return self._write(request, row, "changed", status.HTTP_200_OK)
 
     def destroy(self, request: Request, pk: str) -> Response:
-        row = self.row()
-        refuse_managed(row)
+        row = self.changed_row()
         with transaction.atomic():
             record_change(request.user, row, "deleted", (), values_of(row))
             row.delete()
@@ -108,6 +127,8 @@ class ScopedViewSet(ManagementViewSet):
         for name, value in self.columns(dict(body.validated_data)).items():
             setattr(row, name, value)
         with transaction.atomic():
+            if verb == "added" and self.person is not None:
+                managing.check_new(self.person, row)
             row.save()
             record_change(request.user, row, verb, (), differences(before, values_of(row)))
         return Response(self.render(row), status=code)
@@ -158,8 +179,7 @@ class BudgetViewSet(ScopedViewSet):
     @extend_schema(request=IncreaseBody, responses=BudgetRowAnswer)
     def increase(self, request: Request, pk: str) -> Response:
         """More until an instant, without touching the amount; `amount_usd` 0 takes it away."""
-        row = self.row()
-        refuse_managed(row)
+        row = self.changed_row()
         body = IncreaseBody(data=request.data)
         body.is_valid(raise_exception=True)
         values = body.validated_data
@@ -169,8 +189,7 @@ class BudgetViewSet(ScopedViewSet):
     @extend_schema(methods=["POST"], request=TopUpBody, responses={201: TopUpAnswer})
     def top_up(self, request: Request, pk: str) -> Response:
         """Prepaid credit for a budget in total."""
-        row = self.row()
-        refuse_managed(row)
+        row = self.changed_row()
         body = TopUpBody(data=request.data)
         body.is_valid(raise_exception=True)
         amount = parse_usd(body.validated_data["amount_usd"])
@@ -213,6 +232,7 @@ def render_scope(row: Budget | RateLimit) -> dict[str, Any]:
         "service": row.service_id and str(row.service_id),
         "target": row.target,
         "is_enabled": row.is_enabled,
+        "set_by_manager": row.set_by_manager,
         "managed_by": row.managed_by,
         "created_at": row.created_at,
     }

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from gateway_project.clock import now
 from gateway_project.conf import config
 from keys_app.issuing import find_key, key_state
+from keys_app.managing import manages
 from keys_app.models import ManagementKey, User, VirtualKey
 from keys_app.policy import MASTER
 from keys_app.secrets import MANAGEMENT_PREFIX, hash_secret, is_master
@@ -126,6 +127,16 @@ class IsPerson(BasePermission):
         return (isinstance(person, User) and person.is_active) or (
             is_admin(person) and has_scope(request, view)
         )
+
+
+class IsManager(BasePermission):
+    """As IsAdmin, or somebody who manages a service: which rows, the view asks `managing`."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        person: Any = request.user
+        if isinstance(person, User):
+            return manages(person)
+        return is_admin(person) and has_scope(request, view)
 
 
 def has_scope(request: Request, view: APIView) -> bool:

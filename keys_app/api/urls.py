@@ -15,6 +15,7 @@ from keys_app.api.control import (
 from keys_app.api.keys import KeyViewSet
 from keys_app.api.management import ManagementViewSet
 from keys_app.api.many_keys import ManyKeysViewSet
+from keys_app.api.members import MemberViewSet
 from keys_app.api.own import OwnKeyView, PolicyViewSet
 from keys_app.api.people import ServiceViewSet, UserViewSet
 
@@ -46,6 +47,16 @@ urlpatterns: list[URLPattern] = [
     _get(PolicyViewSet, "keys/<str:pk>/policy/", "retrieve", "key-policy"),
     path("services/", ServiceViewSet.as_view(_LIST), name="services"),
     path("services/<str:pk>/", ServiceViewSet.as_view(_ROW), name="service"),
+    path(
+        "services/<str:pk>/members/",
+        MemberViewSet.as_view({"get": "list", "post": "create"}),
+        name="members",
+    ),
+    path(
+        "services/<str:pk>/members/<str:user>/",
+        MemberViewSet.as_view({"delete": "destroy"}),
+        name="member",
+    ),
     path("users/", UserViewSet.as_view(_LIST), name="users"),
     path("users/<str:pk>/", UserViewSet.as_view(_ROW), name="user"),
     _post(UserViewSet, "users/<str:pk>/link/", "link", "user-link"),

@@ -60,6 +60,9 @@ class Scoped(models.Model):
         ),
     )
     is_enabled = models.BooleanField(_("enabled"), default=True)
+    set_by_manager = models.BooleanField(
+        _("set by a manager"), default=False, editable=False, help_text=_("Theirs to change or take away.")
+    )
     managed_by = models.CharField(_("managed by"), max_length=64, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

@@ -3,6 +3,7 @@
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from gateway_project.clock import uuid7
@@ -66,6 +67,13 @@ class User(AbstractUser):
     def sees_everything(self) -> bool:
         """Whether usage of every service is this person's to see."""
         return self.is_superuser or self.role == self.Role.ADMIN
+
+    @cached_property
+    def manages_services(self) -> bool:
+        """Whether there is a service this person has a say in."""
+        if self.changes_nothing:
+            return False
+        return self.sees_everything or self.memberships.filter(role="manager").exists()
 
     @property
     def changes_nothing(self) -> bool:

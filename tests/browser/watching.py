@@ -13,7 +13,7 @@ PAGES = (
     *("/ui/", "/ui/live/", "/ui/requests/", "/ui/get-started/", "/ui/nothing-here/"),
     *("/ui/usage/", "/ui/usage/?by=service&and=model&columns=day", "/ui/exports/"),
     *("/ui/budgets/", "/ui/models/", "/ui/prices/", "/ui/playground/"),
-    *("/ui/keys/", "/ui/keys/new/", "/ui/sessions/"),
+    *("/ui/keys/", "/ui/keys/new/", "/ui/services/", "/ui/sessions/"),
 )
 
 

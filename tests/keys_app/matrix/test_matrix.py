@@ -21,7 +21,19 @@ pytestmark = pytest.mark.django_db
 NOBODY = "00000000-0000-0000-0000-000000000007"
 IDS = {
     **dict.fromkeys(
-        ("pk", "id", "object_id", "request_id", "key_id", "view_id", "export_id", "budget_id"), NOBODY
+        (
+            "pk",
+            "id",
+            "object_id",
+            "request_id",
+            "key_id",
+            "view_id",
+            "export_id",
+            "budget_id",
+            "service_id",
+            "user",
+        ),
+        NOBODY,
     ),
     "token": "no-such-token",
     "action": "block",
@@ -80,7 +92,7 @@ def _redirects(route: str, status: int, wanted: object) -> bool:
 @pytest.mark.parametrize("role", ("admin", "master"))
 def test_what_a_row_does_not_name_is_no_method(cast: Cast, role: str):
     for route, row in TABLE.items():
-        if row.kind not in ("control", "keys", "usage", "litellm", "own") or route == "key/^.*$":
+        if row.kind not in ("control", "managed", "keys", "usage", "litellm", "own") or route == "key/^.*$":
             continue
         for method in set(METHODS) - set(row.methods):
             assert ask(cast.clients[role], method, filled(route, IDS)) in (401, 403, 405), (method, route)
