@@ -150,6 +150,8 @@ def open_attempt(call: Call, step: Step) -> Attempt:
         call.services.journal.begin(call.begin, record)
         call.begin = None
     else:
+        # Another deployment may have brought budgets of its own, or a higher hold.
+        record.charges, record.held_nanodollars = call.charges, call.held_nanodollars
         call.services.write(record)
     call.attempt = attempt
     live = call.live

@@ -47,5 +47,6 @@ class Sampler:
                     at_ms=call.arrived_ms + int(call.offset_ms()),
                     output_tokens=produced,
                     input_tokens=usage.input_tokens if usage else None,
+                    held_nanodollars=call.held_nanodollars,
                 )
             )

@@ -102,8 +102,14 @@ def interrupted_end(call: OpenCall, price_of: Callable[[str], CompiledPrice | No
             _interrupted_attempt(attempt, attempt is last, seen_ms, tokens, amount)
             for attempt in call.attempts
         ],
-        charges=begin.charges,
+        charges=_charges(call),
     )
+
+
+def _charges(call: OpenCall) -> tuple[Charge, ...]:
+    """The budgets of the last attempt: a fallback may have brought others than the call began with."""
+    told = [attempt.charges for attempt in call.attempts if attempt.charges is not None]
+    return told[-1] if told else call.begin.charges
 
 
 def _interrupted_attempt(

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.db import close_old_connections, transaction
+from msgspec.structs import replace
 
 from keys_app.limits.contract import LimitStore, OpenHold
 from usage_app.journal import read_records, segment_numbers, segment_path
 from usage_app.models import BudgetSpend, JournalOffset
-from usage_app.records import Adjust, Begin, Charge, End, Record
+from usage_app.records import Adjust, AttemptBegun, Begin, Charge, End, Progress, Record
 
 log = logging.getLogger("gatehouse.limits")
 
@@ -76,6 +77,15 @@ def _add_journal(folder: Path, row: JournalOffset | None, spend: Spend, holds: d
             holds[record.id] = OpenHold(
                 record.id, _pairs(record.charges), record.held_nanodollars, record.at_ms
             )
+        elif isinstance(record, AttemptBegun) and record.charges is not None:
+            began = holds.pop(record.id, None)
+            if record.charges:
+                at_ms = began.at_ms if began else record.at_ms
+                holds[record.id] = OpenHold(record.id, _pairs(record.charges), record.held_nanodollars, at_ms)
+        elif isinstance(record, Progress) and record.id in holds:
+            held = holds[record.id]
+            if record.held_nanodollars > held.nanodollars:
+                holds[record.id] = replace(held, nanodollars=record.held_nanodollars)
         elif isinstance(record, End):
             holds.pop(record.id, None)
             if place > written:

@@ -72,7 +72,9 @@ class Charge(msgspec.Struct, frozen=True):
     period: str  # e.g. '2026-11' or '2026-11-23'
 
 
-class AttemptBegun(msgspec.Struct, tag="attempt", tag_field="k"):
+class AttemptBegun(msgspec.Struct, tag="attempt", tag_field="k", omit_defaults=True):
+    """An upstream try. The first stands beside its begin; a later one says what the call holds by now."""
+
     id: str
     number: int  # 1 for the first
     at_ms: int
@@ -82,13 +84,16 @@ class AttemptBegun(msgspec.Struct, tag="attempt", tag_field="k"):
     provider: str
     upstream_model: str
     price_id: str = ""  # the Price row the call would be charged at, '' when unpriced
+    charges: tuple[Charge, ...] | None = None  # None: as the begin says
+    held_nanodollars: int = 0
 
 
-class Progress(msgspec.Struct, tag="progress", tag_field="k"):
+class Progress(msgspec.Struct, tag="progress", tag_field="k", omit_defaults=True):
     id: str
     at_ms: int
     output_tokens: int  # estimate so far
     input_tokens: int | None = None
+    held_nanodollars: int = 0  # what a stream holds by now, its slices counted
 
 
 class AttemptEnded(msgspec.Struct):

@@ -110,6 +110,11 @@ async def test_a_provider_that_failed_is_not_charged_for_the_one_that_answered(m
     assert upstream.seen == ["alpha.test", "beta.test"]
     (end,) = gate.ends
     assert [charge.budget_id for charge in end.charges] == ["b-beta"]
+    # The journal knows at each moment what is held where: a crash forgets neither.
+    first, second = gate.attempts
+    assert [charge.budget_id for charge in gate.begins[0].charges] == ["b-alpha"]
+    assert (first.charges, [charge.budget_id for charge in second.charges]) == (None, ["b-beta"])
+    assert second.held_nanodollars > 0
     counters = {key[0]: (each.spent, each.held) for key, each in gate.services.limits._counters.items()}
     assert counters == {"b-alpha": (0, 0), "b-beta": (end.cost_nanodollars, 0)}
 
