@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.layers import get_channel_layer
+from django.template.loader import get_template
+from django.urls import reverse
 
 from gateway_project import lifeline
 from gateway_project.clock import uuid7
@@ -40,6 +42,10 @@ from usage_app.live_publisher import LivePublisher
 from usage_app.live_stopping import Wish, stop_calls
 from usage_app.pricebook import PriceSection
 
+PAGES = (
+    *("ui/overview.html", "ui/requests.html", "ui/request.html", "ui/live.html"),
+    *("admin/change_list.html", "admin/change_form.html"),
+)
 PATIENCE_S = 5.0
 END_STREAMS_BEFORE_DEADLINE_S = 2.0
 
@@ -65,6 +71,8 @@ class Lifespan:
                 if self._config.serves_data_plane:
                     services = scope["state"]["services"] = self._open()
                     await self._first_picture(services)
+                if self._config.serves_control_plane:
+                    self._tasks.start(asyncio.to_thread(_read_pages), "pages")
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self._close()
@@ -136,6 +144,13 @@ class Lifespan:
         await services.signatures.close()
         services.journal.sync()
         services.journal.close()
+
+
+def _read_pages() -> None:
+    """What the first page would wait for, half a second: the addresses of all pages, the large templates."""
+    reverse("ui:overview")
+    for name in PAGES:
+        get_template(name)
 
 
 def _stopper(services: Services) -> Callable[[dict[str, Any]], int]:
