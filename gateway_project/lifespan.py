@@ -28,6 +28,7 @@ from proxy_app.capturing import Capturer
 from proxy_app.catalogue_loading import CatalogueSection
 from proxy_app.following import let_go
 from proxy_app.health import Health
+from proxy_app.health_sharing import HealthSharing
 from proxy_app.metrics import Metrics
 from proxy_app.signatures import open_signatures
 from proxy_app.stored import StoredObjects
@@ -109,6 +110,8 @@ class Lifespan:
         self._tasks.start(publisher.run(), "live publisher")
         self._tasks.start(capturer.run(), "bodies")
         self._tasks.start(keep_looking(services), "batches")
+        if config.redis_url:
+            self._tasks.start(HealthSharing.connect(config.redis_url, services.health).run(), "cooldowns")
         self._heartbeat = Heartbeat(config, worker_id)
         self._heartbeat.start()
         lifeline.on_drain(self._begin_drain)

@@ -1,4 +1,4 @@
-"""How deployments have been doing, in this worker: cooldowns and recent speed."""
+"""How deployments have been doing: cooldowns (shared by `health_sharing`) and recent speed in this worker."""
 
 from dataclasses import dataclass, field
 
@@ -22,6 +22,7 @@ class Health:
     """Written by the pipeline after each attempt, read by planning. Times on the monotonic clock."""
 
     cooling: dict[str, Cooling] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)  # cooled or well again here, and not yet told the others
     _records: dict[str, _Record] = field(default_factory=dict)
 
     def failed(self, deployment_id: str, error: GatehouseError, now_s: float) -> None:
@@ -44,8 +45,8 @@ class Health:
         """A whole answer came: forget the failures, remember the speed."""
         record = self._records.setdefault(deployment_id, _Record())
         record.failures = 0
-        if self.cooling:
-            self.cooling.pop(deployment_id, None)
+        if self.cooling and self.cooling.pop(deployment_id, None) is not None:
+            self.changed.add(deployment_id)
         if generating_s > 0.05 and output_tokens > 0:
             speed = output_tokens / generating_s
             past = record.tokens_per_s
@@ -56,9 +57,14 @@ class Health:
         record = self._records.get(deployment_id)
         return record.tokens_per_s if record and record.tokens_per_s else default
 
-    def _cool(self, deployment_id: str, wait_s: float, cause: str, now_s: float) -> None:
-        # A later, longer delay extends the cooldown; a shorter one never cuts it.
+    def cool(self, deployment_id: str, until_s: float, cause: str) -> bool:
+        """A later end extends the cooldown; an earlier one never cuts it. Returns whether it was later."""
         present = self.cooling.get(deployment_id)
-        until_s = now_s + wait_s
-        if present is None or until_s > present.until_s:
-            self.cooling[deployment_id] = Cooling(until_s, cause)
+        if present is not None and until_s <= present.until_s:
+            return False
+        self.cooling[deployment_id] = Cooling(until_s, cause)
+        return True
+
+    def _cool(self, deployment_id: str, wait_s: float, cause: str, now_s: float) -> None:
+        if self.cool(deployment_id, now_s + wait_s, cause):
+            self.changed.add(deployment_id)
