@@ -1,11 +1,14 @@
 """Forms of this app's pages in the window."""
 
+from datetime import datetime
+from ipaddress import ip_network
 from typing import Any
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 
+from gateway_project.clock import now
 from keys_app import rights
 from keys_app.models import Budget, Environment, Scope, Service, User
 
@@ -51,8 +54,7 @@ class NewKeyForm(forms.Form):
             field.widget.attrs["class"] = "gh-input"
 
     def clean_models(self) -> list[str]:
-        text: str = self.cleaned_data["models"]
-        return list(dict.fromkeys(text.replace(",", " ").split()))
+        return _words(self.cleaned_data["models"])
 
 
 class WindowForm(forms.Form):
@@ -69,6 +71,60 @@ class MemberForm(WindowForm):
     """Somebody for a service, by the whole name or address."""
 
     person = forms.CharField(label=_("User name or e-mail address"), max_length=254)
+
+
+class EditKeyForm(WindowForm):
+    """What of a key its owner changes. Whether it may be so wide is checked by `rights`."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    models = forms.CharField(
+        label=_("Models"),
+        required=False,
+        max_length=2000,
+        help_text=_("Names or patterns such as gpt-*, with spaces between; empty: what you may use."),
+    )
+    endpoints = forms.CharField(
+        label=_("Endpoints"),
+        required=False,
+        max_length=2000,
+        help_text=_("For example chat.completions, with spaces between; empty: all."),
+    )
+    networks = forms.CharField(
+        label=_("Networks"),
+        required=False,
+        max_length=2000,
+        help_text=_("For example 10.0.0.0/8, with spaces between; empty: any address."),
+    )
+    expires_at = forms.DateTimeField(
+        label=_("Ends"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("Empty: no end."),
+    )
+
+    def clean_models(self) -> list[str]:
+        return _words(self.cleaned_data["models"])
+
+    def clean_endpoints(self) -> list[str]:
+        return _words(self.cleaned_data["endpoints"])
+
+    def clean_networks(self) -> list[str]:
+        found = _words(self.cleaned_data["networks"])
+        try:
+            return [str(ip_network(text, strict=False)) for text in found]
+        except ValueError:
+            raise forms.ValidationError(_("Takes networks such as 10.0.0.0/8.")) from None
+
+    def clean_expires_at(self) -> datetime | None:
+        end: datetime | None = self.cleaned_data["expires_at"]
+        if end is not None and end <= now():
+            raise forms.ValidationError(_("This time has passed."))
+        return end
+
+
+def _words(text: str) -> list[str]:
+    """What stands between spaces and commas, each once."""
+    return list(dict.fromkeys(text.replace(",", " ").split()))
 
 
 #: levels within a service as a manager picks them: value -> (scope, name)

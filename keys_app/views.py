@@ -22,7 +22,8 @@ from gateway_project.money import parse_usd
 from keys_app import issuing, rights
 from keys_app.access_links import find_link, use_link
 from keys_app.audit import record_change
-from keys_app.forms import NewKeyForm, PasswordForm
+from keys_app.changing import change_key
+from keys_app.forms import EditKeyForm, NewKeyForm, PasswordForm
 from keys_app.frame import FrameView
 from keys_app.issuing import BudgetTerms, LimitTerms
 from keys_app.models import KeyUse, SignIn, VirtualKey
@@ -145,6 +146,50 @@ def wish_of(asked: dict[str, Any]) -> dict[str, Any]:
     if asked.get("requests_per_minute"):
         values["limits"] = LimitTerms(requests_per_minute=asked["requests_per_minute"])
     return values
+
+
+class EditKeyView(OneKeyView):
+    """Change a key: its name, and what it may be, within what the viewer may."""
+
+    template = "keys_app/edit_key.html"
+    #: columns that the form shows as words
+    lists = {"models": "models_allowed", "endpoints": "endpoints_allowed", "networks": "networks"}
+
+    def get(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
+        key = self._own(key_id)
+        shown = {name: " ".join(getattr(key, column)) for name, column in self.lists.items()}
+        form = EditKeyForm(initial={"name": key.name, "expires_at": key.expires_at, **shown})
+        return self.page(title=key.name, key=key, form=form)
+
+    def post(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
+        key = self._own(key_id)
+        form = EditKeyForm(request.POST)
+        if not form.is_valid():
+            return self.page(title=key.name, key=key, form=form, status=400)
+        wanted = {self.lists.get(name, name): value for name, value in form.cleaned_data.items()}
+        if key.expires_at is not None and wanted["expires_at"] == key.expires_at.replace(
+            second=0, microsecond=0
+        ):
+            del wanted["expires_at"]  # the form shows minutes
+        values = {name: value for name, value in wanted.items() if value != getattr(key, name)}
+        try:
+            with transaction.atomic():
+                rights.check_change(self.viewer, key, values)
+                record_change(self.viewer, key, "changed", (), change_key(key, values))
+        except PermissionDenied as refusal:
+            form.add_error(None, str(refusal))
+            return self.page(title=key.name, key=key, form=form, status=403)
+        messages.success(request, _now("It holds within two seconds."))
+        return redirect("keys:key", key_id=key.pk)
+
+    def _own(self, key_id: UUID) -> VirtualKey:
+        """A key the viewer may act on. Raises Http404, PermissionDenied."""
+        key = self.key(key_id)
+        if not rights.may_act_on(self.viewer, key):
+            raise PermissionDenied(_now("This key is not yours to change."))
+        if key.managed_by:
+            raise PermissionDenied(_now("A configuration file defines this; it is changed there."))
+        return key
 
 
 class KeyActionView(OneKeyView):

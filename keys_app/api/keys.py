@@ -1,6 +1,5 @@
 """Virtual keys over the management API: an admin all of them, everyone else theirs."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -19,9 +18,9 @@ from keys_app.api.authentication import IsPerson, acting_user
 from keys_app.api.filtering import KEY_FILTERS, filter_keys
 from keys_app.api.management import ManagementViewSet, columns, refuse_managed
 from keys_app.api.serializers import BlockBody, CloneBody, KeyBody, RotateBody
-from keys_app.audit import differences, record_change, values_of
+from keys_app.audit import record_change
+from keys_app.changing import change_key
 from keys_app.copying import clone_key
-from keys_app.identity_secrets import set_identity_secret
 from keys_app.models import User, VirtualKey
 
 #: field of the body -> column of the row
@@ -145,26 +144,6 @@ class KeyViewSet(KeyRows):
             made = clone_key(key, body.validated_data["name"], self.person)
             record_change(request.user, made.key, "added", (), {"cloned from": [None, str(key.pk)]})
         return shown_once(rendering.render_key(made.key), made.secret, status.HTTP_201_CREATED)
-
-
-def change_key(key: VirtualKey, values: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Write the columns, budgets and limits; returns what the audit log keeps of it."""
-    values, before = dict(values), values_of(key)
-    changes: dict[str, list[Any]] = {}
-    if "budgets" in values:
-        issuing.set_budgets(key, values.pop("budgets"))
-        changes["budgets"] = []
-    if "limits" in values:
-        issuing.set_limits(key, values.pop("limits"))
-        changes["limits"] = []
-    if "identity_secret" in values:
-        set_identity_secret(key, values.pop("identity_secret"))
-        key.save(update_fields=["identity_secret_encrypted"])
-    for name, value in values.items():
-        setattr(key, name, value)
-    if values:
-        key.save(update_fields=list(values))
-    return {**differences(before, values_of(key)), **changes}
 
 
 def shown_once(answer: dict[str, Any], secret: str, code: int = status.HTTP_200_OK) -> Response:

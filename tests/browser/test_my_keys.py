@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.accessible import violations
 from tests.browser.watching import Watched, stream
 from tests.serving import Serving
 
@@ -26,8 +27,17 @@ def test_a_key_is_made_copied_used_and_read_about(server: Serving, chromium: Bro
     page.click("text=To the key")
     assert "$5.00" in page.inner_text("#gh-main")
     assert secret[0] not in page.content()
+    page.get_by_role("link", name="Edit", exact=True).click()
+    page.get_by_label("Name").fill("notepad")
+    page.get_by_label("Models").fill("sandbox sandbox/*")
+    page.get_by_label("Ends").fill("2099-01-01T08:30")
+    assert violations(page) == []
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url(lambda url: "/edit/" not in url)
+    assert "sandbox, sandbox/*" in page.inner_text("#gh-main")
+    assert "2099" in page.inner_text("#gh-main")
     page.goto(f"{server.url}/ui/keys/")
-    assert "notebook" in page.inner_text("table")
+    assert "notepad" in page.inner_text("table")
     assert watched.complaints == []
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from keys_app.issuing import BudgetTerms, issue_key
-from keys_app.models import Membership, Service, User, VirtualKey
+from keys_app.models import AuditEntry, Membership, Service, User, VirtualKey
 from tests.keys_app.cast import person, signed_in, with_key
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +84,48 @@ def test_an_owner_rotates_and_blocks_but_does_not_unblock(browser: Client, bob: 
     assert with_key(fresh[0]).get("/api/v1/key").status_code == 401
     assert browser.post(f"/ui/keys/{key.pk}/unblock/").status_code == 404
     assert VirtualKey.objects.get().blocked_at is not None
+
+
+def test_an_owner_edits_a_key_and_never_makes_it_wider(browser: Client, bob: User):
+    key, _secret = issue_key(name="mine", user=bob, models_allowed=["gpt-*"], networks=["127.0.0.0/8"])
+    page = f"/ui/keys/{key.pk}/edit/"
+    shown = browser.get(page).content.decode()
+    assert 'value="gpt-*"' in shown and 'value="127.0.0.0/8"' in shown
+    fields = {"name": "renamed", "models": "gpt-5, gpt-5-mini", "endpoints": "", "networks": "127.0.0.1"}
+    assert browser.post(page, fields).status_code == 302
+    key.refresh_from_db()
+    assert (key.name, key.models_allowed, key.networks) == (
+        "renamed",
+        ["gpt-5", "gpt-5-mini"],
+        ["127.0.0.1/32"],
+    )
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.verb) == ("bob", "changed")
+    assert set(entry.changes) == {"name", "models_allowed", "networks"}
+    wider = browser.post(page, {**fields, "models": "gpt-5 claude-*"})
+    assert wider.status_code == 403
+    assert "narrowed" in wider.content.decode()
+    for odd in ({"networks": "here"}, {"expires_at": "2001-01-01T00:00"}, {"name": ""}):
+        assert browser.post(page, {**fields, **odd}).status_code == 400
+    assert browser.post(page, {**fields, "expires_at": "2099-01-01T00:00"}).status_code == 302
+    key.refresh_from_db()
+    assert key.expires_at is not None
+    later = browser.post(page, {**fields, "expires_at": "2099-01-02T00:00"})
+    assert later.status_code == 403
+    same = browser.post(page, {**fields, "name": "again", "expires_at": "2099-01-01T00:00"})
+    assert same.status_code == 302
+    assert VirtualKey.objects.get().models_allowed == ["gpt-5", "gpt-5-mini"]
+
+
+def test_who_may_not_act_on_a_key_edits_nothing():
+    viewer, mel = person("vera", "viewer"), person("mel", "member")
+    key, _secret = issue_key(name="vera's", user=viewer)
+    for who, status in ((viewer, 403), (mel, 404)):
+        answer = signed_in(who).post(f"/ui/keys/{key.pk}/edit/", {"name": "x"})
+        assert answer.status_code == status
+    assert VirtualKey.objects.get().name == "vera's"
+    VirtualKey.objects.update(user=mel, managed_by="gatehouse.yaml")
+    assert signed_in(mel).post(f"/ui/keys/{key.pk}/edit/", {"name": "x"}).status_code == 403
 
 
 def test_the_keys_of_others_are_not_there(browser: Client):

@@ -111,6 +111,7 @@ TABLE: dict[str, Row] = {
     "ui/keys/": Row("page"),
     "ui/keys/new/": Row("maker", BOTH),
     "ui/keys/<uuid:key_id>/": Row("page"),
+    "ui/keys/<uuid:key_id>/edit/": Row("page", BOTH),
     "ui/keys/<uuid:key_id>/<slug:action>/": Row("page", ADD),
     "ui/services/": Row("page"),
     "ui/services/<uuid:service_id>/": Row("page", BOTH),
