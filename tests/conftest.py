@@ -6,6 +6,14 @@ from collections.abc import Iterator
 import pytest
 from asgiref.sync import SyncToAsync
 from django.db import connections
+from hypothesis import HealthCheck, settings
+
+#: The same examples at each run, so that a change is judged by what it changed, however slow the machine;
+#: GATEHOUSE_TEST_SEARCH=1 looks for new ones.
+_STEADY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("steady", derandomize=True, **_STEADY)
+settings.register_profile("search", print_blob=True, **_STEADY)
+settings.load_profile("search" if "GATEHOUSE_TEST_SEARCH" in os.environ else "steady")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -129,7 +129,8 @@ def _build_for_openai(asked: Asked, target: Target) -> Outgoing:
     texts, sizes, dropped = [], set(), set()
     for request in requests:
         texts.append(_text_of(request))
-        sizes.add(_either(request, "outputDimensionality", "output_dimensionality"))
+        camel_size = request.maybe_count("outputDimensionality", 1)
+        sizes.add(camel_size or request.maybe_count("output_dimensionality", 1))
         for camel, snake in (("taskType", "task_type"), ("title", "title")):
             if _either(request, camel, snake) is not None:
                 dropped.add(camel)
@@ -138,8 +139,7 @@ def _build_for_openai(asked: Asked, target: Target) -> Outgoing:
             "'requests': several sizes of vectors cannot be asked of this model at once.", param="requests"
         )
     body: JSON = {"model": target.upstream_model, "input": texts, "encoding_format": "float"}
-    (size,) = sizes
-    if size is not None:
+    if size := next(iter(sizes), None):
         body["dimensions"] = size
     raw = orjson.dumps(body)
     return Outgoing(

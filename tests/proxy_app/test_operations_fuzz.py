@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway_project.errors import BadRequest, UpstreamFailed
@@ -62,6 +62,8 @@ class FakeForm:
 
 @pytest.mark.parametrize("path", OPERATIONS)
 @given(body=BODIES, as_form=st.booleans())
+@example(body={"content": {}, "outputDimensionality": []}, as_form=False)
+@example(body={"requests": [], "content": {}}, as_form=False)
 @settings(max_examples=60)
 def test_any_body_is_read_and_built_or_refused(path: str, body: dict[str, Any], as_form: bool) -> None:
     operation = OPERATIONS[path]

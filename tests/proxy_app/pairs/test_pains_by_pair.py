@@ -131,7 +131,9 @@ async def test_26_a_failure_before_content_is_never_seen(make_gateway, inbound, 
     if not stream and fault == "stall-first":
         return
     alpha, beta = Provider(upstream, fault=fault), Provider(next_format(upstream))
-    pair = open_pair(make_gateway, inbound, alpha, beta, first_content_s=0.05)
+    # Short only where it is waited for: a slow machine answers later than that, too.
+    limits = {"first_content_s": 0.5} if fault == "stall-first" else {}
+    pair = open_pair(make_gateway, inbound, alpha, beta, **limits)
     heard = await pair.ask(stream)
     assert (heard.status, heard.text, heard.finish) == (200, beta.script.text, "stop")
     assert heard.starts == 1 and heard.ended and heard.error is None
@@ -158,7 +160,8 @@ async def test_26_where_all_fail_before_content_the_status_tells(make_gateway, i
 async def test_27_a_failure_after_content_is_an_error_and_no_finish(make_gateway, inbound, upstream, fault):
     """Nor is it spliced with another provider's answer (26)."""
     alpha, beta = Provider(upstream, fault=fault), Provider(next_format(upstream))
-    pair = open_pair(make_gateway, inbound, alpha, beta, idle_s=0.05)
+    limits = {"idle_s": 0.5} if fault == "stall-mid" else {}
+    pair = open_pair(make_gateway, inbound, alpha, beta, **limits)
     heard = await pair.ask(True)
     assert heard.status == 200 and heard.error and heard.error["message"]
     assert heard.finish is None and not heard.ended
