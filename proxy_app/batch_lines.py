@@ -8,7 +8,7 @@ import orjson
 
 from gateway_project.errors import BadRequest, ForbiddenParameter, UnsupportedParameter
 from keys_app.limits.estimate import SLICE_TOKENS
-from proxy_app.reading import refuse_forbidden
+from proxy_app.reading import is_too_deep, refuse_forbidden
 from proxy_app.wire import JSON
 from usage_app.usage import estimate_input_tokens
 
@@ -67,7 +67,10 @@ def read_line(number: int, raw: bytes) -> Line:
     """Raises BadRequest and its kin, naming the line."""
     where = f"Line {number}"
     try:
-        whole, fields = orjson.loads(raw), _fields(raw)
+        whole = orjson.loads(raw)
+        if is_too_deep(whole):
+            raise BadRequest(f"{where} is nested too deeply.")
+        fields = _fields(raw)
     except (orjson.JSONDecodeError, msgspec.DecodeError):
         raise BadRequest(f"{where} is not a JSON object.") from None
     body = whole.get("body")

@@ -18,6 +18,7 @@ from usage_app.usage import estimate_input_tokens
 
 #: Where a request goes and with which credential is an admin's to say. Refused at any depth.
 FORBIDDEN = frozenset({"api_base", "base_url", "api_key"})
+_ADDED = 16  # levels that a translation may put around a part of a body, and more
 _MARKS = (b"api_base", b"base_url", b"api_key", b"\\u")
 
 
@@ -64,6 +65,8 @@ def parse(call: Call) -> JSON:
         raise InvalidBody(f"The body is not valid JSON: {error.msg} at position {error.pos}.") from None
     if not isinstance(body, dict):
         raise InvalidBody("The body is not a JSON object.")
+    if is_too_deep(body):
+        raise InvalidBody("The body is nested too deeply.")
     call.body = body
     call.body_format = call.format
     name = call.address.model or body.get("model")
@@ -72,6 +75,18 @@ def parse(call: Call) -> JSON:
     if any(mark in call.raw for mark in _MARKS):
         refuse_forbidden(body)
     return body
+
+
+def is_too_deep(body: Any) -> bool:
+    """Whether a parsed body has more levels than may be written again: JSON is read to 1024 of them, and
+    written to 254. Whoever writes it is asked, which is quicker than to count."""
+    for _ in range(_ADDED):
+        body = [body]
+    try:
+        orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        return True
+    return False
 
 
 def recognise(call: Call) -> None:

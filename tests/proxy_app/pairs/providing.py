@@ -4,12 +4,12 @@ Faults are named as in `tests.upstream.faults`; a status is one too (`"429"`).
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import orjson
 
 from tests.proxy_app.harness import Stream, streamed
 from tests.upstream import anthropic_wire, gemini_wire, openai_wire, responses_wire
@@ -54,7 +54,7 @@ class Provider:
         return script_for(asked_for(self.says))
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content)
+        body = orjson.loads(request.content)
         self.seen.append(body)
         stream = ":streamGenerateContent" in request.url.path or body.get("stream") is True
         if self.fault == "connect":
