@@ -1,6 +1,7 @@
 """A key with an identity secret believes the names that are signed, and no others."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -13,6 +14,8 @@ from keys_app.identity_proof import sign
 from tests.proxy_app.harness import Gateway, asked, completion, deployment, model
 
 SECRET = "a secret that only the chat application knows, of more than 64 letters"
+#: made when the test runs: a signature made with its list would be over in a long suite
+Headers = Callable[[], dict[str, str]]
 ANN = UserEntry("user-2", "Ann", True, "member", email="ann@example.org")
 
 
@@ -57,16 +60,16 @@ def token(*, secret: str = SECRET, algorithm: str = "HS256", **claims: object) -
 @pytest.mark.parametrize(
     "headers",
     [
-        signed("Ann"),
-        signed("ann@example.org"),
-        token(email="ANN@example.org"),
-        token(preferred_username="ann", sub="1234"),
-        token(sub="ann", aud="gatehouse"),
+        lambda: signed("Ann"),
+        lambda: signed("ann@example.org"),
+        lambda: token(email="ANN@example.org"),
+        lambda: token(preferred_username="ann", sub="1234"),
+        lambda: token(sub="ann", aud="gatehouse"),
     ],
 )
-async def test_who_is_signed_for_pays_with_their_own_budget(make_gateway, headers: dict[str, str]):
+async def test_who_is_signed_for_pays_with_their_own_budget(make_gateway, headers: Headers):
     gate = await gateway_of(make_gateway)
-    answer = await gate.ask(asked(max_tokens=5), headers=headers)
+    answer = await gate.ask(asked(max_tokens=5), headers=headers())
     assert answer.json()["error"]["code"] == "budget_exceeded"
     assert gate.ends[0].caller.user_id == ANN.id
 
@@ -74,27 +77,30 @@ async def test_who_is_signed_for_pays_with_their_own_budget(make_gateway, header
 @pytest.mark.parametrize(
     ("headers", "said"),
     [
-        (signed("ann", secret="b" * 80), "does not fit"),
-        ({**signed("bob"), "x-gatehouse-end-user": "ann"}, "does not fit"),
-        (signed("ann", at_s=int(time.time()) - 301), "is over"),
-        (signed("ann", at_s=int(time.time()) + 900), "is over"),
-        ({"x-gatehouse-end-user": "ann", "x-gatehouse-end-user-signature": "v1=00"}, "t=<seconds>"),
-        ({"x-gatehouse-end-user": "ann", "x-gatehouse-end-user-signature": "t=²,v1=é"}, "t=<seconds>"),
-        ({"x-gatehouse-end-user": "ann", "x-gatehouse-end-user-signature": "garbage"}, "t=<seconds>"),
-        (token(email="ann@example.org", secret="b" * 80), "another secret"),
-        (token(email="ann@example.org", exp=int(time.time()) - 120), "it is over"),
-        (token(email="ann@example.org", exp=None), "no end"),
-        (token(email="ann@example.org", algorithm="HS512"), "only HS256"),
-        (token(email="ann@example.org", secret="", algorithm="none"), "only HS256"),
-        (token(name="Ann"), "names nobody"),
-        (token(email=7, preferred_username=""), "names nobody"),
-        ({"x-gatehouse-identity": "a.b.c"}, "no JWT"),
+        (lambda: signed("ann", secret="b" * 80), "does not fit"),
+        (lambda: {**signed("bob"), "x-gatehouse-end-user": "ann"}, "does not fit"),
+        (lambda: signed("ann", at_s=int(time.time()) - 301), "is over"),
+        (lambda: signed("ann", at_s=int(time.time()) + 900), "is over"),
+        (lambda: {"x-gatehouse-end-user": "ann", "x-gatehouse-end-user-signature": "v1=00"}, "t=<seconds>"),
+        (
+            lambda: {"x-gatehouse-end-user": "ann", "x-gatehouse-end-user-signature": "t=²,v1=é"},
+            "t=<seconds>",
+        ),
+        (lambda: {"x-gatehouse-end-user": "ann", "x-gatehouse-end-user-signature": "garbage"}, "t=<seconds>"),
+        (lambda: token(email="ann@example.org", secret="b" * 80), "another secret"),
+        (lambda: token(email="ann@example.org", exp=int(time.time()) - 120), "it is over"),
+        (lambda: token(email="ann@example.org", exp=None), "no end"),
+        (lambda: token(email="ann@example.org", algorithm="HS512"), "only HS256"),
+        (lambda: token(email="ann@example.org", secret="", algorithm="none"), "only HS256"),
+        (lambda: token(name="Ann"), "names nobody"),
+        (lambda: token(email=7, preferred_username=""), "names nobody"),
+        (lambda: {"x-gatehouse-identity": "a.b.c"}, "no JWT"),
     ],
 )
-async def test_what_is_not_signed_rightly_is_refused_and_told_why(make_gateway, headers, said: str):
+async def test_what_is_not_signed_rightly_is_refused_and_told_why(make_gateway, headers: Headers, said: str):
     upstream = Upstream()
     gate = await gateway_of(make_gateway, upstream)
-    answer = await gate.ask(asked(max_tokens=5), headers=headers)
+    answer = await gate.ask(asked(max_tokens=5), headers=headers())
     error = answer.json()["error"]
     assert (answer.status, error["code"]) == (401, "identity_not_proven")
     assert said in error["message"]
