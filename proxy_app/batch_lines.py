@@ -68,7 +68,7 @@ def read_line(number: int, raw: bytes) -> Line:
     where = f"Line {number}"
     try:
         whole = orjson.loads(raw)
-        if is_too_deep(whole):
+        if is_too_deep(raw, whole):
             raise BadRequest(f"{where} is nested too deeply.")
         fields = _fields(raw)
     except (orjson.JSONDecodeError, msgspec.DecodeError):
