@@ -75,14 +75,14 @@ def _grow(block: JSON, delta: JSON) -> None:
 
 def _take(heard: Heard, blocks: list[JSON]) -> None:
     for block in blocks:
-        written = block.pop("input_text", "")
+        written = block.pop("input_text", None)
         if block["type"] == "text":
             heard.text += block["text"]
         elif block["type"] == "thinking":
             heard.thoughts += block["thinking"]
         elif block["type"] == "tool_use":
             heard.ids.append(block["id"])
-            heard.calls.append((block["name"], written or json.dumps(block["input"])))
+            heard.calls.append((block["name"], json.dumps(block["input"]) if written is None else written))
     heard.said = [{"role": "assistant", "content": blocks}]
 
 
