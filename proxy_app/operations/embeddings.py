@@ -123,14 +123,19 @@ def _gemini_outgoing(target: Target, verb: str, body: JSON) -> Outgoing:
     return Outgoing(path, orjson.dumps(body), dict(JSON_HEADERS), model=target.upstream_model)
 
 
-def _build_for_openai(asked: Asked, target: Target) -> Outgoing:
-    batch = asked.body.get("requests")
-    requests = [Fields(each) for each in batch] if isinstance(batch, list) else [Fields(asked.body)]
+def _one_for_openai(asked: Asked, target: Target) -> Outgoing:
+    return _build_for_openai([Fields(asked.body)], target)
+
+
+def _batch_for_openai(asked: Asked, target: Target) -> Outgoing:
+    return _build_for_openai(list(Fields(asked.body).objects("requests")), target)
+
+
+def _build_for_openai(requests: list[Fields], target: Target) -> Outgoing:
     texts, sizes, dropped = [], set(), set()
     for request in requests:
         texts.append(_text_of(request))
-        camel_size = request.maybe_count("outputDimensionality", 1)
-        sizes.add(camel_size or request.maybe_count("output_dimensionality", 1))
+        sizes.add(_size_of(request))
         for camel, snake in (("taskType", "task_type"), ("title", "title")):
             if _either(request, camel, snake) is not None:
                 dropped.add(camel)
@@ -139,7 +144,8 @@ def _build_for_openai(asked: Asked, target: Target) -> Outgoing:
             "'requests': several sizes of vectors cannot be asked of this model at once.", param="requests"
         )
     body: JSON = {"model": target.upstream_model, "input": texts, "encoding_format": "float"}
-    if size := next(iter(sizes), None):
+    (size,) = sizes
+    if size is not None:
         body["dimensions"] = size
     raw = orjson.dumps(body)
     return Outgoing(
@@ -149,6 +155,11 @@ def _build_for_openai(asked: Asked, target: Target) -> Outgoing:
 
 def _either(request: Fields, camel: str, snake: str) -> Any:
     return request.get(camel) if request.get(camel) is not None else request.get(snake)
+
+
+def _size_of(request: Fields) -> int | None:
+    size = request.maybe_count("outputDimensionality", minimum=1)
+    return request.maybe_count("output_dimensionality", minimum=1) if size is None else size
 
 
 def _text_of(request: Fields) -> str:
@@ -200,17 +211,29 @@ def _gemini_as_openai(raw: bytes, content_type: str, asked: Asked, options: Rend
     return Converted(orjson.dumps(answer), observed_whole(usage, body))
 
 
-def _openai_as_gemini(raw: bytes, content_type: str, asked: Asked, options: RenderOptions) -> Converted:
+def _openai_as_one(raw: bytes, content_type: str, asked: Asked, options: RenderOptions) -> Converted:
     body = read_answer(raw)
+    [vector] = _vectors(body, 1)
+    return _as_gemini({"embedding": {"values": vector}}, body, asked)
+
+
+def _openai_as_batch(raw: bytes, content_type: str, asked: Asked, options: RenderOptions) -> Converted:
+    body = read_answer(raw)
+    vectors = _vectors(body, len(asked.body["requests"]))
+    return _as_gemini({"embeddings": [{"values": vector} for vector in vectors]}, body, asked)
+
+
+def _vectors(body: JSON, count: int) -> list[list[float]]:
+    """The vectors of an OpenAI answer in the order of their inputs."""
     rows = [as_object(each) for each in as_list(body.get("data"))]
     rows.sort(key=lambda row: as_count(row.get("index")) or 0)
     vectors = [_unpack(row.get("embedding")) for row in rows]
-    batch = asked.body.get("requests")
-    if len(vectors) != (len(batch) if isinstance(batch, list) else 1):
+    if len(vectors) != count:
         raise UpstreamInvalid("The provider's answer does not have a vector for every input.")
-    answer: JSON = {"embeddings": [{"values": vector} for vector in vectors]}
-    if not isinstance(batch, list):
-        answer = {"embedding": {"values": vectors[0]}}
+    return vectors
+
+
+def _as_gemini(answer: JSON, body: JSON, asked: Asked) -> Converted:
     usage = openai_usage(body, asked)
     if usage is not None:
         answer["usageMetadata"] = {"promptTokenCount": usage.input_tokens}
@@ -254,12 +277,14 @@ EMBEDDINGS = Operation(
         "gemini": Route(_build_for_gemini, _gemini_as_openai, _never_streams),
     },
 )
-_FROM_GEMINI = Route(_build_for_openai, _openai_as_gemini, _never_streams)
 EMBED_CONTENT = Operation(
     name="embeddings",
     format="gemini",
     read_call=read_gemini,
-    routes={"gemini": Route(_relay_gemini, _observe_gemini, _never_streams), "openai_chat": _FROM_GEMINI},
+    routes={
+        "gemini": Route(_relay_gemini, _observe_gemini, _never_streams),
+        "openai_chat": Route(_one_for_openai, _openai_as_one, _never_streams),
+    },
 )
 BATCH_EMBED_CONTENTS = Operation(
     name="embeddings",
@@ -267,6 +292,6 @@ BATCH_EMBED_CONTENTS = Operation(
     read_call=read_gemini_batch,
     routes={
         "gemini": Route(_relay_gemini_batch, _observe_gemini, _never_streams),
-        "openai_chat": _FROM_GEMINI,
+        "openai_chat": Route(_batch_for_openai, _openai_as_batch, _never_streams),
     },
 )

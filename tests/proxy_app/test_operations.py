@@ -97,6 +97,16 @@ async def test_gemini_embeddings_are_relayed_and_translated(tmp_path: Path, base
     assert [end.endpoint for end in gate.ends] == ["embeddings", "embeddings"]
 
 
+async def test_a_single_embedding_is_never_a_batch(tmp_path: Path) -> None:
+    """What was held for it is the price of its own text."""
+    seen: list[httpx.Request] = []
+    gate = harness.gateway(tmp_path, answers(EMBEDDED, seen))
+    one = {"content": {"parts": [{"text": "hello"}]}}
+    answer = await gate.ask({**one, "requests": [one] * 9}, path="/v1beta/models/gpt:embedContent")
+    assert answer.json()["embedding"] == {"values": [0.5, -0.25]}
+    assert json.loads(seen[0].content)["input"] == ["hello"]
+
+
 async def test_a_provider_without_the_endpoint_is_left_out_with_its_reason(tmp_path: Path) -> None:
     seen: list[httpx.Request] = []
     both = model("gpt", deployment("claude", "anthropic"), deployment("alpha"))

@@ -37,6 +37,16 @@ def paths_in(value: Any, above: Path = ()) -> list[Path]:
     return [path for name, inner in inside for path in [(*above, name), *paths_in(inner, (*above, name))]]
 
 
+def with_odd(body: dict[str, Any], place: Path, odd: Any) -> dict[str, Any]:
+    """A copy with one value replaced."""
+    body = deepcopy(body)
+    holder: Any = body
+    for name in place[:-1]:
+        holder = holder[name]
+    holder[place[-1]] = odd
+    return body
+
+
 @st.composite
 def spoilt(draw: st.DrawFn, body: dict[str, Any]) -> Any:
     """A body with up to three of its values replaced or taken away."""

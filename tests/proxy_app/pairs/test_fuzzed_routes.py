@@ -1,6 +1,5 @@
 """Whatever is posted to whichever address: the status is never 500, an error has the caller's own shape."""
 
-from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from proxy_app.health import Health
 from proxy_app.urls import PATHS, PATTERNS
 from tests.proxy_app.forms import CONTENT_TYPE, form
 from tests.proxy_app.harness import Answer, Gateway, deployment, gateway, model
-from tests.proxy_app.pairs.fuzzing import encoded, fuzzed, paths_in
+from tests.proxy_app.pairs.fuzzing import encoded, fuzzed, paths_in, with_odd
 from tests.proxy_app.pairs.hearing import error_in
 from tests.proxy_app.pairs.providing import Provider
 from tests.proxy_app.pairs.speaking import FORMATS, called, media, question, results, user
@@ -80,7 +79,8 @@ def whole(path: str) -> dict[str, Any]:
     if path.endswith("/completions") and "/chat/" not in path:
         return {"model": "gpt", "prompt": "hello", "max_tokens": 50, "n": 1, "logit_bias": {}, "suffix": None}
     if "mbed" in path or (format == "openai_chat" and "/chat/" not in path):
-        return EVERY_FIELD | {"stream": False, "encoding_format": "float", "n": 1}
+        more = {"outputDimensionality": 7, "taskType": "SEMANTIC_SIMILARITY"} if ":" in path else {"n": 1}
+        return EVERY_FIELD | {"stream": False, "encoding_format": "float"} | more
     parts = [part for kind in ("image", "pdf") if (part := media(format, kind, "aGVsbG8="))]
     turns = [user(format, "Hi"), *called(format), *results(format, ["call_1"]), user(format, parts)]
     more = {
@@ -164,13 +164,18 @@ async def test_a_deep_nest_anywhere_in_a_body_is_no_failure(gate, view):
     path = ADDRESSES[view][0]
     for place in paths_in(whole(path)):
         for nest in ("@objects260@", "@lists1000@"):
-            body = deepcopy(whole(path))
-            holder: Any = body
-            for name in place[:-1]:
-                holder = holder[name]
-            holder[place[-1]] = nest
             for served in FORMATS:
-                raw, there = to_model(encoded(body), path, served)
+                raw, there = to_model(encoded(with_odd(whole(path), place, nest)), path, served)
+                await posted(gate, there, raw)
+
+
+@pytest.mark.parametrize("view", ADDRESSES)
+async def test_a_wrong_type_anywhere_in_a_body_is_no_failure(gate, view):
+    path = ADDRESSES[view][0]
+    for place in paths_in(whole(path)):
+        for odd in ([], -1):
+            for served in FORMATS:
+                raw, there = to_model(encoded(with_odd(whole(path), place, odd)), path, served)
                 await posted(gate, there, raw)
 
 
