@@ -25,7 +25,10 @@ local there = redis.call('HGET', KEYS[1], ARGV[1])
 if not there or tonumber(string.match(there, '^%d+')) < tonumber(ARGV[2]) then
     redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. '|' .. ARGV[3])
 end
-redis.call('EXPIRE', KEYS[1], ARGV[4])
+-- the longest cooldown keeps the hash
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[4]) then
+    redis.call('EXPIRE', KEYS[1], ARGV[4])
+end
 """
 
 log = logging.getLogger("gatehouse.calls")

@@ -35,10 +35,10 @@ async def worker() -> AsyncIterator[Callable[[], Worker]]:
         await sharing._client.aclose()
 
 
-def told(health: Health, retry_after_s: float) -> None:
+def told(health: Health, retry_after_s: float, deployment_id: str = "d") -> None:
     error = UpstreamFailed("too many")
     error.upstream_status, error.retry_after_s = 429, retry_after_s
-    health.failed("d", error, time.monotonic())
+    health.failed(deployment_id, error, time.monotonic())
 
 
 def left_s(health: Health) -> float:
@@ -63,6 +63,18 @@ async def test_what_one_is_told_all_keep_and_a_longer_delay_extends_it(worker: C
     late, late_sharing = worker()
     await late_sharing.exchange()
     assert 38 < left_s(late) <= 40
+
+
+async def test_a_short_cooldown_does_not_shorten_the_life_of_a_long_one(worker: Callable[[], Worker]) -> None:
+    health, sharing = worker()
+    told(health, 3600)
+    await sharing.exchange()
+    told(health, 1, "other")
+    await sharing.exchange()
+    assert await sharing._client.ttl(sharing._key) > 3600
+    _late, late_sharing = worker()
+    await late_sharing.exchange()
+    assert left_s(_late) > 3590
 
 
 async def test_a_success_ends_it_for_all(worker: Callable[[], Worker]) -> None:
