@@ -13,20 +13,43 @@ from keys_app import rights
 from keys_app.models import Budget, Environment, Scope, Service, User
 
 
-class NewKeyForm(forms.Form):
-    """A key of one's own, or of a service one manages. What it may be is checked by `rights`."""
+class WindowForm(forms.Form):
+    """Fields as the window draws them."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for field in self.fields.values():
+            if not isinstance(field.widget, forms.CheckboxInput):
+                field.widget.attrs["class"] = "gh-input"
+
+
+class WordsField(forms.CharField):
+    """A list as words with spaces or commas between, each once."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, max_length=2000, **options)
+
+    def clean(self, value: Any) -> list[str]:
+        return list(dict.fromkeys(super().clean(value).replace(",", " ").split()))
+
+
+class KeyForm(WindowForm):
+    """What a key's owner says of it, new or not. What it may be is checked by `rights`."""
 
     name = forms.CharField(label=_("Name"), max_length=120)
+    models = WordsField(
+        label=_("Models"),
+        help_text=_("Names or patterns such as gpt-*, with spaces between; empty: what you may use."),
+    )
+
+
+class NewKeyForm(KeyForm):
+    """A key of one's own, or of a service one manages."""
+
     service = forms.ModelChoiceField(
         Service.objects.none(), label=_("Service"), required=False, empty_label=_("My own")
     )
     environment = forms.ChoiceField(label=_("Environment"), choices=Environment.choices)
-    models = forms.CharField(
-        label=_("Models"),
-        required=False,
-        max_length=2000,
-        help_text=_("Names or patterns such as gpt-*, with spaces between; empty: what you may use."),
-    )
     days = forms.IntegerField(
         label=_("Works for, days"), required=False, min_value=1, max_value=3650, help_text=_("Empty: no end.")
     )
@@ -40,6 +63,8 @@ class NewKeyForm(forms.Form):
         label=_("Requests a minute"), required=False, min_value=1, max_value=2**31 - 1
     )
 
+    field_order = ["name", "service", "environment", "models"]
+
     def __init__(self, person: User, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         services = Service.objects.filter(is_active=True)
@@ -50,21 +75,6 @@ class NewKeyForm(forms.Form):
         choice.queryset = services
         if not services.exists():
             del self.fields["service"]
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "gh-input"
-
-    def clean_models(self) -> list[str]:
-        return _words(self.cleaned_data["models"])
-
-
-class WindowForm(forms.Form):
-    """Fields as the window draws them."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        for field in self.fields.values():
-            if not isinstance(field.widget, forms.CheckboxInput):
-                field.widget.attrs["class"] = "gh-input"
 
 
 class MemberForm(WindowForm):
@@ -73,26 +83,15 @@ class MemberForm(WindowForm):
     person = forms.CharField(label=_("User name or e-mail address"), max_length=254)
 
 
-class EditKeyForm(WindowForm):
-    """What of a key its owner changes. Whether it may be so wide is checked by `rights`."""
+class EditKeyForm(KeyForm):
+    """What of a key its owner changes."""
 
-    name = forms.CharField(label=_("Name"), max_length=120)
-    models = forms.CharField(
-        label=_("Models"),
-        required=False,
-        max_length=2000,
-        help_text=_("Names or patterns such as gpt-*, with spaces between; empty: what you may use."),
-    )
-    endpoints = forms.CharField(
+    endpoints = WordsField(
         label=_("Endpoints"),
-        required=False,
-        max_length=2000,
         help_text=_("For example chat.completions, with spaces between; empty: all."),
     )
-    networks = forms.CharField(
+    networks = WordsField(
         label=_("Networks"),
-        required=False,
-        max_length=2000,
         help_text=_("For example 10.0.0.0/8, with spaces between; empty: any address."),
     )
     expires_at = forms.DateTimeField(
@@ -102,16 +101,9 @@ class EditKeyForm(WindowForm):
         help_text=_("Empty: no end."),
     )
 
-    def clean_models(self) -> list[str]:
-        return _words(self.cleaned_data["models"])
-
-    def clean_endpoints(self) -> list[str]:
-        return _words(self.cleaned_data["endpoints"])
-
     def clean_networks(self) -> list[str]:
-        found = _words(self.cleaned_data["networks"])
         try:
-            return [str(ip_network(text, strict=False)) for text in found]
+            return [str(ip_network(text, strict=False)) for text in self.cleaned_data["networks"]]
         except ValueError:
             raise forms.ValidationError(_("Takes networks such as 10.0.0.0/8.")) from None
 
@@ -120,11 +112,6 @@ class EditKeyForm(WindowForm):
         if end is not None and end <= now():
             raise forms.ValidationError(_("This time has passed."))
         return end
-
-
-def _words(text: str) -> list[str]:
-    """What stands between spaces and commas, each once."""
-    return list(dict.fromkeys(text.replace(",", " ").split()))
 
 
 #: levels within a service as a manager picks them: value -> (scope, name)

@@ -96,14 +96,9 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.add_error(
                     "trusts_identity_headers", _("Needs an identity secret, or networks the calls come from.")
                 )
+        if values.get("identity_secret") or values.get("forget_identity_secret"):
+            set_identity_secret(self.instance, values.get("identity_secret", ""))
         return values
-
-    def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]
-        if secret := self.cleaned_data.get("identity_secret"):
-            set_identity_secret(self.instance, secret)
-        elif self.cleaned_data.get("forget_identity_secret"):
-            set_identity_secret(self.instance, "")
 
 
 class RotateForm(forms.Form):

@@ -29,7 +29,10 @@ def asked_for(says: str, stream: bool = True, include_usage: bool = True) -> Ask
     return Asked("gpt-test", says, tools=("get_weather",), stream=stream, include_usage=include_usage)
 
 
-def written(format: str, says: str, quirks: Quirks = Quirks()) -> list[Frame]:  # noqa: B008 - frozen
+PLAIN = Quirks()
+
+
+def written(format: str, says: str, quirks: Quirks = PLAIN) -> list[Frame]:
     """The frames of a stream that answers to `says`."""
     asked = asked_for(says)
     return WIRES[format].frames(asked, script_for(asked), 1, quirks)
