@@ -74,13 +74,19 @@ def check_new(person: User, row: Budget | RateLimit) -> None:
     row.set_by_manager = True
 
 
+def note_change(person: User | None, row: Budget | RateLimit) -> None:
+    """What an admin (or a management key: None) changes is an admin's from then on."""
+    if person is None or person.sees_everything:
+        row.set_by_manager = False
+
+
 # ---------------------------------------------------------------- members
 
 
 def check_service(person: User, service: Service) -> None:
     """Raises PermissionDenied unless the person has a say in the service."""
     if not (person.sees_everything and person.is_active) and service.pk not in managed_services(person):
-        raise PermissionDenied(_("You do not manage the service %(name)s.") % {"name": service.name})
+        raise PermissionDenied(_("You do not manage this service."))
 
 
 def find_person(text: str) -> User:

@@ -84,7 +84,10 @@ def narrow_new_key(person: User, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_owner(person: User, wanted: Mapping[str, Any]) -> None:
-    """Their own key, or one of a service they manage for somebody who belongs to it."""
+    """Their own key, or one of a service they manage for somebody who belongs to it.
+
+    A refusal names neither: whoever sent an id does not learn what it is called.
+    """
     user: User | None = wanted.get("user")
     service: Service | None = wanted.get("service")
     if service is None:
@@ -92,11 +95,11 @@ def _check_owner(person: User, wanted: Mapping[str, Any]) -> None:
             raise PermissionDenied(_("A key of your own has you as its owner."))
         return
     if service.pk not in managed_services(person):
-        raise PermissionDenied(_("You do not manage the service %(name)s.") % {"name": service.name})
+        raise PermissionDenied(_("You do not manage this service."))
     if user is not None and user.pk != person.pk:
         belongs = Membership.objects.filter(user=user, service=service).exists()
         if not belongs:
-            raise PermissionDenied(_("%(name)s does not belong to the service.") % {"name": user.username})
+            raise PermissionDenied(_("This person does not belong to the service."))
 
 
 def _check_count(person: User, wanted: Mapping[str, Any]) -> None:

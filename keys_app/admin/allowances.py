@@ -39,6 +39,7 @@ class BudgetForm(DollarColumnsMixin, forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("every", _("1, except for every N hours or days."))
         if counts and self.instance.anchor_at is None and not values.get("anchor_at"):
             self.instance.anchor_at = now()
+        self.instance.set_by_manager = False  # what an admin changes is an admin's
         return values
 
 
@@ -92,6 +93,7 @@ class RateLimitForm(forms.ModelForm):  # type: ignore[type-arg]
         values = super().clean() or self.cleaned_data
         if not self.errors and all(values.get(name) is None for name in LimitTerms.NAMES):
             raise forms.ValidationError(_("Set at least one of the limits."))
+        self.instance.set_by_manager = False  # what an admin changes is an admin's
         return values
 
 

@@ -121,13 +121,17 @@ class ScopedViewSet(ManagementViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _write(self, request: Request, row: Any, verb: str, code: int) -> Response:
-        body = self.body(data=request.data, partial=verb == "changed", context={"row": row})
+        veiled = self.person is not None and not self.person.sees_everything
+        context = {"row": row, "veiled": veiled}
+        body = self.body(data=request.data, partial=verb == "changed", context=context)
         body.is_valid(raise_exception=True)
         before = values_of(row) if verb == "changed" else {}
         for name, value in self.columns(dict(body.validated_data)).items():
             setattr(row, name, value)
         with transaction.atomic():
-            if verb == "added" and self.person is not None:
+            if verb == "changed":
+                managing.note_change(self.person, row)
+            elif self.person is not None:
                 managing.check_new(self.person, row)
             row.save()
             record_change(request.user, row, verb, (), differences(before, values_of(row)))

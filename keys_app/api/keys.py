@@ -50,6 +50,11 @@ class KeyRows(ManagementViewSet):
             raise PermissionDenied(_("This key is not yours to change."))
         return key
 
+    @property
+    def veiled(self) -> dict[str, bool]:
+        """A body's context: only who sees everything learns what is unknown."""
+        return {"veiled": self.person is not None and not self.person.sees_everything}
+
     def only_admins(self) -> None:
         if self.person is not None and not self.person.sees_everything:
             raise PermissionDenied(_("Only an admin may do this."))
@@ -73,7 +78,7 @@ class KeyViewSet(KeyRows):
 
     @extend_schema(request=KeyBody, responses={201: rendering.IssuedKeyAnswer})
     def create(self, request: Request) -> Response:
-        body = KeyBody(data=request.data)
+        body = KeyBody(data=request.data, context=self.veiled)
         body.is_valid(raise_exception=True)
         values = issuing.with_defaults(columns(dict(body.validated_data), COLUMNS))
         with transaction.atomic():
@@ -87,7 +92,7 @@ class KeyViewSet(KeyRows):
     def partial_update(self, request: Request, pk: str) -> Response:
         key = self.acted_on()
         refuse_managed(key)
-        body = KeyBody(data=request.data, partial=True)
+        body = KeyBody(data=request.data, partial=True, context=self.veiled)
         body.is_valid(raise_exception=True)
         values = columns(dict(body.validated_data), COLUMNS)
         with transaction.atomic():

@@ -38,7 +38,7 @@ class ManyKeysViewSet(KeyRows):
     @extend_schema(request=BulkBody, responses=OpenApiTypes.OBJECT)
     def bulk(self, request: Request) -> Response:
         """Answers {"changed": how many}; keys that are so already are not counted."""
-        body = BulkBody(data=request.data)
+        body = BulkBody(data=request.data, context=self.veiled)
         body.is_valid(raise_exception=True)
         wanted = body.validated_data
         keys = self._named(wanted["keys"])

@@ -76,6 +76,57 @@ def test_an_admins_budget_is_seen_and_not_touched(cast: Cast):
     assert not AuditEntry.objects.exists()
 
 
+def test_what_an_admin_changes_is_an_admins_from_then_on(cast: Cast):
+    mona, admin = cast.clients["manager"], cast.clients["admin"]
+    for change in (
+        lambda row: admin.patch(f"{BUDGETS}{row}/", {"amount_usd": "1"}, **JSON),
+        lambda row: cast.clients["master"].patch(f"{BUDGETS}{row}/", {"amount_usd": "1"}, **JSON),
+        lambda row: admin.post(
+            f"/admin/keys_app/budget/{row}/change/",
+            {
+                "scope": "service",
+                "service": str(cast.services["checkout"].pk),
+                "amount_usd": "1",
+                "period": "day",
+                "every": "1",
+                "hard": "on",
+                "is_enabled": "on",
+            },
+        ),
+    ):
+        made = make(mona, cast.services["checkout"])["id"]
+        assert change(made).status_code in (200, 302)
+        row = Budget.objects.get(pk=made)
+        assert (row.amount_nanodollars, row.set_by_manager) == (10**9, False)
+        assert mona.patch(f"{BUDGETS}{made}/", {"amount_usd": "500"}, **JSON).status_code == 403
+
+
+@pytest.mark.parametrize("role", ["member", "manager"])
+@pytest.mark.parametrize("field", ["service", "user"])
+def test_what_is_unknown_is_refused_as_what_is_somebody_elses(cast: Cast, role: str, field: str):
+    """By name or by id: a refusal tells nobody who and what is there."""
+    there = {"service": cast.services["search"], "user": cast.users["other_manager"]}[field]
+    client, key = cast.clients[role], cast.keys["both"]
+    unknown = "00000000-0000-7000-8000-0000000000aa"
+    others = [str(there.pk), getattr(there, "name", "otto"), unknown, "nobody-and-nothing"]
+    asked = {
+        "new": lambda value: client.post("/api/v1/keys/", {"name": "x", field: value}, **JSON),
+        "changed": lambda value: client.patch(f"/api/v1/keys/{key.pk}/", {field: value}, **JSON),
+        "moved": lambda value: client.post(
+            "/api/v1/keys/bulk/", {"action": "move", "keys": [str(key.pk)], field: value}, **JSON
+        ),
+        "budget": lambda value: client.post(
+            BUDGETS, {"scope": field, field: value, "amount_usd": "1"}, **JSON
+        ),
+    }
+    for what, ask in asked.items():
+        answers = {(answer.status_code, answer.content) for answer in map(ask, others)}
+        assert len(answers) == 1, (what, answers)
+        ((status, body),) = answers
+        assert status == 403, what
+        assert b"search" not in body and b"otto" not in body
+
+
 def test_another_service_is_not_there(cast: Cast):
     budget, mona = an_admins(cast, "search"), cast.clients["manager"]
     assert mona.get(BUDGETS).json()["results"] == []
