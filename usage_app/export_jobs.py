@@ -13,14 +13,15 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F
 from django.http import QueryDict
 
 from gateway_project.clock import now
 from gateway_project.money import usd_string
 from keys_app.models import User
 from usage_app.exports import WRITERS, TooManyRows
-from usage_app.models import Adjustment, Export, ExportPart, Request
+from usage_app.late_costs import late_costs
+from usage_app.models import Export, ExportPart, Request
 from usage_app.reports import reporting_zone
 from usage_app.request_search import WINDOW, RequestSearch
 from usage_app.selection import Selection, interval_for
@@ -182,11 +183,7 @@ def request_rows(found: Iterator[Request]) -> Iterator[list[Any]]:
 
 
 def _lines(rows: list[Request]) -> Iterator[list[Any]]:
-    late: dict[Any, int] = {}
-    for start in range(0, len(rows), 500):  # SQLite takes so many values at once
-        ids = [row.pk for row in rows[start : start + 500]]
-        sums = Adjustment.objects.filter(request_id__in=ids, is_applied=True).values("request_id")
-        late |= {each["request_id"]: each["late"] for each in sums.annotate(late=Sum("cost_nanodollars"))}
+    late = late_costs([row.pk for row in rows])
     for row in rows:
         adjusted = late.get(row.pk)
         cost = row.cost_nanodollars if adjusted is None else (row.cost_nanodollars or 0) + adjusted

@@ -32,6 +32,7 @@ __all__ = [
     "bucket_of",
     "buckets",
     "end_of",
+    "quarters_kept_from",
     "recent_percentiles",
     "reporting_zone",
     "series",
@@ -43,6 +44,7 @@ Interval = Literal["quarter", "hour", "day", "week", "month"]
 #: Buckets that are whole days of a zone.
 CIVIL_INTERVALS = ("day", "week", "month")
 
+ONE_HOUR = timedelta(hours=1)
 STALE_S = 30.0
 
 
@@ -193,6 +195,11 @@ def recent_percentiles(model: str, deployment_id: str = "", days: int = 7) -> Pe
     )
 
 
+def quarters_kept_from() -> datetime:
+    """From here on there are quarters of an hour; what is older is known by whole days."""
+    return now() - timedelta(days=ledger_settings().keep_quarters_days - 1)
+
+
 def balance() -> Balance:
     """The last self-audit of every host's ledger, and how far the slowest of them is behind."""
     rows = list(LedgerStatus.objects.all())
@@ -209,8 +216,11 @@ def balance() -> Balance:
 
 def _spans(since: datetime, until: datetime, zone: str = "") -> Spans:
     since, until = snap(since, until)
-    kept_from = now() - timedelta(days=ledger_settings().keep_quarters_days - 1)
-    return split(since, until, series_since(), kept_from, zone)
+    kept_from, whole_since = quarters_kept_from(), series_since()
+    here = reporting_zone()
+    if since < kept_from and whole_since.get(here.key, date.max) <= since.astimezone(here).date():
+        zone = here.key  # of its start days alone are left: those by which months and charts are cut
+    return split(since, until, whole_since, kept_from, zone)
 
 
 def _cells(
@@ -262,8 +272,7 @@ def bucket_of(at: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
             day -= timedelta(days=day.weekday())
         return datetime.combine(day.replace(day=1) if interval == "month" else day, time(), zone)
     if interval == "hour":
-        # Through UTC: a local hour that occurs twice is two buckets.
-        return (at - timedelta(minutes=local.minute)).astimezone(zone).replace(second=0, microsecond=0)
+        return _hour_of(at, zone).astimezone(zone)
     return local
 
 
@@ -273,5 +282,19 @@ def end_of(start: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
         days = {"day": ONE_DAY, "week": 7 * ONE_DAY, "month": 31 * ONE_DAY}[interval]
         day = start.date() + days
         return datetime.combine(day.replace(day=1) if interval == "month" else day, time(), zone)
-    step = QUARTER if interval == "quarter" else timedelta(hours=1)
-    return (start.astimezone(UTC) + step).astimezone(zone)
+    at = start.astimezone(UTC)
+    if interval == "quarter":
+        return (at + QUARTER).astimezone(zone)
+    later = _hour_of(at + ONE_HOUR, zone)
+    return (later if later > at else _hour_of(at + 2 * ONE_HOUR, zone)).astimezone(zone)
+
+
+def _hour_of(at: datetime, zone: ZoneInfo) -> datetime:
+    """Where the local hour of an instant begins, UTC: one that occurs twice is two.
+
+    An hour in which a clock changes by half of one is cut at the whole hours around it: of 90 minutes.
+    """
+    start = at.astimezone(UTC).replace(second=0, microsecond=0)
+    for _ in range(2):  # what the first step leads to may be told by the clock before its change
+        start -= timedelta(minutes=start.astimezone(zone).minute)
+    return start

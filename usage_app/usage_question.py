@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_lazy as _
 
-from gateway_project.clock import now
 from gateway_project.money import usd_string
 from usage_app import pivot
 from usage_app.charts import MEASURES
-from usage_app.ledger_series import ledger_settings
 from usage_app.reports import (
     Interval,
     Line,
@@ -22,6 +20,7 @@ from usage_app.reports import (
     breakdown_over_time,
     bucket_of,
     buckets,
+    quarters_kept_from,
     totals,
 )
 from usage_app.reports_claims import CLAIM_COLUMNS, claims, claims_over_time, days_of, summed
@@ -88,7 +87,7 @@ def parse(query: Mapping[str, str], chosen: Selection, zone: ZoneInfo) -> Questi
     if asked not in INTERVALS and not (asked == ACROSS and second):
         asked = ""
     columns = asked
-    if columns == "hour" and (chosen.since < _hours_kept_from() or first in pivot.CLAIM_DIMENSIONS):
+    if columns == "hour" and (chosen.since < quarters_kept_from() or first in pivot.CLAIM_DIMENSIONS):
         columns = "day"
     while columns in _LONGER and _count(chosen, columns, zone) > pivot.MAX_BUCKETS:
         columns = _LONGER[columns]
@@ -197,10 +196,6 @@ def figures_of(line: Totals) -> list[Any]:
         Decimal(usd_string(line.cost_nanodollars)) if name == "cost_usd" else getattr(line, name)
         for name in FIGURE_COLUMNS
     ]
-
-
-def _hours_kept_from() -> datetime:
-    return now() - timedelta(days=ledger_settings().keep_quarters_days - 1)
 
 
 def _count(chosen: Selection, interval: str, zone: ZoneInfo) -> int:

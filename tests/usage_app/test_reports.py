@@ -261,6 +261,19 @@ def test_the_unfinished_bucket_is_marked(writer: JournalWriter, ledger: Ledger) 
     assert past.unfinished_from is None
 
 
+@pytest.mark.parametrize("zone", ["Australia/Lord_Howe", "Europe/Berlin", "Asia/Kathmandu"])
+@pytest.mark.parametrize("interval", ["quarter", "hour", "day", "week", "month"])
+def test_every_quarter_of_a_year_belongs_to_a_bucket_of_the_series(zone: str, interval: Any) -> None:
+    here = ZoneInfo(zone)  # Lord Howe's clock changes by half an hour
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    quarters = [since + n * timedelta(minutes=15) for n in range(365 * 96)]
+    starts = [
+        at.astimezone(UTC) for at in reports.buckets(since, since + timedelta(days=365), interval, here)
+    ]
+    assert starts == sorted(set(starts))
+    assert {reports.bucket_of(at, interval, here).astimezone(UTC) for at in quarters} == set(starts)
+
+
 def test_a_local_hour_that_comes_twice_is_two_buckets() -> None:
     since = datetime(2026, 10, 25, 0, 0, tzinfo=UTC)
     found = reports.series(

@@ -13,7 +13,7 @@ from rest_framework.exceptions import ValidationError
 from gateway_project.clock import now
 from keys_app.models import Environment, Service, User, VirtualKey
 from usage_app.models import KnownName, Request
-from usage_app.reports import Filters, reporting_zone
+from usage_app.reports import Filters, quarters_kept_from, reporting_zone
 from usage_app.reports_reading import DIMENSION_COLUMNS
 
 DEFAULT_RANGE = timedelta(hours=24)
@@ -76,6 +76,8 @@ def read_interval(query: QueryDict, asked: Asked) -> Any:
         raise ValidationError({"interval": [_("Takes %s.") % ", ".join(INTERVALS)]})
     if asked.until - asked.since > MOST_BUCKETS[name]:
         raise ValidationError({"interval": [_("The range is too long for this interval.")]})
+    if name != "day" and asked.since < quarters_kept_from():
+        raise ValidationError({"interval": [_("So long ago whole days are known, and nothing finer.")]})
     return name
 
 

@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
-
 from gateway_project.money import usd_string
-from usage_app.models import Adjustment, Attempt, Request
+from usage_app.late_costs import late_costs
+from usage_app.models import Attempt, Request
 from usage_app.reports import Line, Totals
 
 #: Groups that are ids and have a name beside them.
@@ -23,8 +22,7 @@ def render_requests(requests: Iterable[Request]) -> list[dict[str, Any]]:
     attempts: dict[UUID, list[Attempt]] = defaultdict(list)
     for attempt in Attempt.objects.filter(request_id__in=ids).order_by("request_id", "number"):
         attempts[attempt.request_id].append(attempt)
-    sums = Adjustment.objects.filter(request_id__in=ids).values("request_id")
-    late = {row["request_id"]: row["late"] for row in sums.annotate(late=Sum("cost_nanodollars"))}
+    late = late_costs(ids)
     return [_render(row, attempts[row.pk], late.get(row.pk)) for row in rows]
 
 

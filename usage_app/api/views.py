@@ -11,7 +11,6 @@ from rest_framework.request import Request as ApiRequest
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from gateway_project.clock import uuid7_at
 from keys_app.api.authentication import HoldsKey, VirtualKeyAuthentication, WindowSession
 from keys_app.api.management import public_link
 from usage_app import reports
@@ -21,9 +20,9 @@ from usage_app.api.rendering import render_line, render_request, render_requests
 from usage_app.models import Request
 from usage_app.reports_reading import DIMENSION_COLUMNS
 from usage_app.sight import Sight, visible
+from usage_app.views.scope import between
 
 PAGE, LARGEST_PAGE = 50, 500
-ID_SLACK_MS = 60_000  # an id may be made a moment before or after the instant that is written down
 
 _RANGE = [
     OpenApiParameter("since", OpenApiTypes.DATETIME, description="Default: 24 hours before `until`."),
@@ -152,13 +151,7 @@ class Usage(UsageView):
 
 def _narrowed(rows: QuerySet[Request], asked: parameters.Asked) -> QuerySet[Request]:
     """Within the range (by id, which is by time, so that no other part of the ledger is read) and filters."""
-    low, high = (round(at.timestamp() * 1000) for at in (asked.since, asked.until))
-    rows = rows.filter(
-        pk__gte=uuid7_at(max(low - ID_SLACK_MS, 0)),
-        pk__lt=uuid7_at(high + ID_SLACK_MS),
-        started_at__gte=asked.since,
-        started_at__lt=asked.until,
-    )
+    rows = between(rows, asked.since, asked.until)
     for name, values in asked.ids.items():
         rows = rows.filter(Q(**{f"{DIMENSION_COLUMNS[name]}__in": values}))
     return rows

@@ -47,7 +47,7 @@ class ModelsView(PageView):
         over_time = series(
             chosen.since,
             chosen.until,
-            chosen.interval,
+            self.interval,
             "deployment",
             filters,
             self.sight,

@@ -93,7 +93,7 @@ class OverviewView(PageView):
         before_lines = self.lines(self.by, *chosen.before, limit=None)
         earlier = {line.ids[0]: line for line in before_lines}
         drawn = self.series(self.by)
-        data = chart_data(drawn, self.measure, chosen, self.reporting_zone)
+        data = chart_data(drawn, self.measure, chosen, self.reporting_zone, self.interval)
         shown: dict[str, Any] = {
             "totals": now,
             "total_tokens": now.input_tokens + now.output_tokens,
@@ -136,7 +136,7 @@ class OverviewView(PageView):
         return series(
             chosen.since,
             chosen.until,
-            chosen.interval,
+            self.interval,
             by,
             self.filters,
             self.sight,

@@ -14,7 +14,7 @@ from gateway_project import clock
 from keys_app.frame import FrameView
 from keys_app.models import Environment, Service
 from usage_app.ledger_series import one_picture
-from usage_app.reports import reporting_zone
+from usage_app.reports import Interval, quarters_kept_from, reporting_zone
 from usage_app.selection import RANGE_LABELS, Selection, select
 from usage_app.sight import Sight, sight_of
 
@@ -44,6 +44,12 @@ class PageView(FrameView):
     @cached_property
     def selection(self) -> Selection:
         return select(self.request.GET, self.request.session, clock.now(), self.reporting_zone)
+
+    @cached_property
+    def interval(self) -> Interval:
+        """Of the chart: the selection's, or days where nothing finer is kept."""
+        is_kept = self.selection.since >= quarters_kept_from()
+        return self.selection.interval if is_kept else "day"
 
     @cached_property
     def services(self) -> list[Service]:

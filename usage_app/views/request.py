@@ -16,6 +16,7 @@ from keys_app.audit import record_event
 from keys_app.crypto import Unreadable
 from usage_app import captured
 from usage_app.bill import Bill, itemise
+from usage_app.late_costs import charge_late
 from usage_app.models import Attempt, Request
 from usage_app.pricebook import price_of_row
 from usage_app.related import neighbours_of, retry_number, tries_of
@@ -45,18 +46,22 @@ class RequestView(PageView):
         if request.headers.get("HX-Request") and request.GET.get("fragment") == "said":
             return self.said(row)
         attempts = list(Attempt.objects.filter(request_id=row.pk).order_by("number"))
+        neighbours, tries = neighbours_of(row, self.sight), tries_of(row, self.sight)
+        bill = self.bill(row)  # of the row's own cost
+        late = charge_late([row, *neighbours, *tries])
         shown: dict[str, Any] = {
             "row": row,
             "attempts": attempts,
             "verdict": judge(row, attempts, self.usual(row)),
             "timeline": draw(row, attempts),
-            "bill": self.bill(row),
+            "bill": bill,
+            "late": late.get(row.pk),
             "candidates": candidates_of(row),
             "strategy": row.decision.get("strategy", "") if isinstance(row.decision, dict) else "",
             "facts": self.facts(row),
             "again": call_again(row, config().public_url),
-            "neighbours": neighbours_of(row, self.sight),
-            "tries": tries_of(row, self.sight),
+            "neighbours": neighbours,
+            "tries": tries,
             "is_kept": captured.is_kept(row.pk),
             "may_read": self.may_read,
             "unanswered": is_unanswered(row),

@@ -10,6 +10,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from usage_app.filters import NUMBER_FILTERS, TEXT_FILTERS, RequestFilter
+from usage_app.late_costs import charge_late
 from usage_app.ledger_series import ledger_settings
 from usage_app.models import SavedView
 from usage_app.reports import breakdown
@@ -48,6 +49,7 @@ class RequestsView(PageView):
             return self.fragment("ui/_request_count.html", counted=self.search.count())
         found = self.found
         rows = found.page.rows
+        charge_late(rows)
         shown: dict[str, Any] = {
             "table": self.table(rows),
             "heads": self.table([]).heads(self.sort),
@@ -121,6 +123,7 @@ class RequestsView(PageView):
             except ValueError:
                 return HttpResponse(status=400)
         found = list(rows.order_by("-id")[:TAIL_SIZE])
+        charge_late(found)
         return self.fragment(
             "ui/_request_tail.html", table=self.table(found), newest=found[0].pk if found else newest
         )

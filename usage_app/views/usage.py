@@ -126,7 +126,7 @@ class UsageView(PageView):
 
     @property
     def chart_interval(self) -> Any:
-        return self.question.columns if self.question.columns in INTERVALS else self.selection.interval
+        return self.question.columns if self.question.columns in INTERVALS else self.interval
 
     def series(self) -> Series:
         chosen = self.selection

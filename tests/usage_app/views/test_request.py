@@ -5,7 +5,7 @@ from datetime import timedelta
 from gateway_project import clock
 from tests.seeding import People, decision_of, make_attempt, make_request, marks_of, save
 from tests.usage_app.views.conftest import Browse
-from usage_app.models import Price, Request
+from usage_app.models import Adjustment, Price, Request
 
 
 def priced_call(people: People) -> Request:
@@ -39,6 +39,18 @@ def test_the_bill_adds_up_to_the_charge(people: People, browse: Browse) -> None:
     assert bill.total_nanodollars == row.cost_nanodollars
     assert "$0.00370625" in answer.content.decode()
     assert {line.units for line in bill.lines} == {201, 1000, 333}
+
+
+def test_what_came_after_a_call_is_in_its_cost_and_told(people: People, browse: Browse) -> None:
+    row = priced_call(people)
+    Adjustment.objects.create(
+        request_id=row.pk, cause="batch", cost_nanodollars=1_000_000_000, at=clock.now(), is_applied=True
+    )
+    answer = browse(people.root).get(f"/ui/requests/{row.pk}/")
+    assert answer.context["bill"].agrees
+    text = answer.content.decode()
+    assert "$1.00370625" in text
+    assert "$1.00 of it came after the call had ended." in text
 
 
 def test_the_decision_names_who_was_chosen_and_why_the_others_were_not(

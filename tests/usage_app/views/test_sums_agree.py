@@ -1,0 +1,255 @@
+"""However calls are summed (table, total, chart, file, API, list), it is what the ledger's rows cost."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.test import Client
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from gateway_project.clock import now
+from keys_app.models import User
+from tests.usage_app.views.agreeing import (
+    FIGURES,
+    QUARTER,
+    REACH,
+    VALUES,
+    ZONES,
+    Figures,
+    House,
+    added,
+    build,
+    middles,
+    rows_of,
+    snapped,
+)
+from tests.usage_app.views.reading import (
+    FORMATS,
+    chart_sum,
+    count_under,
+    exact_amounts,
+    read_export,
+    summed,
+    table_rows,
+)
+from usage_app.figures import money
+from usage_app.pivot import DIMENSIONS
+from usage_app.reports_reading import DIMENSION_COLUMNS
+from usage_app.sight import sight_of
+from usage_app.usage_question import INTERVALS
+
+MEASURES = {
+    "spend": lambda sums: sums["cost_nanodollars"],
+    "requests": lambda sums: sums["requests"],
+    "tokens": lambda sums: sums["input_tokens"] + sums["output_tokens"],
+    "errors": lambda sums: sums["errors"],
+}
+ROW_FIGURES = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_nanodollars",
+)
+MIDDLES = {zone: middles(zone) for zone in ZONES}
+#: A house is rebuilt for every example, so a failure is told as it was found: shrinking would take minutes.
+checked = settings(
+    max_examples=14,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate],
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A house, who looks, and at what range of it."""
+
+    house: House
+    viewer: str
+    since: datetime
+    until: datetime
+
+    @property
+    def range(self) -> dict[str, str]:
+        return {"since": self.since.isoformat(), "until": self.until.isoformat()}
+
+
+@st.composite
+def cases(draw: Any, *, may_be_odd: bool = True) -> Case:
+    """Ranges of whole local days, of quarters of an hour, and, where quarters are kept, of any seconds."""
+    zone = draw(st.sampled_from(ZONES))
+    middle = draw(st.sampled_from(MIDDLES[zone]))
+    prunes = draw(st.booleans()) and now() - middle > timedelta(days=2 * REACH)
+    house = House(draw(st.integers(0, 10**6)), zone, middle, draw(st.integers(5, 60)), prunes)
+    kinds = ["days", "quarters", "odd"] if may_be_odd else ["days", "quarters"]
+    kind = draw(st.sampled_from(["days", "until now"] if prunes else kinds))
+    if kind in ("days", "until now"):
+        first = (middle + draw(st.integers(-REACH, REACH)) * timedelta(days=1)).astimezone(house.here).date()
+        last = first + timedelta(days=draw(st.integers(1, REACH)))
+        since, until = (datetime(*day.timetuple()[:3], tzinfo=house.here) for day in (first, last))
+        if kind == "until now":
+            until = snapped(now() - draw(st.integers(0, 96)) * QUARTER, now())[0]
+    else:
+        length = draw(st.sampled_from([1, 3, 10, 40, 97, 200, 300, 500]))
+        since = middle + draw(st.integers(-length, REACH * 24)) * QUARTER
+        until = since + length * QUARTER
+        if kind == "odd":
+            since += timedelta(seconds=draw(st.integers(1, 899)))
+            until += timedelta(seconds=draw(st.integers(0, 899)), milliseconds=1)
+    viewer = draw(st.sampled_from(["root", "root", "alice", "bob"]))
+    return Case(house, viewer, since.astimezone(UTC), until.astimezone(UTC))
+
+
+def some_of(draw: Any, *names: str) -> dict[str, str]:
+    """Filters over some of the names."""
+    chosen = draw(st.sets(st.sampled_from(names), max_size=2))
+    return {name: draw(st.sampled_from(VALUES[name])) for name in sorted(chosen)}
+
+
+def addressed(filters: dict[str, str]) -> dict[str, str]:
+    """Filters as a page's address has them; those of the window are always said, so none is remembered."""
+    named = {name: value or "none" for name, value in filters.items()}
+    return {"environment": "", "service": "", **named}
+
+
+class SumsAgree(TestCase):
+    """Each example has a house of its own."""
+
+    def enter(self, case: Case) -> tuple[Client, User]:
+        viewer = build(case.house)[case.viewer]
+        client = Client()
+        client.force_login(viewer)
+        return client, viewer
+
+    def api(self, client: Client, asked: dict[str, str]) -> tuple[Figures, Figures]:
+        """The API's total and the sum of its lines; refused where hours are asked that are not kept."""
+        answer = client.get("/api/v1/usage/", asked)
+        assert answer.status_code == 200, answer.content
+        told = answer.json()
+        return {name: told["total"][name] for name in FIGURES}, summed(told["results"])
+
+    @checked
+    @given(case=cases(), data=st.data())
+    def test_the_usage_page_its_chart_its_files_and_the_api(self, case: Case, data: Any) -> None:
+        client, viewer = self.enter(case)
+        filters = some_of(data.draw, "environment", "service")
+        first, second = data.draw(st.permutations(list(DIMENSIONS)))[:2]
+        second = data.draw(st.sampled_from(["", second]))
+        columns = data.draw(st.sampled_from(["", "second", *INTERVALS]))
+        measure = data.draw(st.sampled_from(list(MEASURES)))
+        asked = {"by": first, "and": second, "columns": columns, "measure": measure}
+        query = urlencode({**case.range, **addressed(filters), **asked, "compare": "1"})
+        wanted = added(rows_of(*snapped(case.since, case.until), filters, sight_of(viewer)))
+        page = client.get(f"/ui/usage/?{query}")
+        self.check_usage_page(page, measure, wanted)
+        for file_format in FORMATS:
+            assert summed(read_export(client, "usage", query, file_format)) == wanted, file_format
+        if all(filters.values()):
+            grouping = {"group_by": ",".join(filter(None, (first, second)))}
+            assert self.api(client, {**case.range, **filters, **grouping}) == (wanted, wanted)
+
+    def check_usage_page(self, page: Any, measure: str, wanted: Figures) -> None:
+        text, context = page.content.decode(), page.context
+        assert {name: getattr(context["totals"], name) for name in FIGURES} == wanted
+        assert chart_sum(text) == MEASURES[measure](wanted)
+        rows, foot = table_rows(text, "usage")
+        assert bool(rows) is bool(wanted["requests"])
+        if not rows:
+            return
+        lines = [exact_amounts(row) for row in rows] if measure == "spend" else []
+        if context["by_figures"]:
+            spent = wanted["cost_nanodollars"]
+            assert sum(exact_amounts(row)[0] for row in rows) == exact_amounts(foot)[0] == spent
+            for label, name in (
+                ("Requests", "requests"),
+                ("Failed", "errors"),
+                ("Tokens in", "input_tokens"),
+                ("Tokens out", "output_tokens"),
+            ):
+                assert sum(count_under(row, label) for row in rows) == wanted[name], label
+                assert count_under(foot, label) == wanted[name], label
+        elif measure == "spend":
+            summed_up = [sum(column) for column in zip(*lines, strict=True)]
+            assert summed_up == exact_amounts(foot)
+            assert summed_up[0] == sum(summed_up[1:]) == wanted["cost_nanodollars"]
+        cells = context["table"].foot.cells
+        assert not cells or sum(cell.value for cell in cells) == MEASURES[measure](wanted)
+
+    @checked
+    @given(case=cases(), data=st.data())
+    def test_the_list_of_calls_its_count_its_files_and_the_api(self, case: Case, data: Any) -> None:
+        client, viewer = self.enter(case)
+        filters = some_of(data.draw, *VALUES)
+        query = urlencode({**case.range, **addressed(filters)})
+        rows = rows_of(case.since, case.until, filters, sight_of(viewer))
+        wanted = added(rows)
+        self.check_list(client, query, rows, wanted)
+        ids = sorted(str(row.pk) for row, _late in rows)
+        for file_format in FORMATS:
+            lines = read_export(client, "requests", query, file_format)
+            assert sorted(line["id"] for line in lines) == ids, file_format
+            assert summed(lines, ROW_FIGURES) == {name: wanted[name] for name in ROW_FIGURES}, file_format
+            assert sum(int(line["repeated"]) for line in lines) == wanted["requests"]
+        if not all(filters.values()):
+            return
+        listed = client.get("/api/v1/requests/", {**case.range, **filters, "limit": "500"}).json()["results"]
+        assert sorted(row["id"] for row in listed) == ids
+        assert summed(listed, ROW_FIGURES) == {name: wanted[name] for name in ROW_FIGURES}
+        group = data.draw(st.sampled_from(list(DIMENSION_COLUMNS)))
+        asked = {**case.range, **filters, "group_by": group}
+        asked["interval"] = data.draw(st.sampled_from(["quarter", "hour", "day"]))
+        if asked["interval"] != "day" and case.until - case.since > timedelta(days=8):
+            del asked["interval"]
+        elif asked["interval"] != "day" and case.since < now() - timedelta(days=case.house.kept_days - 1):
+            assert client.get("/api/v1/usage/", asked).status_code == 400
+            del asked["interval"]
+        whole = added(rows_of(*snapped(case.since, case.until), filters, sight_of(viewer)))
+        assert self.api(client, asked) == (whole, whole)
+
+    def check_list(self, client: Client, query: str, rows: list[Any], wanted: Figures) -> None:
+        """Page after page as it is drawn, and the count above it."""
+        shown: list[str] = []
+        amounts: list[int] = []
+        after = ""
+        while True:
+            page = client.get(f"/ui/requests/?{query}&after={after}")
+            lines, _foot = table_rows(page.content.decode(), "requests")
+            shown += [str(row.pk) for row in page.context["rows_page"].rows]
+            amounts += [amount for line in lines for amount in exact_amounts(line)]
+            after = page.context["rows_page"].older or page.context["found"].stopped_at
+            if not after:
+                break
+        assert sorted(shown) == sorted(str(row.pk) for row, _late in rows)
+        assert sum(amounts) == wanted["cost_nanodollars"]
+        counted = client.get(f"/ui/requests/?{query}&fragment=count", headers={"HX-Request": "true"}).context
+        totals = counted["counted"].totals
+        if totals is not None:
+            assert {name: getattr(totals, name) for name in FIGURES} == wanted
+
+    @checked
+    @given(case=cases(), data=st.data())
+    def test_the_overview_its_chart_and_its_month(self, case: Case, data: Any) -> None:
+        client, viewer = self.enter(case)
+        filters = some_of(data.draw, "environment", "service")
+        by = data.draw(st.sampled_from(list(DIMENSIONS)))
+        measure = data.draw(st.sampled_from(list(MEASURES)))
+        query = {**case.range, **addressed(filters), "by": by, "measure": measure}
+        page = client.get("/ui/", query)
+        sight = sight_of(viewer)
+        wanted = added(rows_of(*snapped(case.since, case.until), filters, sight))
+        assert {name: getattr(page.context["totals"], name) for name in FIGURES} == wanted
+        if not page.context["is_empty"]:
+            assert chart_sum(page.content.decode()) == MEASURES[measure](wanted)
+        lines = page.context["rows"]
+        for name in ("requests", "cost_nanodollars", "errors", "input_tokens", "output_tokens"):
+            assert sum(getattr(line.totals, name) for line in lines) == wanted[name], name
+        month = now().astimezone(case.house.here).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        so_far = added(rows_of(month, now(), filters, sight))["cost_nanodollars"]
+        assert page.context["month"].spent == so_far
+        if not page.context["is_empty"]:
+            assert f"This month {money(so_far)}" in page.content.decode()
