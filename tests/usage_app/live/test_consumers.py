@@ -1,59 +1,20 @@
 """The live socket, spoken to as a browser does: who may watch, what each sees, when it closes."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from channels.layers import channel_layers, get_channel_layer
-from channels.routing import URLRouter
-from channels.sessions import SessionMiddlewareStack
-from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.test import Client
 
-from keys_app.models import Membership, User
-from tests.seeding import People, seed_people
+from keys_app.models import Membership
+from tests.seeding import People
 from tests.usage_app.live.calls import finish, live_call
-from tests.usage_app.live.viewer import Viewer
+from tests.usage_app.live.viewer import connect
 from usage_app import consumers
 from usage_app.live import Registry
-from usage_app.live_publisher import LivePublisher
-from usage_app.routing import websocket_urlpatterns
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-ADDRESS = "/ui/ws/live/"
-
-
-@pytest.fixture
-async def people() -> People:
-    return await sync_to_async(seed_people)()
-
-
-@pytest.fixture
-async def registry(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Registry]:
-    """A worker that publishes into a layer of this test's own."""
-    monkeypatch.setattr(channel_layers, "backends", {})
-    registry = Registry()
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(LivePublisher(registry, get_channel_layer(), "worker-1").run())
-        await asyncio.sleep(0)
-        yield registry
-        task.cancel()
-
-
-async def connect(user: User | None) -> tuple[Viewer, bool, int | None]:
-    client, headers = Client(), []
-    if user is not None:
-        await sync_to_async(client.force_login)(user)
-        cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
-        headers = [(b"cookie", cookie.encode())]
-    application = SessionMiddlewareStack(URLRouter(websocket_urlpatterns))
-    viewer = Viewer(application, ADDRESS, headers)
-    connected, code = await viewer.connect()
-    return viewer, connected, code
 
 
 async def test_a_stranger_is_refused(people: People, registry: Registry) -> None:

@@ -3,7 +3,17 @@
 import json
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from channels.routing import URLRouter
+from channels.sessions import SessionMiddlewareStack
+from django.conf import settings
+from django.test import Client
+
+from keys_app.models import User
+from usage_app.routing import websocket_urlpatterns
+
+ADDRESS = "/ui/ws/live/"
 
 
 class Viewer(ApplicationCommunicator):
@@ -46,3 +56,16 @@ class Viewer(ApplicationCommunicator):
     async def leave(self) -> None:
         await self.send_input({"type": "websocket.disconnect", "code": 1000})
         await self.wait(5)
+
+
+async def connect(user: User | None, address: str = ADDRESS) -> tuple[Viewer, bool, int | None]:
+    """A socket with the session of somebody who just signed in, or without one."""
+    client, headers = Client(), []
+    if user is not None:
+        await sync_to_async(client.force_login)(user)
+        cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+        headers = [(b"cookie", cookie.encode())]
+    application = SessionMiddlewareStack(URLRouter(websocket_urlpatterns))
+    viewer = Viewer(application, address, headers)
+    connected, code = await viewer.connect()
+    return viewer, connected, code

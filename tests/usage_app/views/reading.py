@@ -26,7 +26,7 @@ def read_export(client: Client, kind: str, query: str, file_format: str) -> list
     content = answer.content
     if answer.status_code == 302:
         assert write_waiting() == 1
-        export = Export.objects.get()
+        export = Export.objects.latest("id")
         assert export.state == Export.State.DONE, export.error
         content = b"".join(part_of(export, number) for number in range(export.parts))
         export.delete()
