@@ -87,6 +87,7 @@ def differences() -> list[Difference]:
     return [d for d in (*check_everything(zones), *budget_differences()) if not d.is_zero]
 
 
+@pytest.mark.django_db(transaction=True)  # on PostgreSQL too
 class SumsEqualRows(TransactionTestCase):
     """Each example has a database of its own."""
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from django.test import Client
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -118,6 +119,7 @@ def addressed(filters: dict[str, str]) -> dict[str, str]:
     return {"environment": "", "service": "", **named}
 
 
+@pytest.mark.django_db  # on PostgreSQL too
 class SumsAgree(TestCase):
     """Each example has a house of its own."""
 
