@@ -37,7 +37,7 @@ from tests.usage_app.views.secret_service import (
 
 HOLES = (
     *("pk", "id", "request_id", "key_id", "view_id", "export_id", "budget_id"),
-    *("token", "action", "environment", "url"),
+    *("service_id", "user", "token", "action", "environment", "url"),
 )
 ASKED_FOR = tuple(str(each) for each in (SERVICE, KEY, OWNER, BUDGET, EXPORT, CALL))
 #: What a page would remember of the address before; a later value of the same name wins.
