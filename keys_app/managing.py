@@ -12,13 +12,9 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from keys_app.audit import record_change
-from keys_app.models import Budget, Membership, RateLimit, Scope, Service, User
+from keys_app.models import Budget, Membership, RateLimit, Service, User
 from keys_app.rights import managed_services
 
-#: levels that stand within a service
-WITHIN = frozenset({
-    Scope.SERVICE, Scope.ENVIRONMENT, Scope.MODEL, Scope.PROVIDER, Scope.DEPLOYMENT, Scope.END_USER,
-})  # fmt: skip
 #: budgets, and limits, that managers may have in one service: each is asked at every call
 MOST_ALLOWANCES = 20
 
@@ -64,7 +60,8 @@ def check_new(person: User, row: Budget | RateLimit) -> None:
     """Marks a new budget or limit as a manager's. Raises PermissionDenied where it is not theirs to set."""
     if person.sees_everything and person.is_active:
         return
-    if row.service_id not in managed_services(person) or row.scope not in WITHIN:
+    # Only levels within a service have one: a key's or a person's row names none.
+    if row.service_id not in managed_services(person):
         raise PermissionDenied(_("You may set this within services that you manage."))
     there = type(row).objects.filter(service=row.service_id, set_by_manager=True).count()
     if there >= MOST_ALLOWANCES:
