@@ -28,7 +28,7 @@ def name_in_token(secret: str, token: str) -> str:
             leeway=_LEEWAY_S,
             options={"require": ["exp"], "verify_aud": False},
         )
-    except jwt.InvalidTokenError as error:
+    except jwt.PyJWTError as error:
         raise IdentityNotProven(f"The signed identity is not valid: {_reason(error)}.") from None
     name = next((claims[one] for one in _NAMES if isinstance(claims.get(one), str) and claims[one]), "")
     if not name:
@@ -58,7 +58,7 @@ def signature_bytes(text: str) -> bytes:
     return text.lower().encode("utf-8", "replace")
 
 
-def _reason(error: jwt.InvalidTokenError) -> str:
+def _reason(error: jwt.PyJWTError) -> str:
     match error:
         case jwt.ExpiredSignatureError():
             return "it is over"
@@ -70,4 +70,6 @@ def _reason(error: jwt.InvalidTokenError) -> str:
             return "only HS256 is taken"
         case jwt.ImmatureSignatureError():
             return "its time has not come"
+        case jwt.InvalidKeyError():
+            return "the key's secret looks like a public key, which signs nothing"
     return "it is no JWT that can be read"

@@ -110,6 +110,24 @@ async def test_what_is_not_signed_rightly_is_refused_and_told_why(make_gateway, 
     assert b"eyJ" not in answer.body
 
 
+PEM = "-----BEGIN PUBLIC KEY-----\nno key, but a secret that looks like one\n-----END PUBLIC KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("secret", "headers"),
+    [
+        (SECRET, lambda: token(sub="ann", exp=float("inf"))),
+        (SECRET, lambda: token(sub="ann", exp="soon")),
+        (SECRET, lambda: {"x-gatehouse-identity": "é.ü.ß"}),
+        (PEM, lambda: token(sub="ann")),
+    ],
+)
+async def test_no_odd_token_and_no_odd_secret_is_a_500(make_gateway, secret: str, headers: Headers):
+    gate = await gateway_of(make_gateway, identity_secret=secret)
+    answer = await gate.ask(asked(max_tokens=5), headers=headers())
+    assert (answer.status, answer.json()["error"]["code"]) == (401, "identity_not_proven")
+
+
 async def test_an_unsigned_name_is_a_claim_even_from_a_network_that_is_allowed(make_gateway):
     gate = await gateway_of(make_gateway, networks=(ip_network("203.0.113.0/24"),))
     answer = await gate.ask(asked(max_tokens=5), headers={"x-gatehouse-end-user": "ann"})
