@@ -71,6 +71,7 @@ FRONTS: dict[str, tuple[str, ...]] = {
         "pricebook",
         "stored",
         "captured",
+        "transcript",
     ),
 }
 OUTER_ROOMS = (

@@ -162,13 +162,15 @@ def start_relay(folder: Path, mock: Target) -> Target:
     return Target("relay", port, "none", process, folder)
 
 
-def start_gatehouse(folder: Path, mock: Target) -> tuple[Target, float]:
+def start_gatehouse(
+    folder: Path, mock: Target, settings: dict[str, str] | None = None
+) -> tuple[Target, float]:
     """Through the real supervisor, from an empty data folder; the target and the seconds it took."""
     port = free_port()
     config = folder / "config.yaml"
     config.write_text(CONFIG.format(port=mock.port))
     environment = clean_environment(folder / "data", port)
-    environment |= {"GATEHOUSE_CONFIG": str(config), "GATEHOUSE_MASTER_KEY": MASTER_KEY}
+    environment |= {"GATEHOUSE_CONFIG": str(config), "GATEHOUSE_MASTER_KEY": MASTER_KEY, **(settings or {})}
     log = (folder / "gatehouse.log").open("wb")
     command = (sys.executable, "-m", "gateway_project.supervisor")
     started = time.monotonic()

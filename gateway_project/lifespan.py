@@ -6,6 +6,7 @@ trying. (A failed lifespan start would make gunicorn halt every worker.)
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from channels.layers import get_channel_layer
@@ -30,6 +31,7 @@ from proxy_app.following import let_go
 from proxy_app.health import Health
 from proxy_app.health_sharing import HealthSharing
 from proxy_app.metrics import Metrics
+from proxy_app.overhearing import words_of
 from proxy_app.signatures import open_signatures
 from proxy_app.stored import StoredObjects
 from proxy_app.upstream import Upstream
@@ -102,7 +104,9 @@ class Lifespan:
             master_hash=hash_secret(config.master_key) if config.master_key else "",
         )
         services.journal.open()
-        publisher = LivePublisher(services.registry, get_channel_layer(), worker_id, _stopper(services))
+        publisher = LivePublisher(
+            services.registry, get_channel_layer(), worker_id, _stopper(services), partial(words_of, services)
+        )
         alone = not config.redis_url
         limits = keep_loaded(services.limits, config.journal_dir, worker_id, alone=alone)
         self._tasks.start(limits, "limits")

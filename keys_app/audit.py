@@ -4,7 +4,8 @@ Values of secrets are never kept: their names and the word "changed" are.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
@@ -33,11 +34,18 @@ class NoteAddress:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        token = _address.set(str(request.META.get("REMOTE_ADDR", ""))[:64])
-        try:
+        with acting_from(str(request.META.get("REMOTE_ADDR", ""))):
             return self._get_response(request)
-        finally:
-            _address.reset(token)
+
+
+@contextmanager
+def acting_from(address: str) -> Iterator[None]:
+    """What is recorded meanwhile is by somebody at this address."""
+    token = _address.set(address[:64])
+    try:
+        yield
+    finally:
+        _address.reset(token)
 
 
 def caller_address() -> str:

@@ -157,6 +157,7 @@ def open_attempt(call: Call, step: Step) -> Attempt:
     live = call.live
     if live is not None:
         live.attempts = number
+        live.held_nanodollars = call.held_nanodollars
         live.deployment = deployment.name
         live.provider = deployment.provider.name
         live.sandbox = deployment.provider.is_sandbox

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from keys_app.entries import ServiceEntry
@@ -37,6 +37,7 @@ class CapturingReply:
         self.pieces: list[bytes] = []
         self.headers: dict[str, str] = {}
         self.is_cut = False
+        self.listeners: list[Callable[[bytes], None]] = []
 
     @property
     def started(self) -> bool:
@@ -68,6 +69,8 @@ class CapturingReply:
         await self._reply.gone()
 
     def _note(self, piece: bytes) -> None:
+        for listen in self.listeners:
+            listen(piece)
         room = MOST_BYTES - self._size
         if len(piece) > room:
             self.is_cut = True

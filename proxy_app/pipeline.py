@@ -29,7 +29,7 @@ from proxy_app.admission import admit, admit_step, authorise_model, move_to_fall
 from proxy_app.answering import told_ids
 from proxy_app.attempting import Relay, try_once
 from proxy_app.call import Call
-from proxy_app.capturing import keep_said, wrapped
+from proxy_app.capturing import CapturingReply, keep_said, wrapped
 from proxy_app.catalogue import ModelEntry
 from proxy_app.dialects import limits_in
 from proxy_app.following import follow, is_under_way
@@ -178,6 +178,8 @@ def _live(call: Call) -> LiveCall:
         service_name=caller.service_name,
         environment=caller.environment,
         client=caller.client,
+        held_nanodollars=call.held_nanodollars,
+        is_heard=call.facts.stream and isinstance(call.reply, CapturingReply),
     )
     for mark in call.marks:
         if mark.name in ("admitted", "routed"):

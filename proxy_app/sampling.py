@@ -35,6 +35,7 @@ class Sampler:
         live = call.live
         if live is not None:
             live.output_tokens = produced
+            live.held_nanodollars = call.held_nanodollars
             if call.operation is None and call.attempt is not None and call.attempt.price is not None:
                 so_far = Tokens(input_tokens=call.input_estimate, output_tokens=produced)
                 live.cost_nanodollars = pricing.cost(call.attempt.price, so_far)

@@ -15,8 +15,10 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
 
 from gateway_project import clock
+from keys_app.audit import acting_from, record_event
 from keys_app.models import User
 from usage_app.live_publisher import EVERYTHING_GROUP, WORKERS_GROUP, service_group, user_group
+from usage_app.live_words import READ
 from usage_app.sight import Sight, sight_of
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ RECHECK_S = 5.0
 SEND_S = 5.0
 #: A viewer may ask for the whole picture at most so often.
 ASK_AGAIN_S = 1.0
+READS = "usage_app.read_bodies"
 
 SIGN_IN_AGAIN, TOO_SLOW = 4401, 4408
 
@@ -46,6 +49,8 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     groups_joined: frozenset[str] = frozenset()
     asked_at: float = 0.0
     is_open: bool = False
+    reads: str = ""  # the call whose words the viewer asked for
+    is_told: bool = False  # that it was read is in the audit log
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async with asyncio.TaskGroup() as group:
@@ -66,16 +71,48 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
 
     async def disconnect(self, code: int) -> None:
         self.is_open = False
+        if self.reads:
+            await self._announce_reading(on=False)
         for name in self.groups_joined:
             await self.channel_layer.group_discard(name, self.channel_name)
         self.groups_joined = frozenset()
 
     async def receive_json(self, content: Any, **kwargs: Any) -> None:
-        """The one thing a viewer may say: {"again": true}, after a gap or a silence."""
+        """What a viewer may say: {"again": true}, after a gap or a silence; {"read": id}, to read what
+        is said in a call as it comes, from its beginning; {"read": ""}, to read no more."""
+        if not isinstance(content, dict):
+            return
         now = clock.monotonic_ns() / 1e9
-        if isinstance(content, dict) and content.get("again") and now - self.asked_at >= ASK_AGAIN_S:
+        if content.get("again") and now - self.asked_at >= ASK_AGAIN_S:
             self.asked_at = now
             await self._announce(whole=True)
+        elif isinstance(wanted := content.get("read"), str):
+            await self._read(wanted)
+
+    async def _read(self, call_id: str) -> None:
+        if call_id != self.reads:
+            if self.reads:
+                await self._announce_reading(on=False)
+            self.reads, self.is_told = call_id, False
+        if self.reads:
+            viewer = await self._viewer()
+            may = viewer is not None and await database_sync_to_async(viewer.has_perm)(READS)
+            await self._announce_reading(on=may, again=True)
+
+    async def live_said(self, event: dict[str, Any]) -> None:
+        """Words of the call that is read: its first ones once the audit log has who read them."""
+        if event["call"] != self.reads:
+            return
+        if not self.is_told:
+            viewer = await self._viewer()
+            if viewer is None:
+                return
+            client = self.scope.get("client")
+            with acting_from(client[0] if client else ""):
+                note = database_sync_to_async(record_event)
+                await note(viewer, "read", "usage_app.capturedbody", self.reads, {})
+            self.is_told = True
+        await self.live_frame(event)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kw: Any) -> None:
         if text_data is None or len(text_data) > 200:
@@ -122,6 +159,9 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             await self._join(groups)
         else:
             await self._announce(whole=False)
+        if self.reads:
+            may = await database_sync_to_async(viewer.has_perm)(READS)
+            await self._announce_reading(on=may)
 
     async def _join(self, groups: frozenset[str]) -> None:
         for name in self.groups_joined - groups:
@@ -137,6 +177,17 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             "groups": sorted(self.groups_joined),
             "reply": self.channel_name,
             "whole": whole,
+        }
+        await self.channel_layer.group_send(WORKERS_GROUP, message)
+
+    async def _announce_reading(self, *, on: bool, again: bool = False) -> None:
+        message = {
+            "type": READ,
+            "call": self.reads,
+            "groups": sorted(self.groups_joined),
+            "reply": self.channel_name,
+            "on": on,
+            "again": again,
         }
         await self.channel_layer.group_send(WORKERS_GROUP, message)
 

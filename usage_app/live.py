@@ -37,6 +37,8 @@ class LiveCall:
     ttft_ms: float | None = None
     output_tokens: int = 0
     cost_nanodollars: int | None = None
+    held_nanodollars: int = 0  # reserved from its budgets
+    is_heard: bool = False  # its words are kept, and may be read as they come
     status: str = ""  # set when it ended
     error_code: str = ""
     finished_at_ms: int = 0

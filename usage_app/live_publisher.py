@@ -15,6 +15,7 @@ import orjson
 
 from gateway_project import clock
 from usage_app.live import LiveCall, Registry
+from usage_app.live_words import READ, LiveWords, Words
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ def row_of(call: LiveCall) -> dict[str, Any]:
         "environment": call.environment,
         "client": call.client,
         "sandbox": call.sandbox,
+        "heard": call.is_heard,
         **changing(call),
     }
 
@@ -75,12 +77,17 @@ def changing(call: LiveCall) -> dict[str, Any]:
         "provider": call.provider,
         "attempts": call.attempts,
         "ttft": call.ttft_ms,
-        "tokens": call.output_tokens,
-        "cost": call.cost_nanodollars,
+        **counting(call),
+        "held": call.held_nanodollars,
         "status": call.status,
         "error": call.error_code,
         "ended": call.finished_at_ms,
     }
+
+
+def counting(call: LiveCall) -> dict[str, Any]:
+    """What moves with every piece of an answer."""
+    return {"tokens": call.output_tokens, "cost": call.cost_nanodollars}
 
 
 @dataclass(slots=True)
@@ -98,10 +105,11 @@ class Changes:
 
     opened: list[LiveCall] = field(default_factory=list)
     moved: list[LiveCall] = field(default_factory=list)
+    counted: list[LiveCall] = field(default_factory=list)  # nothing but its figures moved
     ended: list[LiveCall] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.opened or self.moved or self.ended)
+        return bool(self.opened or self.moved or self.counted or self.ended)
 
 
 class LivePublisher:
@@ -113,8 +121,10 @@ class LivePublisher:
         channel_layer: Any,
         worker_id: str,
         stop: Callable[[dict[str, Any]], int] | None = None,
+        words: Callable[[str], Words | None] = lambda _call_id: None,
     ) -> None:
-        """`stop` ends the calls that a wish of `live_stopping` means; returns how many."""
+        """`stop` ends the calls that a wish of `live_stopping` means; returns how many. `words` finds
+        those of a call that may be read."""
         self.registry = registry
         self._stop = stop
         self.layer = channel_layer
@@ -123,6 +133,7 @@ class LivePublisher:
         self._waker = asyncio.Event()
         self._known: dict[str, tuple[Any, ...]] = {}
         self._ended_seen = registry.ended_count
+        self.words = LiveWords(channel_layer, words, self._is_in)
 
     async def run(self) -> None:
         """Publish until cancelled. A channel layer that fails is tried again, never given up."""
@@ -154,14 +165,18 @@ class LivePublisher:
     async def hear(self, message: dict[str, Any]) -> None:
         """A viewer's announcement: {"groups": […], "reply": channel, "whole": wants the picture}.
 
-        Or a wish to end calls: {"type": "live.stop", "wish": …, "reply": channel}.
+        Or a wish to end calls: {"type": "live.stop", "wish": …, "reply": channel}; or to read one
+        (`live_words`).
         """
+        now = clock.monotonic_ns() / 1e9
+        if message.get("type") == READ:
+            self.words.hear(message, now)
+            return
         if message.get("type") == "live.stop":
             count = self._stop(message["wish"]) if self._stop is not None else 0
             if count:
                 await self.layer.send(message["reply"], {"type": "live.stopped", "count": count})
             return
-        now = clock.monotonic_ns() / 1e9
         if not self.watched:
             self._start_over()
         for name in message["groups"]:
@@ -170,6 +185,11 @@ class LivePublisher:
             if message.get("whole"):
                 await self._send_picture(message["reply"], name, watched)
         self._waker.set()
+
+    def _is_in(self, call_id: str, groups: frozenset[str]) -> bool:
+        """Whether a call in flight here is in one of the groups."""
+        call = self.registry.calls.get(call_id)
+        return call is not None and not groups.isdisjoint(groups_of(call))
 
     def _start_over(self) -> None:
         self._known = {call.id: _moving(call) for call in self.registry.calls.values()}
@@ -201,6 +221,7 @@ class LivePublisher:
         """Send each watched group what changed since the last tick."""
         for name in [name for name, watched in self.watched.items() if watched.until < now]:
             del self.watched[name]
+        await self.words.tell(now)
         if not self.watched:
             return
         by_group = self._changes()
@@ -221,7 +242,7 @@ class LivePublisher:
             before = known.get(call.id)
             if before != moving:
                 known[call.id] = moving
-                kind = "opened" if before is None else "moved"
+                kind = "opened" if before is None else "counted" if before[0] == moving[0] else "moved"
                 _file(by_group, call, kind)
         count = self.registry.ended_count - self._ended_seen
         self._ended_seen = self.registry.ended_count
@@ -237,7 +258,10 @@ class LivePublisher:
     def _frame(self, changes: Changes) -> dict[str, Any]:
         return {
             "open": [row_of(call) for call in changes.opened[-MAX_OPEN:]],
-            "move": [[call.id, changing(call)] for call in changes.moved[-MAX_MOVED:]],
+            "move": [
+                *([call.id, changing(call)] for call in changes.moved[-MAX_MOVED:]),
+                *([call.id, counting(call)] for call in changes.counted[-MAX_MOVED:]),
+            ],
             "end": [row_of(call) for call in changes.ended[-MAX_ENDED:]],
             "hidden": max(0, len(changes.opened) - MAX_OPEN) + max(0, len(changes.ended) - MAX_ENDED),
         }
@@ -250,13 +274,10 @@ class LivePublisher:
 
 
 def _moving(call: LiveCall) -> tuple[Any, ...]:
+    """(where it is, its figures)"""
     return (
-        call.phase,
-        call.output_tokens,
-        call.cost_nanodollars,
-        call.ttft_ms,
-        call.attempts,
-        call.deployment,
+        (call.phase, call.ttft_ms, call.attempts, call.deployment, call.held_nanodollars),
+        (call.output_tokens, call.cost_nanodollars),
     )
 
 

@@ -58,6 +58,40 @@ def test_a_streaming_call_appears_and_its_tokens_rise_before_it_ends(
     page.context.close()
 
 
+def test_who_may_read_what_is_said_reads_it_as_it_comes(chromium: Browser, server: Serving) -> None:
+    status, _, service = server.call("POST", "/api/v1/services/", {"name": "Web shop", "keeps_bodies": True})
+    assert status == 201
+    kept, other = server.new_key(service=service["id"]), server.new_key(name="not kept")
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.goto(f"{server.url}/ui/live/")
+    expect(page.locator("[data-connection].is-live")).to_be_visible()
+    asked = (server, kept, "sandbox/slow", "Which colour has the sea?")
+    callers = [
+        threading.Thread(target=stream, args=asked),
+        threading.Thread(target=stream, args=(server, other, "sandbox/slow")),
+    ]
+    for caller in callers:
+        caller.start()
+    try:
+        flying = page.locator('[data-list="flying"] .gh-live-row:not([hidden])')
+        expect(flying).to_have_count(2, timeout=5000)
+        expect(flying.locator(".gh-live-read:not([hidden])")).to_have_count(1)
+        flying.filter(has_text="Web shop").locator(".gh-live-read").focus()
+        page.keyboard.press("Enter")
+        said = page.locator("[data-said]")
+        expect(said).to_contain_text("you asked", timeout=15000)
+        expect(said).to_contain_text("Which colour has the sea?", timeout=15000)
+        assert callers[0].is_alive()
+        said.get_by_role("button", name="Read no more").click()
+        expect(said).to_be_hidden()
+    finally:
+        for caller in callers:
+            caller.join()
+    assert watched.complaints == []
+    page.context.close()
+
+
 def test_a_call_is_on_requests_within_a_moment_of_its_end_and_opens(
     chromium: Browser, server: Serving
 ) -> None:

@@ -42,9 +42,9 @@ class Watched:
             self.complaints.append(f"asked another host: {url}")
 
 
-def stream(server: Serving, key: str, model: str) -> None:
+def stream(server: Serving, key: str, model: str, question: str = "Count slowly.") -> None:
     """One streamed call, read to its end."""
-    body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Count slowly."}]}
+    body = {"model": model, "stream": True, "messages": [{"role": "user", "content": question}]}
     request = urllib.request.Request(
         f"{server.url}/v1/chat/completions",
         data=json.dumps(body).encode(),

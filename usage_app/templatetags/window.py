@@ -265,6 +265,14 @@ def live_words() -> dict[str, Any]:
         "none": _("none"),
         "stop": _("Stop %(call)s: its caller gets an error"),
         "not_stopped": _("It could not be stopped: try again"),
+        "held": _("%(cost)s so far; %(held)s is held from its budgets"),
+        "read": _("Read along: %(call)s"),
+        "thoughts": _("Thoughts"),
+        "calls": _("Tool calls"),
+        "nothing_said": _("Nothing was said yet"),
+        "reading": _("as it comes"),
+        "read_to_end": _("to its end"),
+        "not_readable": _("This call is over; what was said is with its request"),
     }
 
 

@@ -13,4 +13,4 @@ class LiveView(PageView):
     has_selection = False
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.page()
+        return self.page(may_read=self.viewer.has_perm("usage_app.read_bodies"))

@@ -2,10 +2,12 @@
 
 import { duration, fill, grouped, money, shortCount, words } from "./figures.js";
 import { LiveSocket } from "./live_socket.js";
+import { Reader } from "./live_reader.js";
 
 const page = document.getElementById("live");
 const WORDS = words("live-words");
 const socket = new LiveSocket(page.dataset.socket);
+const reader = "reads" in page.dataset ? new Reader(page, socket, WORDS) : null;
 const narrow = window.matchMedia("(max-width: 900px)");
 const rowHeight = () => (narrow.matches ? 76 : 40);
 const KINDS = { admitted: "gateway", routed: "gateway", connecting: "connect", waiting: "wait", streaming: "stream" };
@@ -55,6 +57,13 @@ class Row {
     this.phaseCell.append(this.phaseWord, this.bar);
     this.element.append(this.phaseCell);
     for (const name of ["time", "tokens", "speed", "cost"]) this.cell(name, "is-number");
+    const buttons = document.createElement("span");
+    buttons.className = "gh-live-buttons";
+    this.element.append(buttons);
+    if (reader) {
+      this.read = reader.button(() => this.call);
+      buttons.append(this.read);
+    }
     this.stop = document.createElement("button");
     this.stop.type = "button";
     this.stop.className = "gh-live-stop";
@@ -63,7 +72,7 @@ class Row {
       event.preventDefault();
       stopCall(this.id, this.stop);
     });
-    this.element.append(this.stop);
+    buttons.append(this.stop);
     this.mark = document.createElement("i");
     this.mark.className = "gh-mark is-sandbox";
     this.mark.textContent = WORDS.sandbox;
@@ -85,6 +94,7 @@ class Row {
   }
 
   show(call, top, now) {
+    this.call = call;
     if (this.id !== call.id) {
       this.id = call.id;
       this.element.href = page.dataset.requests + call.id + "/";
@@ -92,6 +102,10 @@ class Row {
       this.stop.disabled = false;
       this.stop.title = fill(WORDS.stop, { call: `${call.model} · ${call.key || call.hint}` });
       this.stop.setAttribute("aria-label", this.stop.title);
+      if (this.read) {
+        this.read.title = fill(WORDS.read, { call: `${call.model} · ${call.key || call.hint}` });
+        this.read.setAttribute("aria-label", this.read.title);
+      }
       this.mark.hidden = !call.sandbox || call.model.startsWith("sandbox");
       this.environment.hidden = !call.environment;
       this.environment.className = `gh-mark is-${call.environment}`;
@@ -116,11 +130,25 @@ class Row {
     const streaming = call.ttft !== null && call.ttft !== undefined ? elapsed - call.ttft : 0;
     put(this.texts.speed, call.tokens && streaming > 250 ? `${Math.round((call.tokens / streaming) * 1000)}/s` : "");
     put(this.texts.cost, call.cost === null ? (over ? WORDS.unpriced : "") : money(call.cost));
+    this.drawHold(call, over);
     this.drawBar(call, elapsed);
     const idle = over || !page.dataset.stop;
     if (this.stop.hidden !== idle) this.stop.hidden = idle;
+    const silent = over || !call.heard;
+    if (this.read && this.read.hidden !== silent) this.read.hidden = silent;
     const kind = over ? `gh-live-row is-ended${call.freshUntil > Date.now() ? " is-fresh" : ""}` : "gh-live-row";
     if (this.element.className !== kind) this.element.className = kind;
+  }
+
+  // How much of what it holds from its budgets a call has used: a line under its cost.
+  drawHold(call, over) {
+    const share = over || !call.held || call.cost === null ? 0 : Math.min(1, call.cost / call.held);
+    const used = share ? `${Math.max(2, Math.round(share * 100))}%` : "";
+    if (this.used === used) return;
+    this.used = used;
+    this.cells.cost.classList.toggle("is-held", used !== "");
+    this.cells.cost.style.setProperty("--gh-used", used || "0%");
+    this.cells.cost.title = used ? fill(WORDS.held, { cost: money(call.cost), held: money(call.held) }) : "";
   }
 
   // The whole bar is the call so far, or at least two seconds: a young call's bar visibly fills.
@@ -208,8 +236,10 @@ function schedule() {
   requestAnimationFrame(draw);
 }
 
+let drawnAt = 0;
 function draw() {
   scheduled = false;
+  drawnAt = performance.now();
   const now = frozen ? frozen.now : Date.now() + socket.skew;
   const flying = frozen ? frozen.flying : [...socket.flying.values()];
   const ended = frozen ? frozen.ended : [...socket.ended.values()];
@@ -224,8 +254,11 @@ function draw() {
     put(nodes.spend, money(Math.round((over("cost", 60000) * 60000) / watched)));
   }
 }
-// Elapsed times move although nothing is told: ten times a second, and at once when something is.
-setInterval(() => document.visibilityState === "visible" && !frozen && schedule(), 100);
+// Elapsed times move although nothing is told: five times a second, and at once when something is.
+setInterval(() => {
+  const pause = socket.flying.size ? 150 : 1000; // the figures of the last minute fade
+  if (document.visibilityState === "visible" && !frozen && performance.now() - drawnAt > pause) schedule();
+}, 200);
 socket.addEventListener("change", schedule);
 narrow.addEventListener("change", schedule);
 

@@ -6,6 +6,7 @@
 const SILENCE_MS = 3000;
 const MAX_WAIT_MS = 15000;
 const KEEP_ENDED = 200;
+const CALM = 4;
 
 export class LiveSocket extends EventTarget {
   constructor(path) {
@@ -30,6 +31,7 @@ export class LiveSocket extends EventTarget {
       this.heardAt = Date.now();
       this.clear();
       this.say("live");
+      this.dispatchEvent(new CustomEvent("opened"));
     };
     this.socket.onmessage = (event) => this.hear(JSON.parse(event.data));
     this.socket.onclose = (event) => {
@@ -52,6 +54,7 @@ export class LiveSocket extends EventTarget {
 
   hear(frame) {
     if (frame.reset) return this.clear();
+    if (frame.said) return this.dispatchEvent(new CustomEvent("said", { detail: frame }));
     const name = `${frame.epoch} ${frame.group}`;
     const source = this.sources.get(name);
     this.heardAt = Date.now();
@@ -75,6 +78,8 @@ export class LiveSocket extends EventTarget {
       this.count(call, changes);
       Object.assign(call, changes);
     }
+    // One that ends among few is shown to have; in a flood that would be a flicker.
+    this.isCalm = frame.end.length <= CALM;
     for (const row of frame.end) this.end(row, !frame.whole);
     this.dispatchEvent(new CustomEvent("change"));
   }
@@ -104,7 +109,7 @@ export class LiveSocket extends EventTarget {
       this.count(call ?? { tokens: 0, cost: 0 }, row);
     }
     this.flying.delete(row.id);
-    this.ended.set(row.id, { ...row, freshUntil: isNew ? Date.now() + 2000 : 0 });
+    this.ended.set(row.id, { ...row, freshUntil: isNew && this.isCalm ? Date.now() + 2000 : 0 });
     while (this.ended.size > KEEP_ENDED) this.ended.delete(this.ended.keys().next().value);
   }
 
@@ -134,6 +139,10 @@ export class LiveSocket extends EventTarget {
   }
 
   again() {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send('{"again": true}');
+    this.send({ again: true });
+  }
+
+  send(wish) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(wish));
   }
 }
