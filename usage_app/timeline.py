@@ -13,6 +13,7 @@ from usage_app.models import Attempt, Request
 
 #: mark that ends a phase -> (what the phase is called, which colour it has)
 PHASES: dict[str, tuple[Any, str]] = {
+    "received": (_("Receive"), "gateway"),
     "parsed": (_("Parse"), "gateway"),
     "authenticated": (_("Authenticate"), "gateway"),
     "authorised": (_("Authorise"), "gateway"),

@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from proxy_app.api.explaining import ExplainView
+from proxy_app.api.replaying import ReplayView
 from proxy_app.api.views import DeploymentViewSet, ModelViewSet, ProviderViewSet
 
 _LIST: dict[str, Any] = {"get": "list", "post": "create"}
@@ -20,6 +21,7 @@ urlpatterns: list[URLPattern] = [
     path("models/", ModelViewSet.as_view(_LIST), name="models"),
     path("models/<str:pk>/", ModelViewSet.as_view(_ROW), name="model"),
     path("route/explain/", ExplainView.as_view(), name="route-explain"),
+    path("requests/<str:pk>/replay/", ReplayView.as_view(), name="request-replay"),
     path("deployments/", DeploymentViewSet.as_view(_LIST), name="deployments"),
     path("deployments/<str:pk>/", DeploymentViewSet.as_view(_ROW), name="deployment"),
     path("deployments/<str:pk>/test/", DeploymentViewSet.as_view(_TEST), name="deployment-test"),

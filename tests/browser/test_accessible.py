@@ -62,6 +62,7 @@ def people(server: Serving) -> Iterator[None]:
     for role in ROLES:
         made = server.manage("shell", "-c", _person(role))
         assert made.returncode == 0, made.stderr
+    server.call("POST", "/v1/chat/completions", {"model": "none/such", "messages": []}, key=key)
     server.ledger(3)
     yield
 
@@ -93,7 +94,7 @@ def test_an_admins_pages_break_no_rule(
 ) -> None:
     watched = seen(chromium, server, look)
     broken = {}
-    for path in (*PAGES, *ADMIN):
+    for path in (*PAGES, *opened(server), *ADMIN):
         watched.page.goto(server.url + path)
         watched.page.wait_for_load_state("load")
         if found := violations(watched.page):
@@ -126,7 +127,7 @@ def test_every_roles_pages_are_quiet_and_break_no_rule(
 def test_no_page_in_korean_keeps_an_english_word(chromium: Browser, server: Serving, people: None) -> None:
     watched = seen(chromium, server, ("light", 1440, "ko"))
     found: dict[str, list[str]] = {}
-    for path in (*PAGES, *ADMIN):
+    for path in (*PAGES, *opened(server), *ADMIN):
         watched.page.goto(server.url + path)
         watched.page.wait_for_load_state("load")
         if words := english(watched.page):
@@ -135,13 +136,23 @@ def test_no_page_in_korean_keeps_an_english_word(chromium: Browser, server: Serv
     watched.page.context.close()
 
 
+def opened(server: Serving) -> list[str]:
+    """Pages of single things: calls of each outcome, a key, a budget, a service."""
+    paths = {row["status"]: f"/ui/requests/{row['id']}/" for row in server.ledger(3)}
+    for name in ("keys", "budgets", "services"):
+        _, _, body = server.call("GET", f"/api/v1/{name}/")
+        paths[name] = f"/ui/{name}/{body['results'][0]['id']}/"
+    return [*paths.values(), paths["keys"] + "edit/"]
+
+
 def english(page: Page) -> list[str]:
     """Latin words that a person reads on the page, but for data, code and names that stay as they are."""
     texts: list[str] = page.evaluate(
         """() => {
           const left_out = "#result_list, .material-symbols-outlined, script, style, code, pre, kbd, svg, "
             + "textarea, select, datalist, input, td, th[scope=row], time, .gh-sidebar-brand, .gh-hint, "
-            + ".gh-me, .gh-live-row, [role=tabpanel], [role=tab]";
+            + ".gh-me, .gh-live-row, .gh-verdict:not(.is-ok) .gh-verdict-sentence, "  // quotes the error
+            + "p [lang=en], [role=tabpanel], [role=tab]";
           const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
           const found = [];
           for (let node = walker.nextNode(); node; node = walker.nextNode()) {

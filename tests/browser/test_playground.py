@@ -60,3 +60,41 @@ def test_tools_are_called_and_a_stop_ends_every_answer(chromium: Browser, server
     expect(page.locator("[data-play-send]")).to_be_enabled()
     assert watched.complaints == []
     page.context.close()
+
+
+def test_a_kept_call_is_asked_again_with_its_words(chromium: Browser, server: Serving) -> None:
+    _, _, service = server.call("POST", "/api/v1/services/", {"name": "Kept", "keeps_bodies": True})
+    key = server.new_key(name="kept", service=service["id"])
+    earlier = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good day"}]
+    body = {
+        "model": "sandbox/fast",
+        "max_tokens": 77,
+        "stop_sequences": ["END"],
+        "system": "Answer like a sailor.",
+        "messages": [*earlier, {"role": "user", "content": "Why is the sea salty?"}],
+    }
+    status, headers, _ = server.call("POST", "/v1/messages", body, key=key)
+    assert status == 200
+    call_id = headers["x-request-id"]
+    server.row(call_id)
+    watched = Watched(chromium, server)
+    page = watched.page
+    again = page.get_by_role("link", name="Ask it again in the Playground")
+    for _ in range(40):  # what was said comes to the database a moment after the row
+        page.goto(f"{server.url}/ui/requests/{call_id}/")
+        if again.count():
+            break
+        page.wait_for_timeout(250)
+    again.click()
+    expect(page.locator("[data-play-replayed]")).to_contain_text("Send asks it again")
+    expect(page.locator("[data-play=more]")).to_have_value('{"stop":["END"]}')
+    expect(page.locator("#play-prompt")).to_have_value("Why is the sea salty?")
+    expect(page.locator("[data-play=system]")).to_have_value("Answer like a sailor.")
+    expect(page.locator("[data-play=max_tokens]")).to_have_value("77")
+    expect(page.locator(".gh-play-turn")).to_have_count(2)
+    expect(page.locator(".gh-play-turn").last).to_contain_text("Good day")
+    page.locator("[data-play-send]").click()
+    expect(page.locator(".gh-play-facts a")).to_be_visible(timeout=20_000)
+    expect(page.locator(".gh-play-turn").last).to_contain_text("Why is the sea salty?")
+    assert watched.complaints == []
+    page.context.close()

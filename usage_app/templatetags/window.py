@@ -228,10 +228,19 @@ def play_words() -> dict[str, str]:
         "stopped": _("Stopped."),
         "broken": _("The connection broke off."),
         "tools": _("The tools are not a JSON list."),
+        "more": _("The other parameters are not a JSON object."),
+        "replayed": _("What was asked in the call, as it was kept. Send asks it again."),
+        "replayed_without": _(
+            "What was asked in the call, as it was kept, without: %(names)s. Send asks it again."
+        ),
+        "not_replayed": _("What was asked cannot be put here: %(told)s"),
+        "media": _("images and files"),
+        "tool_result": _("Result of a tool"),
         "no_model": _("Name a model first."),
         "too_large": _("Images may have 5 MB each."),
         "no_grant": _("This key cannot be used any more, or you are signed out. Load the page anew."),
         "you": _("You"),
+        "assistant": _("Model"),
         "waiting": _("Waiting"),
     }
 

@@ -53,7 +53,17 @@ class PlaygroundView(KeyedView):
             most_models=MOST_MODELS,
             base_url=config().public_url,
             played=PLAYED,
+            replay=self.replay,
         )
+
+    @property
+    def replay(self) -> str:
+        """The call whose words are to be asked again, for who may read what was said."""
+        try:
+            wanted = str(UUID(self.request.GET.get("replay", "")))
+        except ValueError:
+            return ""
+        return wanted if self.viewer.has_perm("usage_app.read_bodies") else ""
 
     @cached_property
     def keys(self) -> list[VirtualKey]:

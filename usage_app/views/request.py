@@ -16,6 +16,7 @@ from keys_app.audit import record_event
 from keys_app.crypto import Unreadable
 from usage_app import captured
 from usage_app.bill import Bill, itemise
+from usage_app.decisions import candidates_of, strategy_of
 from usage_app.late_costs import charge_late
 from usage_app.models import Attempt, Request
 from usage_app.pricebook import price_of_row
@@ -31,6 +32,10 @@ from usage_app.views.scope import visible_requests
 
 #: How long after its arrival a call that is in no ledger may still be on its way there.
 _MAY_STILL_COME = timedelta(hours=1)
+
+
+#: Endpoints whose calls can be asked again in the Playground.
+CONVERSATIONS = frozenset({"chat.completions", "responses", "messages", "generate_content"})
 
 
 class RequestView(PageView):
@@ -49,6 +54,7 @@ class RequestView(PageView):
         neighbours, tries = neighbours_of(row, self.sight), tries_of(row, self.sight)
         bill = self.bill(row)  # of the row's own cost
         late = charge_late([row, *neighbours, *tries])
+        is_kept = captured.is_kept(row.pk)
         shown: dict[str, Any] = {
             "row": row,
             "attempts": attempts,
@@ -56,13 +62,14 @@ class RequestView(PageView):
             "timeline": draw(row, attempts),
             "bill": bill,
             "late": late.get(row.pk),
-            "candidates": candidates_of(row),
-            "strategy": row.decision.get("strategy", "") if isinstance(row.decision, dict) else "",
+            "candidates": candidates_of(row.decision),
+            "strategy": strategy_of(row.decision),
             "facts": self.facts(row),
             "again": call_again(row, config().public_url),
             "neighbours": neighbours,
             "tries": tries,
-            "is_kept": captured.is_kept(row.pk),
+            "is_kept": is_kept,
+            "can_replay": is_kept and self.may_read and row.endpoint in CONVERSATIONS,
             "may_read": self.may_read,
             "unanswered": is_unanswered(row),
             "unpriced_word": _("none") if row.status == Request.Status.REFUSED else _("unknown"),
@@ -147,9 +154,3 @@ def readable(text: str) -> str:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except ValueError:
         return text
-
-
-def candidates_of(row: Request) -> list[dict[str, Any]]:
-    """The deployments that were considered, in the plan's order."""
-    decision = row.decision if isinstance(row.decision, dict) else {}
-    return [each for each in decision.get("candidates", []) if isinstance(each, dict)]

@@ -64,6 +64,12 @@ ANSWERS: dict[str, dict[str, object]] = {
         ),
         "anonymous": 401,
     },
+    # what was said in a call: whoever may read it; the right is given one by one
+    "reader": {
+        "admin": "allow",
+        **dict.fromkeys(("viewer", "member", "manager", "other_manager"), 403),
+        **dict.fromkeys(("anonymous", "master", "virtual_key"), 401),
+    },
     # ending calls in flight: those one sees, but a viewer none
     "stop": {
         **dict.fromkeys(("member", "manager", "other_manager", "admin", "master", "virtual_key"), "allow"),
@@ -167,6 +173,7 @@ TABLE: dict[str, Row] = {
     "api/v1/requests/<str:pk>/stop": Row("stop", ADD, "calls"),
     "api/v1/requests/": Row("usage", READ, "usage"),
     "api/v1/requests/<str:pk>/": Row("usage", READ, "usage"),
+    "api/v1/requests/<str:pk>/replay/": Row("reader"),
     "api/v1/usage/": Row("usage", READ, "usage"),
     "api/schema/": Row("control"),
     "api/docs/": Row("control"),

@@ -66,10 +66,33 @@ function play() {
       return text;
     }
 
+    // Turns of a call that is asked again, as they were.
+    recall(turns) {
+      this.turns = structuredClone(turns);
+      for (const turn of turns) {
+        const mine = turn.role !== "assistant";
+        const who = turn.role === "tool" ? WORDS.tool_result : mine ? WORDS.you : WORDS.assistant;
+        const text = this.say(who, mine ? "is-mine" : "");
+        text.textContent = spelt(turn.content);
+        for (const call of turn.tool_calls ?? []) {
+          const name = fill(WORDS.call, { name: call.function?.name ?? "" });
+          text.parentNode.append(node("pre", "gh-play-call", `${name}\n${call.function?.arguments ?? ""}`));
+        }
+      }
+    }
+
+    // Whether the model is to speak next.
+    get waits() {
+      return this.turns.length > 0 && this.turns.at(-1).role !== "assistant";
+    }
+
     async ask(content, shown, options) {
       const model = this.model.value.trim();
-      this.say(WORDS.you, "is-mine").textContent = shown;
-      this.turns.push({ role: "user", content });
+      const asked = this.turns.length;
+      if (content !== null) {
+        this.say(WORDS.you, "is-mine").textContent = shown;
+        this.turns.push({ role: "user", content });
+      }
       this.stopper = new AbortController();
       this.answer = this.say(model);
       this.facts.replaceChildren(node("span", "gh-muted", WORDS.waiting));
@@ -78,7 +101,7 @@ function play() {
         await this.stream({ model, ...options, messages: [...(options.messages ?? []), ...this.turns] }, result);
         this.turns.push(spoken(result));
       } catch (problem) {
-        this.turns.pop();
+        this.turns.length = asked;
         this.fail(problem.name === "AbortError" ? WORDS.stopped : problem.told || WORDS.broken);
       }
       this.tell(result);
@@ -167,6 +190,12 @@ function play() {
     }
   }
 
+  // A turn's content as one reads it.
+  function spelt(content) {
+    if (typeof content === "string") return content;
+    return (content ?? []).map((part) => part.text ?? `▣ ${part.type}`).join("\n");
+  }
+
   function spoken(result) {
     const turn = { role: "assistant", content: result.text || null };
     if (result.calls.length) turn.tool_calls = result.calls;
@@ -219,9 +248,17 @@ function play() {
     for (const pane of panes) pane.close.hidden = panes.length < 2;
   }
 
-  // What all models are asked alike; null when it cannot be read.
+  // What all models are asked alike; the word for what cannot be read of it.
   function options() {
     const chosen = {};
+    if (field("more").value.trim()) {
+      try {
+        Object.assign(chosen, JSON.parse(field("more").value));
+      } catch {
+        return WORDS.more;
+      }
+      if (!field("more").value.trim().startsWith("{")) return WORDS.more;
+    }
     const number = (name) => Number.parseFloat(field(name).value);
     if (field("system").value.trim()) chosen.messages = [{ role: "system", content: field("system").value }];
     if (!Number.isNaN(number("temperature"))) chosen.temperature = number("temperature");
@@ -231,9 +268,9 @@ function play() {
       try {
         chosen.tools = JSON.parse(field("tools").value);
       } catch {
-        return null;
+        return WORDS.tools;
       }
-      if (!Array.isArray(chosen.tools)) return null;
+      if (!Array.isArray(chosen.tools)) return WORDS.tools;
     }
     return chosen;
   }
@@ -241,12 +278,13 @@ function play() {
   async function send() {
     const text = prompt.value.trim();
     const chosen = options();
-    if (!text) return prompt.focus();
-    if (!chosen) return say(WORDS.tools);
+    const goesOn = !text && panes.every((pane) => pane.waits); // a call that is asked again as it was
+    if (!text && !goesOn) return prompt.focus();
+    if (typeof chosen === "string") return say(chosen);
     if (panes.some((pane) => !pane.model.value.trim())) return say(WORDS.no_model);
     say("");
     const pictures = images.map((url) => ({ type: "image_url", image_url: { url } }));
-    const content = pictures.length ? [{ type: "text", text }, ...pictures] : text;
+    const content = goesOn ? null : pictures.length ? [{ type: "text", text }, ...pictures] : text;
     writeCode(text, chosen, content);
     const shown = pictures.length ? `${text}\n▣ × ${pictures.length}` : text;
     prompt.value = "";
@@ -268,7 +306,8 @@ function play() {
   const texts = [...page.querySelectorAll("[data-played] code")].map((code) => [code, code.textContent]);
   function writeCode(text, chosen, content) {
     const body = { model: panes[0].model.value.trim(), ...chosen };
-    body.messages = [...(chosen.messages ?? []), { role: "user", content }];
+    body.messages = [...(chosen.messages ?? []), ...panes[0].turns];
+    if (content !== null) body.messages.push({ role: "user", content });
     const told = JSON.stringify(body, null, 2).replaceAll("'", "\\u0027"); // quotes would end it in code
     const values = {
       "{base_url}": page.dataset.base,
@@ -349,9 +388,35 @@ function play() {
     location.assign(address);
   });
 
+  // What was asked in a call: its words in the conversation, the last of a person's in the field.
+  async function replay() {
+    const told = (text) => (find("replayed").textContent = text);
+    const answer = await fetch(new URL(page.dataset.replay, location.href)).catch(() => null);
+    const found = await answer?.json().catch(() => null);
+    if (!answer?.ok || !found) {
+      return told(fill(WORDS.not_replayed, { told: found?.error?.message ?? found?.detail ?? WORDS.broken }));
+    }
+    const { messages, tools, temperature, max_tokens, max_completion_tokens, reasoning_effort, ...more } = found.body;
+    const system = messages.filter((turn) => ["system", "developer"].includes(turn.role));
+    const turns = messages.filter((turn) => !system.includes(turn));
+    const fields = { system: system.map((turn) => spelt(turn.content)).join("\n\n"), temperature, reasoning_effort };
+    fields.max_tokens = max_completion_tokens ?? max_tokens;
+    fields.tools = tools && JSON.stringify(tools, null, 2);
+    const short = JSON.stringify(more);
+    fields.more = short === "{}" ? "" : short.length > 100 ? JSON.stringify(more, null, 2) : short;
+    for (const [name, value] of Object.entries(fields)) field(name).value = value ?? "";
+    page.querySelector(".gh-play-options").open = Object.values(fields).some(Boolean);
+    const last = turns.at(-1);
+    if (last?.role === "user" && typeof last.content === "string") prompt.value = turns.pop().content;
+    for (const pane of panes) pane.recall(turns);
+    const names = found.left_out.map((name) => WORDS[name] ?? name).join(", ");
+    told(names ? fill(WORDS.replayed_without, { names }) : WORDS.replayed);
+  }
+
   for (const start of [...columns.querySelectorAll("[data-play-start]")]) {
     add(start.dataset.playStart);
     start.remove();
   }
+  if (page.dataset.replay) replay();
   prompt.focus();
 }

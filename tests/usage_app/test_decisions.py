@@ -1,0 +1,54 @@
+"""The plan's sentences in the reader's language: every one that a plan can say is known."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.utils import translation
+
+from proxy_app import planning
+from proxy_app.providers.readiness import PROBLEMS
+from usage_app.decisions import candidates_of, reason_words, strategy_of
+
+SAID = (
+    planning.NO_ENDPOINT,
+    planning.ELSEWHERE,
+    *(f"its provider {problem}" for problem in PROBLEMS.values()),
+    *("the only deployment that can be used", "order 2", "weight 3 of 4"),
+    *("weight 0: only when nothing else is left", "cooling down for 12 s more after 429"),
+    *("named in the address", "its file lies there"),
+)
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_every_reason_has_korean_words(said: str) -> None:
+    assert reason_words(said) == said  # in English as the plan says it
+    with translation.override("ko"):
+        told = reason_words(said)
+    assert re.search("[가-힣]", told)
+    for number in re.findall(r"\d+", said):
+        assert number in told
+
+
+@pytest.mark.parametrize("said", ["weighted", "in_order", "passed on", "the provider of its file"])
+def test_every_strategy_has_korean_words(said: str) -> None:
+    with translation.override("ko"):
+        assert re.search("[가-힣]", strategy_of({"strategy": said}))
+
+
+def test_a_plan_says_nothing_that_is_not_tested_here() -> None:
+    """Sentences in the plan's source, with their figures left out."""
+    source = Path(planning.__file__).read_text("utf-8")
+    found = re.findall(r'f?"((?:order|weight|cooling|the only|its provider|another)[^"]*)"', source)
+    shapes = [re.sub(r"\{[^}]*\}", "*", each) for each in found]
+    for shape in shapes:
+        pattern = re.escape(shape).replace(r"\*", ".+")
+        assert any(re.fullmatch(pattern, said) for said in SAID), shape
+    assert len(shapes) >= 7
+
+
+def test_what_is_not_known_is_shown_as_it_is_and_odd_decisions_are_empty() -> None:
+    assert reason_words("because") == "because"
+    assert strategy_of(None) == strategy_of({}) == ""
+    assert candidates_of(None) == candidates_of({"candidates": ["x"]}) == []
+    assert candidates_of({"candidates": [{"deployment": "d"}]}) == [{"deployment": "d", "reason": ""}]
