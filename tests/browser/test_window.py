@@ -133,3 +133,19 @@ def test_the_navigation_opens_by_key_and_the_theme_is_remembered(chromium: Brows
     page.goto(f"{server.url}/admin/")
     page.wait_for_function("document.documentElement.classList.contains('dark')")
     page.context.close()
+
+
+def test_whoever_is_signed_in_finds_a_key_by_the_keyboard_alone(chromium: Browser, server: Serving) -> None:
+    server.new_key(name="found-by-typing")
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.keyboard.press("Control+k")
+    results = page.locator("#gh-palette-results")
+    expect(results.get_by_role("link", name="Live")).to_be_visible()
+    page.keyboard.type("by-typing")
+    expect(results.get_by_role("link", name="found-by-typing")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ui/keys/*/")
+    assert watched.complaints == []
+    page.context.close()

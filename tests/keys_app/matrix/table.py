@@ -107,6 +107,7 @@ TABLE: dict[str, Row] = {
     "ui/prices/": Row("page"),
     "ui/playground/": Row("page"),
     "ui/playground/grant/": Row("page", ADD),  # one for a key one may use: see test_playground
+    "ui/find/": Row("page"),
     "ui/exports/": Row("page", BOTH),
     "ui/exports/<uuid:export_id>/": Row("page"),
     "ui/get-started/": Row("page"),

@@ -50,6 +50,8 @@ PAGE_QUERIES = (
     "range=7d&by=service&and=deployment&compare=1",
     "range=month&by=user&and=provider&columns=second&measure=requests",
     "range=7d&by=key&columns=day",
+    f"s={MARK[1:]}",  # what the palette looks for; without its first letter, for it is said back
+    f"s={CALL}",
     "by=tag",
     "by=client&columns=month",
     f"q={MARK}",

@@ -189,6 +189,7 @@ if (palette) {
   const open = () => {
     palette.showModal();
     palette.querySelector("input").select();
+    palette.querySelector("input").dispatchEvent(new CustomEvent("gh:palette"));
   };
   document.querySelector("[data-palette-open]")?.addEventListener("click", open);
   document.addEventListener("keydown", (event) => {
@@ -201,7 +202,7 @@ if (palette) {
       event.preventDefault();
       stops[(at + stops.length) % stops.length].focus();
     } else if (palette.open && event.key === "Enter" && document.activeElement.tagName === "INPUT") {
-      palette.querySelector("a")?.click();
+      palette.querySelector("a")?.click(); // the first that was found
     }
   });
   palette.addEventListener("click", (event) => event.target === palette && palette.close());
