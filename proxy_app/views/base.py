@@ -277,7 +277,7 @@ class APIView:
             services.metrics.refused_before_a_key += 1
             raise MissingKey
         if secret.startswith(grants.PREFIX):
-            self._take_grant(secret)
+            await self._take_grant(secret)
             return
         secret_hash = hash_secret(secret)
         if services.master_hash and compare_digest(secret_hash, services.master_hash):
@@ -299,14 +299,21 @@ class APIView:
                 self._remember_refused_key(secret_hash)
                 raise
 
-    def _take_grant(self, text: str) -> None:
+    async def _take_grant(self, text: str) -> None:
         """A person signed in to the dashboard calls as a key of theirs, from the dashboard's own address."""
         request = self.request
         claim = grants.read_grant(text, now_ms())
         if claim is None or not self._is_own_page():
             request.services.metrics.refused_before_a_key += 1
             raise InvalidKey("This grant is not valid (any more).")
-        request.principal = policy.authenticate_grant(request.snapshot, claim, now_ms())
+        try:
+            request.principal = policy.authenticate_grant(request.snapshot, claim, now_ms())
+        except InvalidKey as error:
+            if type(error) is not InvalidKey:
+                raise
+            # Signed here, so there was such a key: it may have been made a moment ago.
+            request.snapshot = await request.services.keeper.refresh_on_miss()
+            request.principal = policy.authenticate_grant(request.snapshot, claim, now_ms())
         request.is_granted = True
         request.headers[b"user-agent"] = b"playground"
         request.headers[b"x-gatehouse-tags"] = quote(f"playground by {claim.username}").encode()

@@ -51,6 +51,18 @@ async def test_one_that_is_over_forged_or_for_nobody_is_refused(gate: Gateway, t
     assert gate.ends == []
 
 
+async def test_a_key_made_a_moment_ago_is_looked_for_once_more(gate: Gateway) -> None:
+    whole = gate.keeper.current
+    gate.keeper.current, gate.keeper.on_miss = replace(whole, keys={}), whole
+    assert (await ask(gate, grant())).status == 200
+    assert gate.keeper.refreshes == 1
+
+
+async def test_a_forged_grant_costs_the_database_nothing(gate: Gateway) -> None:
+    assert (await ask(gate, grant()[:-4] + "AAAA")).status == 401
+    assert gate.keeper.refreshes == 0
+
+
 async def test_it_ends_with_its_person_and_with_its_key(gate: Gateway) -> None:
     picture = gate.keeper.current
     person = replace(picture.users["user-1"], is_active=False)
