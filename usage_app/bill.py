@@ -60,9 +60,9 @@ class Bill:
     agrees: bool
 
 
-def itemise(row: Request, price: CompiledPrice) -> Bill | None:
-    """The bill of a priced call; None while its usage is unknown."""
-    tokens = Tokens(
+def tokens_of_row(row: Request) -> Tokens:
+    """What a row counts, as it was counted."""
+    return Tokens(
         input_tokens=row.input_tokens,
         cache_read_tokens=row.cache_read_tokens,
         cache_write_tokens=row.cache_write_tokens,
@@ -73,7 +73,11 @@ def itemise(row: Request, price: CompiledPrice) -> Bill | None:
         output_audio_tokens=row.output_audio_tokens,
         units=row.units,
     )
-    found = cost_lines(price, tokens)
+
+
+def itemise(row: Request, price: CompiledPrice) -> Bill | None:
+    """The bill of a priced call; None while its usage is unknown."""
+    found = cost_lines(price, tokens_of_row(row))
     if found is None:
         return None
     lines = [Line(_label(line.kind), line.units, line.rate) for line in found]

@@ -7,12 +7,13 @@ from uuid import UUID
 
 import django_filters
 from django.db import connection
-from django.db.models import BooleanField, F, Func, Q, QuerySet, Value
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from gateway_project.money import NANODOLLARS_PER_DOLLAR
-from usage_app.models import Request
+from usage_app.models import Adjustment, Request
+from usage_app.models.correction import CORRECTION_CAUSE
 from usage_app.selection import NONE
 
 STREAM_CHOICES = [("1", _("Streamed")), ("0", _("Not streamed"))]
@@ -141,7 +142,11 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def without_price(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
         """Calls whose cost is unknown although a provider answered."""
-        return rows.filter(cost_nanodollars__isnull=True).exclude(status=Request.Status.REFUSED)
+        corrected = Adjustment.objects.filter(
+            request_id=OuterRef("pk"), cause__startswith=CORRECTION_CAUSE, is_applied=True
+        )
+        unknown = rows.filter(~Exists(corrected), cost_nanodollars__isnull=True)
+        return unknown.exclude(status=Request.Status.REFUSED)
 
     @property
     def active(self) -> list[tuple[str, Any, str]]:

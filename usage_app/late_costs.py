@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db.models import Sum
 
 from usage_app.models import Adjustment, Request
+from usage_app.models.correction import CORRECTION_CAUSE
 
 _QUERY_IDS = 500  # SQLite takes so many values at once
 
@@ -28,3 +29,9 @@ def charge_late(rows: Iterable[Request]) -> dict[UUID, int]:
         if row.pk in late:
             row.cost_nanodollars = (row.cost_nanodollars or 0) + late[row.pk]
     return late
+
+
+def corrections_of(request_id: UUID) -> list[Adjustment]:
+    """The entries of a call that correct its price, in their order."""
+    entries = Adjustment.objects.filter(request_id=request_id, is_applied=True)
+    return list(entries.filter(cause__startswith=CORRECTION_CAUSE).order_by("at"))

@@ -18,10 +18,11 @@ from usage_app.ledger_journals import Chunk, Position
 from usage_app.ledger_names import NameKeeper
 from usage_app.ledger_rows import SettledCall, countable, interrupted_end
 from usage_app.models import Adjustment, Attempt, BudgetSpend, JournalOffset, Request
+from usage_app.models.correction import CORRECTION_CAUSE
 from usage_app.models.rollup import DIMENSIONS
 from usage_app.pricebook import price_of_row
 from usage_app.records import Adjust, AttemptBegun, Begin, Charge, End, Progress, Stored
-from usage_app.rollups import ClaimValues, Countable, Sums
+from usage_app.rollups import ClaimValues, Countable, Sums, is_unpriced
 
 logger = logging.getLogger("gatehouse.ledger")
 
@@ -51,6 +52,7 @@ class Batch:
     request_rows: list[tuple[Any, ...]] = field(default_factory=list)
     attempt_rows: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     adjustments: list[Adjustment] = field(default_factory=list)
+    causes: set[tuple[str, str]] = field(default_factory=set)  # of them: call, cause
     applied: list[uuid.UUID] = field(default_factory=list)  # adjustments whose request came now
     spend: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     stored: list[Stored] = field(default_factory=list)
@@ -83,8 +85,7 @@ class Batcher:
             self._count(end, batch)
         for end in late_ends:
             self._adjust_late(end, known, batch)
-        for adjust in adjusts:
-            self._adjust(adjust, batch)
+        self._adjust(adjusts, batch)
         self._apply_waiting(batch)
         return batch
 
@@ -184,15 +185,28 @@ class Batcher:
             self._add_adjustment(batch, end.id, LATE_END, difference, end.finished_at_ms, end.charges, call)
         batch.settled.append(_settled(end))
 
-    def _adjust(self, adjust: Adjust, batch: Batch) -> None:
-        if end := batch.ends.get(adjust.id):
-            call: Countable | None = countable(end)
-        else:
-            row = self._known([adjust.id]).get(adjust.id)
-            call = _countable_of(row) if row else None
-        self._add_adjustment(
-            batch, adjust.id, adjust.cause, adjust.cost_nanodollars, adjust.at_ms, adjust.charges, call
-        )
+    def _adjust(self, adjusts: list[Adjust], batch: Batch) -> None:
+        known = self._known({adjust.id for adjust in adjusts if adjust.id not in batch.ends})
+        for adjust in adjusts:
+            call, row = None, known.get(adjust.id)
+            if end := batch.ends.get(adjust.id):
+                call = countable(end)
+            elif row is not None:
+                call = _countable_of(row)
+            is_new = self._add_adjustment(
+                batch, adjust.id, adjust.cause, adjust.cost_nanodollars, adjust.at_ms, adjust.charges, call
+            )
+            if is_new and row is not None and call is not None and self._is_priced_now(adjust, row):
+                batch.sums.add_priced(call, row["repeated"])
+
+    def _is_priced_now(self, adjust: Adjust, row: dict[str, Any]) -> bool:
+        """Whether a correction gives a call its first price: it is counted among the unpriced no more."""
+        if not adjust.cause.startswith(CORRECTION_CAUSE) or not is_unpriced(
+            row["status"], row["cost_nanodollars"], row["deployment_id"], row["usage_source"]
+        ):
+            return False
+        former = Adjustment.objects.filter(request_id=adjust.id, cause__startswith=CORRECTION_CAUSE)
+        return not former.exists()
 
     def _add_adjustment(
         self,
@@ -203,13 +217,15 @@ class Batcher:
         at_ms: int,
         charges: tuple[Charge, ...],
         call: Countable | None,
-    ) -> None:
+    ) -> bool:
+        """Whether it is one that was not counted yet."""
         request_id = uuid.UUID(call_id)
         cause = ledger_rows.text(cause, 80)
-        if any(a.request_id == request_id and a.cause == cause for a in batch.adjustments):
-            return
+        if (call_id, cause) in batch.causes:
+            return False
         if Adjustment.objects.filter(request_id=request_id, cause=cause).exists():
-            return
+            return False
+        batch.causes.add((call_id, cause))
         batch.adjustments.append(
             Adjustment(
                 id=uuid7(),
@@ -224,6 +240,7 @@ class Batcher:
         _charge(batch, charges, nanodollars, 0)
         if call is not None:
             batch.sums.add_cost(call, nanodollars)
+        return True
 
     def _apply_waiting(self, batch: Batch) -> None:
         """Adjustments that came before their request are counted now that it is here."""
@@ -253,7 +270,7 @@ class Batcher:
         )
 
 
-_COUNTED = ("started_at", *DIMENSIONS, "tags", "end_user", "client")
+_COUNTED = ("started_at", *DIMENSIONS, "tags", "end_user", "client", "usage_source", "repeated")
 
 
 def _countable_of(row: dict[str, Any]) -> Countable:

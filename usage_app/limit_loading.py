@@ -9,18 +9,24 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 from django.db import close_old_connections, transaction
 from msgspec.structs import replace
 
 from keys_app.limits.contract import LimitStore, OpenHold
 from usage_app.journal import read_records, segment_numbers, segment_path
-from usage_app.models import BudgetSpend, JournalOffset
+from usage_app.models import Adjustment, BudgetSpend, JournalOffset
+from usage_app.models.correction import CORRECTION_CAUSE
 from usage_app.records import Adjust, AttemptBegun, Begin, Charge, End, Progress, Record
 
 log = logging.getLogger("gatehouse.limits")
 
 LOOK_S = 0.25
+#: Corrections of prices are told to the counters so often.
+CORRECTIONS_EVERY_S = 2.0
+CORRECTIONS_A_ROUND = 1_000
 SAY_S = 10.0
 
 Spend = dict[tuple[str, str], int]
@@ -32,13 +38,14 @@ async def keep_loaded(store: LimitStore, journals: Path, own: str, *, alone: boo
     `alone`: the counters live in this process, so a former worker must be gone and its open calls
     resolved first; until then limited keys wait.
     """
-    said_s = 0.0
+    said_s, looked_s = 0.0, 0.0
+    told: UUID | None = None  # the newest correcting entry that the counters have
     while True:
         if store.needs_load:
             try:
                 waiting = await asyncio.to_thread(_unresolved, journals, own) if alone else []
                 if not waiting:
-                    spend, holds = await asyncio.to_thread(read_standing, journals)
+                    spend, holds, told = await asyncio.to_thread(read_standing, journals)
                     await store.load(spend, holds)
                     log.info("limits are loaded: %d budgets, %d calls in flight", len(spend), len(holds))
                 elif said_s >= SAY_S:
@@ -47,12 +54,59 @@ async def keep_loaded(store: LimitStore, journals: Path, own: str, *, alone: boo
             except Exception:
                 log.exception("the limits cannot be loaded yet")
                 await asyncio.sleep(1.0)
+        looked_s += LOOK_S
+        if not store.needs_load and looked_s >= CORRECTIONS_EVERY_S:
+            looked_s = 0.0
+            try:
+                told = await tell_corrections(store, told)
+            except Exception:
+                log.exception("corrections of prices cannot be told to the limits yet")
         said_s += LOOK_S
         await asyncio.sleep(LOOK_S)
 
 
-def read_standing(journals: Path) -> tuple[Spend, list[OpenHold]]:
-    """(spent by budget and period, calls that began and have not ended) at this moment."""
+async def tell_corrections(store: LimitStore, told: UUID | None) -> UUID:
+    """Count what corrections of prices have charged to budgets since an entry; the newest entry now.
+
+    None: all there are so far are in the counters already, for these live longer than this process.
+    """
+    if told is None:
+        return await asyncio.to_thread(_newest_entry)
+    rows = await asyncio.to_thread(_entries_after, told)
+    for pk, request_id, cause, amount, charges in rows:
+        pairs = {(charge["budget_id"], charge["period"]) for charge in charges}
+        if pairs and amount and not await store.adjust(f"{request_id}/{cause}", pairs, amount):
+            return told  # the store is away: from here on again
+        told = pk
+    return told
+
+
+_NO_ENTRY = UUID(int=0)
+
+
+def _newest_entry() -> UUID:
+    try:
+        return _newest_entry_now()
+    finally:
+        close_old_connections()
+
+
+def _newest_entry_now() -> UUID:
+    entries = Adjustment.objects.filter(cause__startswith=CORRECTION_CAUSE).order_by("-pk")
+    return entries.values_list("pk", flat=True).first() or _NO_ENTRY
+
+
+def _entries_after(pk: UUID) -> list[tuple[UUID, UUID, str, int, Any]]:
+    try:
+        rows = Adjustment.objects.filter(pk__gt=pk, cause__startswith=CORRECTION_CAUSE).order_by("pk")
+        found = rows.values_list("pk", "request_id", "cause", "cost_nanodollars", "charges")
+        return list(found[:CORRECTIONS_A_ROUND])
+    finally:
+        close_old_connections()
+
+
+def read_standing(journals: Path) -> tuple[Spend, list[OpenHold], UUID]:
+    """(spent by budget and period, calls that began and have not ended, the newest correcting entry)."""
     try:
         with transaction.atomic():
             spend: Spend = defaultdict(int)
@@ -61,12 +115,13 @@ def read_standing(journals: Path) -> tuple[Spend, list[OpenHold]]:
             ):
                 spend[budget_id, period] = amount
             rows = {row.journal: row for row in JournalOffset.objects.all()}
+            newest = _newest_entry_now()
     finally:
         close_old_connections()
     holds: dict[str, OpenHold] = {}
     for folder in _folders(journals):
         _add_journal(folder, rows.get(folder.name), spend, holds)
-    return dict(spend), list(holds.values())
+    return dict(spend), list(holds.values()), newest
 
 
 def _add_journal(folder: Path, row: JournalOffset | None, spend: Spend, holds: dict[str, OpenHold]) -> None:
@@ -91,9 +146,14 @@ def _add_journal(folder: Path, row: JournalOffset | None, spend: Spend, holds: d
             if place > written:
                 for pair in _pairs(record.charges):
                     spend[pair] += record.cost_nanodollars or 0
-        elif isinstance(record, Adjust) and place > written:
+        elif isinstance(record, Adjust) and place > written and not _is_correction(record):
             for pair in _pairs(record.charges):
                 spend[pair] += record.cost_nanodollars
+
+
+def _is_correction(record: Adjust) -> bool:
+    """Whether `tell_corrections` will tell of it, once it is in the ledger."""
+    return record.cause.startswith(CORRECTION_CAUSE)
 
 
 def _records(folder: Path, start: tuple[int, int]) -> Iterator[tuple[Record, tuple[int, int]]]:

@@ -28,6 +28,7 @@ FIGURES = (
     "estimated_cost_nanodollars",
 )
 _COST, _ESTIMATED = FIGURES.index("cost_nanodollars"), FIGURES.index("estimated_cost_nanodollars")
+_UNPRICED = FIGURES.index("unpriced_requests")
 _LATENCY = len(FIGURES)
 _TTFT = _LATENCY + BUCKETS
 SUM_COLUMNS = (*FIGURES, *LATENCY_COLUMNS, *TTFT_COLUMNS)
@@ -108,6 +109,12 @@ class Sums:
         late = [0] * len(FIGURES)
         late[_COST] = nanodollars
         late[_ESTIMATED] = nanodollars if estimated else 0
+        self.add(Countable(call.started_ms, call.dimensions, tuple(late), claims=call.claims))
+
+    def add_priced(self, call: Countable, calls: int) -> None:
+        """Calls that are counted among the unpriced have a price now."""
+        late = [0] * len(FIGURES)
+        late[_UNPRICED] = -calls
         self.add(Countable(call.started_ms, call.dimensions, tuple(late), claims=call.claims))
 
     def write(self, connection: BaseDatabaseWrapper, dialect: Dialect) -> None:

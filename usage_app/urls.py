@@ -5,6 +5,7 @@ from django.urls import path
 from usage_app.views import (
     accounts,
     budgets,
+    corrections,
     exports,
     finding,
     getting_started,
@@ -31,6 +32,7 @@ urlpatterns = [
     path("budgets/<uuid:budget_id>/", budgets.BudgetView.as_view(), name="budget"),
     path("models/", models.ModelsView.as_view(), name="models"),
     path("prices/", prices.PricesView.as_view(), name="prices"),
+    path("prices/<uuid:price_id>/correction/", corrections.CorrectionView.as_view(), name="correction"),
     path("playground/", playground.PlaygroundView.as_view(), name="playground"),
     path("playground/grant/", playground.GrantView.as_view(), name="grant"),
     path("exports/", exports.ExportsView.as_view(), name="exports"),

@@ -3,12 +3,15 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from gateway_project.clock import now
 from gateway_project.money import usd_string
 from keys_app.admin.base import ControlAdmin
 from keys_app.admin.fields import DollarColumnsMixin, DollarsField
@@ -96,6 +99,13 @@ class PriceAdmin(ControlAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """A price that calls were charged at is switched off, not deleted."""
         return False
+
+    def save_model(self, request: HttpRequest, obj: Price, form: Any, change: Any) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.valid_from is None or obj.valid_from < now():
+            text = _now("Calls that were made already keep what they were charged.")
+            page, word = reverse("ui:correction", args=[obj.pk]), _now("See what a correction would change")
+            self.message_user(request, format_html('{} <a href="{}">{}</a>', text, page, word), messages.INFO)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None or self.has_change_permission(request, obj):

@@ -622,6 +622,33 @@ class Migration(migrations.Migration):
                 'default_permissions': (),
             },
         ),
+        migrations.CreateModel(
+            name='PriceCorrection',
+            fields=[
+                ('id', models.UUIDField(default=gateway_project.clock.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('since', models.DateTimeField()),
+                ('until', models.DateTimeField()),
+                ('state', models.CharField(choices=[('waiting', 'Being computed'), ('measured', 'Not applied'), ('applying', 'Being applied'), ('writing', 'Being applied'), ('applied', 'Applied'), ('failed', 'Failed')], default='waiting', max_length=8, verbose_name='state')),
+                ('asked_by', models.CharField(max_length=150)),
+                ('applied_by', models.CharField(blank=True, max_length=150)),
+                ('calls', models.BigIntegerField(default=0)),
+                ('newly_priced', models.BigIntegerField(default=0)),
+                ('charged_nanodollars', models.BigIntegerField(default=0)),
+                ('difference_nanodollars', models.BigIntegerField(default=0)),
+                ('rows_seen', models.BigIntegerField(default=0)),
+                ('effect', models.JSONField(default=dict)),
+                ('error', models.CharField(blank=True, max_length=200)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('applied_at', models.DateTimeField(null=True)),
+                ('price', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='corrections', to='usage_app.price', verbose_name='price')),
+            ],
+            options={
+                'verbose_name': 'correction of prices',
+                'verbose_name_plural': 'corrections of prices',
+                'ordering': ['-id'],
+                'indexes': [models.Index(condition=models.Q(('state__in', ('waiting', 'applying', 'writing'))), fields=['state'], name='correction_open')],
+            },
+        ),
         # By hand: on PostgreSQL requests and attempts are partitioned from the first day.
         migrations.RunPython(partition_tables, unpartition_tables),
     ]

@@ -1,6 +1,7 @@
 """What happened and what it cost: the ledger's rows, its sums, and the price book."""
 
 from usage_app.models.captured import CapturedBody
+from usage_app.models.correction import PriceCorrection
 from usage_app.models.export import Export, ExportPart, SavedView
 from usage_app.models.ledger import (
     Adjustment,
@@ -32,6 +33,7 @@ __all__ = [
     "LedgerSettings",
     "LedgerStatus",
     "Price",
+    "PriceCorrection",
     "ReportingSeries",
     "Request",
     "Rollup",

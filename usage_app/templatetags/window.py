@@ -70,6 +70,12 @@ def instant(moment: datetime | None, style: str = "full") -> SafeString | str:
 
 
 @register.filter
+def local_input(moment: datetime) -> str:
+    """An instant as a field for a date and a time takes it, in the viewer's zone."""
+    return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M")
+
+
+@register.filter
 def signed_money(nanodollars: int) -> str:
     """+$4.20, −$0.31, ±$0.00."""
     sign = "+" if nanodollars > 0 else "−" if nanodollars < 0 else "±"

@@ -31,6 +31,7 @@ class PricesView(PageView):
             more=len(rows) > PAGE,
             query=query,
             unpriced=self.unpriced(),
+            may_correct=self.sight.everything and self.viewer.has_perm("usage_app.change_price"),
         )
 
     def searched(self, query: str) -> Any:

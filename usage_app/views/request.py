@@ -17,7 +17,7 @@ from keys_app.crypto import Unreadable
 from usage_app import captured
 from usage_app.bill import Bill, itemise
 from usage_app.decisions import candidates_of, strategy_of
-from usage_app.late_costs import charge_late
+from usage_app.late_costs import charge_late, corrections_of
 from usage_app.models import Attempt, Request
 from usage_app.pricebook import price_of_row
 from usage_app.related import neighbours_of, retry_number, tries_of
@@ -62,6 +62,7 @@ class RequestView(PageView):
             "timeline": draw(row, attempts),
             "bill": bill,
             "late": late.get(row.pk),
+            "corrections": corrections_of(row.pk) if row.pk in late else [],
             "candidates": candidates_of(row.decision),
             "strategy": strategy_of(row.decision),
             "facts": self.facts(row),

@@ -64,6 +64,12 @@ ANSWERS: dict[str, dict[str, object]] = {
         ),
         "anonymous": 401,
     },
+    # what calls were charged: an admin's
+    "corrector": {
+        "admin": "allow",
+        **dict.fromkeys(("viewer", "member", "manager", "other_manager"), 403),
+        **dict.fromkeys(("anonymous", "master", "virtual_key"), 302),
+    },
     # what was said in a call: whoever may read it; the right is given one by one
     "reader": {
         "admin": "allow",
@@ -105,6 +111,7 @@ TABLE: dict[str, Row] = {
     "ui/budgets/<uuid:budget_id>/": Row("page"),
     "ui/models/": Row("page"),
     "ui/prices/": Row("page"),
+    "ui/prices/<uuid:price_id>/correction/": Row("corrector", BOTH),
     "ui/playground/": Row("page"),
     "ui/playground/grant/": Row("page", ADD),  # one for a key one may use: see test_playground
     "ui/find/": Row("page"),

@@ -36,7 +36,7 @@ from tests.usage_app.views.secret_service import (
 )
 
 HOLES = (
-    *("pk", "id", "request_id", "key_id", "view_id", "export_id", "budget_id"),
+    *("pk", "id", "request_id", "key_id", "view_id", "export_id", "budget_id", "price_id"),
     *("service_id", "user", "token", "action", "environment", "url"),
 )
 ASKED_FOR = tuple(str(each) for each in (SERVICE, KEY, OWNER, BUDGET, EXPORT, CALL))
