@@ -1,7 +1,7 @@
 """Small questions to a provider about what it keeps: they cost nothing and make no row."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import orjson
@@ -25,10 +25,12 @@ async def open_answer(
     body: bytes | BodySource = b"",
     content_type: str = "",
     patience_s: float = LOOK_S,
+    headers: Mapping[str, str] | None = None,
+    format: str = "openai_responses",
 ) -> UpstreamAnswer:
     """A provider's answer from its headers on; the caller releases it. Raises UpstreamFailed for any but
-    a 2xx."""
-    headers = {"accept": "*/*", **({"content-type": content_type} if content_type else {})}
+    a 2xx, read as `format` tells of errors."""
+    headers = {"accept": "*/*", **(headers or {}), **({"content-type": content_type} if content_type else {})}
     outgoing = Outgoing(path, body, headers, method=method)
     try:
         async with asyncio.timeout(patience_s):
@@ -41,7 +43,7 @@ async def open_answer(
                 answer.release()
     except TimeoutError:
         raise UpstreamTimeout(f"The provider sent nothing within {patience_s:g} s.") from None
-    failure = exchange.read_failure(Target("openai_responses", ""), answer.status, answer.headers, raw)
+    failure = exchange.read_failure(Target(format, ""), answer.status, answer.headers, raw)
     raise hide_credential(failure, provider)
 
 

@@ -1,7 +1,8 @@
 """What a batch cost, once its provider is done: read from its result, journalled once, told to the limits.
 
 A batch that is done is found by its owner's look or by `keep_looking`, whichever comes first; doing it twice,
-or again after a kill, counts once: the adjustment is one of a cause.
+or again after a kill, counts once: the adjustment is one of a cause. Until then the limits hold what it may
+cost; that ends with its charge, or when it is gone, or when nobody could look at it for too long.
 """
 
 import asyncio
@@ -9,7 +10,8 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from urllib.parse import quote
+from datetime import timedelta
+from typing import Any
 
 import msgspec
 import orjson
@@ -19,34 +21,29 @@ from gateway_project.clock import now_ms
 from gateway_project.errors import GatehouseError, UpstreamRefused
 from gateway_project.money import divide_half_even
 from proxy_app.asking import ask_json, open_answer, pieces_of
+from proxy_app.batch_kinds import KINDS, BatchKind
 from proxy_app.batch_lines import lines_of
 from proxy_app.call import Services
 from proxy_app.catalogue import ProviderEntry
-from proxy_app.file_choosing import percent_of
-from proxy_app.formats import exchange
 from proxy_app.settling import tokens_of
 from proxy_app.stored import provider_at
 from proxy_app.wire import JSON
 from usage_app import pricing, stored
 from usage_app.pricing import CompiledPrice
-from usage_app.records import Adjust, Stored
+from usage_app.records import BATCH_CAUSE, BATCHES, Adjust, Stored, later_cost
 
 log = logging.getLogger("gatehouse.calls")
 
-DONE = frozenset({"completed", "failed", "expired", "cancelled"})
-CAUSE = "batch"
 ROUND_S = 20.0
 #: A batch is looked at again after a tenth of its age, within these.
 SHORTEST_S, LONGEST_S = 20.0, 900.0
-
-
-def is_done(batch: JSON) -> bool:
-    return batch.get("status") in DONE
+#: No provider keeps a result for longer.
+LOOKED_AT_MS = timedelta(days=30).total_seconds() * 1000
 
 
 def keep_results(services: Services, record: Stored, batch: JSON) -> None:
     """The files that a batch leaves are its owner's."""
-    for name in ("output_file_id", "error_file_id"):
+    for name in KINDS[record.kind].files:
         object_id = batch.get(name)
         if isinstance(object_id, str) and object_id:
             services.stored.keep(
@@ -64,75 +61,90 @@ def keep_results(services: Services, record: Stored, batch: JSON) -> None:
 async def settle_batch(services: Services, record: Stored, provider: ProviderEntry, batch: JSON) -> None:
     """Charge a batch that is done. Raises UpstreamFailed where its result cannot be read now."""
     keep_results(services, record, batch)
-    known = await services.stored.charged(record.id, CAUSE)
-    if known is None:
-        await _charge(services, record, provider, batch)
-    elif services.config.redis_url:
-        await _tell_limits(services, record, known)
-    # Else the counters are this process's own, and were filled from a ledger that has it.
-    services.stored.keep(msgspec.structs.replace(record, state="kept", at_ms=now_ms()))
+    cost = await services.stored.charged(record.id, BATCH_CAUSE)
+    is_counted = cost is not None and not services.config.redis_url
+    if cost is None:
+        cost = await _cost(services, record, provider, batch)
+        if cost is not None:
+            services.write(Adjust(record.id, now_ms(), BATCH_CAUSE, cost, record.charges))
+    if cost is None or is_counted:
+        # Counters of this process alone were filled from a ledger that has it.
+        is_told = await let_go(services, record)
+    else:
+        charges = {(charge.budget_id, charge.period) for charge in record.charges}
+        is_told = await services.limits.adjust(later_cost(record.id), charges, cost)
+    if is_told:  # else it stays pending, and is told in a later round
+        services.stored.keep(msgspec.structs.replace(record, state="kept", at_ms=now_ms()))
 
 
-async def _charge(services: Services, record: Stored, provider: ProviderEntry, batch: JSON) -> None:
-    snapshot = services.keeper.current
+async def let_go(services: Services, record: Stored) -> bool:
+    """Hold nothing more for it. False: the limits are away."""
+    return await services.limits.settle(later_cost(record.id), 0, 0, now_ms())
+
+
+async def _cost(services: Services, record: Stored, provider: ProviderEntry, batch: JSON) -> int | None:
+    snapshot, kind = services.keeper.current, KINDS[record.kind]
     price = snapshot.sections["prices"].find(
         record.deployment_id, provider.price_kind, record.upstream_model, record.at_ms
     )
     if price is None:
         log.warning("batch %s of call %s has no price: its cost stays unknown", record.object_id, record.id)
-        return
-    full = await _full_price(services, provider, batch.get("output_file_id"), price)
-    cost = divide_half_even(full * percent_of(provider), 100)
-    services.write(Adjust(record.id, now_ms(), CAUSE, cost, record.charges))
-    await _tell_limits(services, record, cost)
-
-
-async def _tell_limits(services: Services, record: Stored, cost: int) -> None:
-    charges = {(charge.budget_id, charge.period) for charge in record.charges}
-    await services.limits.adjust(f"{record.id}/{CAUSE}", charges, cost)
+        return None
+    full = await _full_price(services, provider, kind, batch, price)
+    return divide_half_even(full * kind.percent_at(provider), 100)
 
 
 async def _full_price(
-    services: Services, provider: ProviderEntry, output: object, price: CompiledPrice
+    services: Services, provider: ProviderEntry, kind: BatchKind, batch: JSON, price: CompiledPrice
 ) -> int:
     """Nanodollars of every line that was answered, as though each had been a call of its own."""
-    if not isinstance(output, str) or not output:
+    path = kind.result_of(batch)
+    if not path:
         return 0
-    path = f"/files/{quote(output, safe='')}/content"
     try:
-        answer = await open_answer(services.upstream, provider, path)
+        answer = await open_answer(services.upstream, provider, path, **_spoken(kind))
     except UpstreamRefused as error:
         if error.upstream_status != 404:
             raise
-        log.warning("the result %s of a batch is gone: what it cost is not known", output)
+        log.warning("the result %s of a batch is gone: what it cost is not known", path)
         return 0
     total, unread = 0, 0
     try:
         async for _, raw in lines_of(pieces_of(answer)):
-            cost = _line_price(raw, price)
+            cost = _line_price(raw, kind, price)
             total += cost or 0
             unread += cost is None
     finally:
         answer.release()
     if unread:
-        log.warning("%d lines of the result %s say nothing of what they used", unread, output)
+        log.warning("%d lines of the result %s say nothing of what they used", unread, path)
     return total
 
 
-def _line_price(raw: bytes, price: CompiledPrice) -> int | None:
+def _line_price(raw: bytes, kind: BatchKind, price: CompiledPrice) -> int | None:
     """What one line of a result cost at the full price; None where it does not tell."""
     try:
         line = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return None
-    response = line.get("response") if isinstance(line, dict) else None
-    body = response.get("body") if isinstance(response, dict) else None
-    if not isinstance(body, dict):
-        return 0  # an error: nothing was made
-    usage = exchange.read_usage(body)
-    if usage is None:
-        return 0 if body.get("error") else None
-    return pricing.cost(price, tokens_of(usage))
+    body = kind.answer_in(line) if isinstance(line, dict) else None
+    if body is None:
+        return 0
+    usage = kind.usage_of(body)
+    return pricing.cost(price, tokens_of(usage)) if usage is not None else None
+
+
+def _spoken(kind: BatchKind) -> dict[str, Any]:
+    return {"headers": kind.headers, "format": kind.format}
+
+
+async def ask_batch(
+    services: Services, record: Stored, provider: ProviderEntry, verb: str = "", method: str = "GET"
+) -> JSON:
+    """What the provider says of a batch now. Raises UpstreamFailed."""
+    kind = KINDS[record.kind]
+    path = kind.path_of(record.object_id, verb)
+    return await ask_json(services.upstream, provider, path, method, **_spoken(kind))
 
 
 async def look(services: Services, record: Stored) -> None:
@@ -141,12 +153,17 @@ async def look(services: Services, record: Stored) -> None:
     if provider is None:
         return
     try:
-        batch = await ask_json(services.upstream, provider, f"/batches/{quote(record.object_id, safe='')}")
-        if is_done(batch):
+        batch = await ask_batch(services, record, provider)
+        if KINDS[record.kind].is_done(batch):
             await settle_batch(services, record, provider, batch)
     except UpstreamRefused as error:
-        if error.upstream_status == 404:
-            log.warning("batch %s of call %s is gone from its provider", record.object_id, record.id)
+        if error.upstream_status != 404:
+            log.warning(
+                "batch %s of call %s cannot be looked at: %s", record.object_id, record.id, error.code
+            )
+            return
+        log.warning("batch %s of call %s is gone from its provider", record.object_id, record.id)
+        if await let_go(services, record):
             services.stored.keep(msgspec.structs.replace(record, state="gone", at_ms=now_ms()))
     except GatehouseError as error:
         log.info("batch %s cannot be looked at now: %s", record.object_id, error.code)
@@ -159,12 +176,16 @@ class Watch:
         self._services = services
         self._pending = pending
         self._due: dict[str, float] = {}
+        self._released: set[str] = set()
 
     async def round(self) -> None:
         """Look at each that is due."""
-        records = [record for record in await self._ask() if record.kind == "batch"]
+        records = [record for record in await self._ask() if record.kind in BATCHES]
         self._due = {each.id: self._due[each.id] for each in records if each.id in self._due}
+        self._released.intersection_update(each.id for each in records)
         for record in records:
+            if await self._is_given_up(record):
+                continue
             now_s = time.monotonic()
             age_s = max(now_ms() - record.at_ms, 0) / 1000
             pause_s = min(max(age_s / 10, SHORTEST_S), LONGEST_S)
@@ -173,6 +194,21 @@ class Watch:
             if now_s >= due_s:
                 await look(self._services, record)
                 self._due[record.id] = time.monotonic() + pause_s
+
+    async def _is_given_up(self, record: Stored) -> bool:
+        """Nothing is held for one that nobody can look at; it may come back, so it is looked at on."""
+        services = self._services
+        provider = provider_at(services.keeper.current.sections["catalogue"], record.provider_id)
+        if provider is not None and stored.holds_money(record, now_ms()):
+            return False
+        # Again in each round: limits that were loaded anew may hold it anew.
+        if record.charges and await let_go(services, record) and record.id not in self._released:
+            self._released.add(record.id)
+            log.warning("batch %s of call %s: nothing is held for it any more", record.object_id, record.id)
+        if now_ms() < record.at_ms + LOOKED_AT_MS:
+            return False
+        services.stored.keep(msgspec.structs.replace(record, state="kept", at_ms=now_ms()))
+        return True
 
     async def _ask(self) -> Sequence[Stored]:
         def ask() -> Sequence[Stored]:

@@ -1,6 +1,6 @@
 """The story of a batch's making: its file is the caller's, its lines fit the budgets, its provider takes it.
 
-It is a row of its own that costs nothing yet: `batch_settling` charges it when it is done.
+It is a row of its own that costs nothing yet: what it may cost stays held until `batch_settling` charges it.
 """
 
 import asyncio
@@ -15,10 +15,11 @@ from proxy_app.admission import admit, admit_step
 from proxy_app.answering import answer_headers
 from proxy_app.asking import open_answer, pieces_of
 from proxy_app.attempting import Relay, open_attempt, wait_for_headers
+from proxy_app.batch_kinds import KINDS
 from proxy_app.batch_lines import endpoint_of, lines_of, read_line
 from proxy_app.call import Attempt, Call, caller_of
 from proxy_app.catalogue import Catalogue
-from proxy_app.file_choosing import choose_deployment, percent_of
+from proxy_app.file_choosing import choose_deployment
 from proxy_app.formats import exchange
 from proxy_app.hiding import hide_credential
 from proxy_app.identity import read_claims
@@ -29,7 +30,7 @@ from proxy_app.settling import settle
 from proxy_app.stored import keeper_of, provider_at
 from proxy_app.upstream import UpstreamAnswer
 from proxy_app.wire import JSON, CallFacts, Outgoing, Target, Usage
-from usage_app.records import Stored
+from usage_app.records import Stored, later_cost
 
 
 async def make_batch(call: Call, address: str) -> None:
@@ -37,7 +38,7 @@ async def make_batch(call: Call, address: str) -> None:
     file = await _read(call, address)
     step = _step(call, file)
     provider = step.deployment.provider
-    percent = percent_of(provider)
+    percent = KINDS["batch"].percent_at(provider)
     price = call.snapshot.sections["prices"].find(
         step.deployment.id, provider.price_kind, step.upstream_model, call.arrived_ms
     )
@@ -57,6 +58,7 @@ async def make_batch(call: Call, address: str) -> None:
         call.is_unreadable = price is None
         batch = await _send(call, relay, step)
         call.services.stored.keep(_record(call, step, batch))
+        call.later = later_cost(call.id)
         await settle(call)
         await relay.finish()
     finally:
@@ -167,4 +169,5 @@ def _record(call: Call, step: Step, batch: JSON) -> Stored:
         model=call.facts.model,
         upstream_model=step.upstream_model,
         charges=call.charges,
+        held_nanodollars=call.held_nanodollars,
     )

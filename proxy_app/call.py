@@ -162,6 +162,7 @@ class Call:
     settled: bool = False
     cost_nanodollars: int | None = None
     price_id: str = ""
+    later: str = ""  # under which name its hold outlives it: what it costs is told when it is known
     finish_reason: str = ""
     ttft_ms: float | None = None
     counted: bool = False  # among the calls in flight

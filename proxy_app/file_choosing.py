@@ -49,12 +49,6 @@ def choose_deployment(
     return model, able[0]
 
 
-def percent_of(provider: ProviderEntry) -> int:
-    """Of its price, what a call in a batch costs there."""
-    percent = provider.quirks.get("batches")
-    return percent if isinstance(percent, int) and not isinstance(percent, bool) and percent > 0 else 100
-
-
 def _has_batches(deployment: DeploymentEntry) -> bool:
     provider = deployment.provider
     return bool(provider.quirks.get("batches")) and provider.credential_state not in PROBLEMS

@@ -178,6 +178,7 @@ async def settle(call: Call) -> None:
                     record.finished_at_ms,
                     {(charge.budget_id, charge.period) for charge in call.charges},
                     tokens.output_tokens or 0,
+                    call.later,
                 )
         finally:
             _leave(call, record)

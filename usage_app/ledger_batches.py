@@ -3,7 +3,7 @@
 import logging
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,13 +21,25 @@ from usage_app.models import Adjustment, Attempt, BudgetSpend, JournalOffset, Re
 from usage_app.models.correction import CORRECTION_CAUSE
 from usage_app.models.rollup import DIMENSIONS
 from usage_app.pricebook import price_of_row
-from usage_app.records import Adjust, AttemptBegun, Begin, Charge, End, Progress, Stored
+from usage_app.records import (
+    BATCHES,
+    Adjust,
+    AttemptBegun,
+    Begin,
+    Charge,
+    End,
+    Progress,
+    Stored,
+    later_cost,
+)
 from usage_app.rollups import ClaimValues, Countable, Sums, is_unpriced
 
 logger = logging.getLogger("gatehouse.ledger")
 
 LATE_END = "late end"
 QUERY_IDS = 500
+#: Endpoints of calls whose cost comes when their batch is done.
+LATER = ("batches", "messages.batches")
 
 
 @dataclass
@@ -87,6 +99,7 @@ class Batcher:
             self._adjust_late(end, known, batch)
         self._adjust(adjusts, batch)
         self._apply_waiting(batch)
+        self._note_later(batch)
         return batch
 
     def write(self, batch: Batch) -> None:
@@ -253,6 +266,17 @@ class Batcher:
                 call = countable(batch.ends[str(adjustment.request_id)])
                 batch.sums.add_cost(call, adjustment.cost_nanodollars)
                 batch.applied.append(adjustment.pk)
+
+    def _note_later(self, batch: Batch) -> None:
+        """Calls that made a batch end, and go on holding what it may cost: however their worker ended."""
+        ids = [end.id for end in batch.ends.values() if end.endpoint in LATER and end.charges]
+        if not ids:
+            return
+        waiting = {each.id for each in batch.stored if each.kind in BATCHES and each.state == "pending"}
+        waiting |= stored.waiting_among(ids)
+        batch.settled = [
+            replace(call, later=later_cost(call.id)) if call.id in waiting else call for call in batch.settled
+        ]
 
     def _move_offset(self, chunk: Chunk) -> None:
         open_from, open_calls = chunk.open_after()

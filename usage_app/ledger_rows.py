@@ -37,6 +37,7 @@ class SettledCall:
     input_tokens: int | None
     output_tokens: int | None
     charges: tuple[Charge, ...] = ()
+    later: str = ""  # what goes on being held for a cost that is still to come
 
 
 @dataclass(slots=True)

@@ -144,6 +144,7 @@ class Upkeep:
         unfinished = self._delete_old(settings)
         _delete_old_exports()
         unfinished = stored.delete_old() or unfinished
+        stored.tell_of_lost()
         unfinished = captured.delete_expired() or unfinished
         unfinished = retention.forget_old() or unfinished
         self.prices.run(settings)

@@ -1,4 +1,5 @@
-"""Fills a limit store from the ledger and the journals: what is spent, and what open calls hold.
+"""Fills a limit store from the ledger and the journals: what is spent, and what is held for open calls and
+for batches under way.
 
 The ledger's sums and the journals' positions are read in one transaction; what the journals hold
 beyond those positions is added, so nothing is counted twice and nothing is missed.
@@ -8,28 +9,56 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connection, transaction
 from msgspec.structs import replace
 
+from gateway_project.clock import now_ms
 from keys_app.limits.contract import LimitStore, OpenHold
+from usage_app import stored
+from usage_app.limit_correcting import is_correction, newest_entry, tell_corrections
 from usage_app.journal import read_records, segment_numbers, segment_path
-from usage_app.models import Adjustment, BudgetSpend, JournalOffset
-from usage_app.models.correction import CORRECTION_CAUSE
-from usage_app.records import Adjust, AttemptBegun, Begin, Charge, End, Progress, Record
+from usage_app.models import BudgetSpend, JournalOffset
+from usage_app.records import (
+    BATCH_CAUSE,
+    BATCHES,
+    Adjust,
+    AttemptBegun,
+    Begin,
+    Charge,
+    End,
+    Progress,
+    Record,
+    Stored,
+    later_cost,
+)
 
 log = logging.getLogger("gatehouse.limits")
 
 LOOK_S = 0.25
 #: Corrections of prices are told to the counters so often.
 CORRECTIONS_EVERY_S = 2.0
-CORRECTIONS_A_ROUND = 1_000
 SAY_S = 10.0
 
 Spend = dict[tuple[str, str], int]
+
+
+@dataclass(slots=True)
+class _Batches:
+    """Batches by the call that made each, as the ledger and then the journals tell of them."""
+
+    waiting: dict[str, Stored]  # not seen to be done
+    told: set[str]  # their cost is counted
+    over: set[str] = field(default_factory=set)  # a state only rises, whichever journal is read first
+
+    def note(self, record: Stored) -> None:
+        if record.state == "pending":
+            self.waiting.setdefault(record.id, record)
+        else:
+            self.over.add(record.id)
 
 
 async def keep_loaded(store: LimitStore, journals: Path, own: str, *, alone: bool) -> None:
@@ -45,8 +74,8 @@ async def keep_loaded(store: LimitStore, journals: Path, own: str, *, alone: boo
             try:
                 waiting = await asyncio.to_thread(_unresolved, journals, own) if alone else []
                 if not waiting:
-                    spend, holds, told = await asyncio.to_thread(read_standing, journals)
-                    await store.load(spend, holds)
+                    spend, holds, adjusted, told = await asyncio.to_thread(read_standing, journals)
+                    await store.load(spend, holds, adjusted)
                     log.info("limits are loaded: %d budgets, %d calls in flight", len(spend), len(holds))
                 elif said_s >= SAY_S:
                     said_s = 0.0
@@ -65,66 +94,44 @@ async def keep_loaded(store: LimitStore, journals: Path, own: str, *, alone: boo
         await asyncio.sleep(LOOK_S)
 
 
-async def tell_corrections(store: LimitStore, told: UUID | None) -> UUID:
-    """Count what corrections of prices have charged to budgets since an entry; the newest entry now.
-
-    None: all there are so far are in the counters already, for these live longer than this process.
-    """
-    if told is None:
-        return await asyncio.to_thread(_newest_entry)
-    rows = await asyncio.to_thread(_entries_after, told)
-    for pk, request_id, cause, amount, charges in rows:
-        pairs = {(charge["budget_id"], charge["period"]) for charge in charges}
-        if pairs and amount and not await store.adjust(f"{request_id}/{cause}", pairs, amount):
-            return told  # the store is away: from here on again
-        told = pk
-    return told
-
-
-_NO_ENTRY = UUID(int=0)
-
-
-def _newest_entry() -> UUID:
-    try:
-        return _newest_entry_now()
-    finally:
-        close_old_connections()
-
-
-def _newest_entry_now() -> UUID:
-    entries = Adjustment.objects.filter(cause__startswith=CORRECTION_CAUSE).order_by("-pk")
-    return entries.values_list("pk", flat=True).first() or _NO_ENTRY
-
-
-def _entries_after(pk: UUID) -> list[tuple[UUID, UUID, str, int, Any]]:
-    try:
-        rows = Adjustment.objects.filter(pk__gt=pk, cause__startswith=CORRECTION_CAUSE).order_by("pk")
-        found = rows.values_list("pk", "request_id", "cause", "cost_nanodollars", "charges")
-        return list(found[:CORRECTIONS_A_ROUND])
-    finally:
-        close_old_connections()
-
-
-def read_standing(journals: Path) -> tuple[Spend, list[OpenHold], UUID]:
-    """(spent by budget and period, calls that began and have not ended, the newest correcting entry)."""
+def read_standing(journals: Path) -> tuple[Spend, list[OpenHold], list[str], UUID]:
+    """(spent by budget and period, what calls and batches under way hold, later costs that are counted and
+    may be told again, the newest correcting entry) at this moment."""
     try:
         with transaction.atomic():
+            if connection.vendor == "postgresql":  # by itself each question would see a state of its own
+                with connection.cursor() as cursor:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             spend: Spend = defaultdict(int)
             for budget_id, period, amount in BudgetSpend.objects.values_list(
                 "budget_id", "period", "spent_nanodollars"
             ):
                 spend[budget_id, period] = amount
             rows = {row.journal: row for row in JournalOffset.objects.all()}
-            newest = _newest_entry_now()
+            records, told = stored.with_cost_to_come()
+            newest = newest_entry()
     finally:
         close_old_connections()
+    batches = _Batches({record.id: record for record in records}, set(told))
     holds: dict[str, OpenHold] = {}
     for folder in _folders(journals):
-        _add_journal(folder, rows.get(folder.name), spend, holds)
-    return dict(spend), list(holds.values()), newest
+        _add_journal(folder, rows.get(folder.name), spend, holds, batches)
+    at_ms = now_ms()
+    for record in batches.waiting.values():
+        holds.pop(record.id, None)  # its call ends at once, the hold goes on under another name
+        if stored.holds_money(record, at_ms) and record.id not in batches.told | batches.over:
+            name = later_cost(record.id)
+            holds[name] = OpenHold(name, _pairs(record.charges), record.held_nanodollars, record.at_ms)
+    return dict(spend), list(holds.values()), [later_cost(each) for each in batches.told], newest
 
 
-def _add_journal(folder: Path, row: JournalOffset | None, spend: Spend, holds: dict[str, OpenHold]) -> None:
+def _add_journal(
+    folder: Path,
+    row: JournalOffset | None,
+    spend: Spend,
+    holds: dict[str, OpenHold],
+    batches: _Batches,
+) -> None:
     written = (row.segment, row.offset) if row else (1, 0)
     start = (row.open_from_segment, row.open_from_offset) if row and row.open_calls else written
     for record, place in _records(folder, start):
@@ -146,14 +153,16 @@ def _add_journal(folder: Path, row: JournalOffset | None, spend: Spend, holds: d
             if place > written:
                 for pair in _pairs(record.charges):
                     spend[pair] += record.cost_nanodollars or 0
-        elif isinstance(record, Adjust) and place > written and not _is_correction(record):
+        elif isinstance(record, Adjust) and place > written and not is_correction(record):
+            is_of_batch = record.cause == BATCH_CAUSE
+            if is_of_batch and record.id in batches.told:
+                continue  # told twice, counted once
             for pair in _pairs(record.charges):
                 spend[pair] += record.cost_nanodollars
-
-
-def _is_correction(record: Adjust) -> bool:
-    """Whether `tell_corrections` will tell of it, once it is in the ledger."""
-    return record.cause.startswith(CORRECTION_CAUSE)
+            if is_of_batch:
+                batches.told.add(record.id)
+        elif isinstance(record, Stored) and record.kind in BATCHES and place > written:
+            batches.note(record)
 
 
 def _records(folder: Path, start: tuple[int, int]) -> Iterator[tuple[Record, tuple[int, int]]]:

@@ -10,15 +10,20 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
 from gateway_project.clock import now_ms
 from gateway_project.conf import Config
 from keys_app.connections import close_connections
 from keys_app.limits import LimitStore, open_store
+from usage_app import stored
 from usage_app.ledger_rows import SettledCall
 from usage_app.models import Request
+from usage_app.records import later_cost
+from usage_app.stored import Later
 
 logger = logging.getLogger("gatehouse.ledger")
+Found = TypeVar("Found")
 
 SWEEP_EVERY_S = 15.0
 RETRY_S = 1.0
@@ -95,7 +100,9 @@ class LimitSettler:
 
     async def _sweep(self, store: LimitStore) -> None:
         try:
-            await settle_late(store, now_ms(), lambda ids: asyncio.to_thread(_read_rows_here, ids))
+            at_ms = now_ms()
+            await settle_late(store, at_ms, lambda ids: asyncio.to_thread(_here, read_rows, ids))
+            await settle_later(store, at_ms, lambda ids: asyncio.to_thread(_here, read_over, ids))
         except Exception:
             logger.exception("Looking for calls that hold limits after their end failed; it is tried again.")
 
@@ -117,7 +124,7 @@ async def settle_late(
     store: LimitStore, at_ms: int, rows_of: Callable[[Sequence[str]], Awaitable[list[SettledCall]]]
 ) -> None:
     """Calls that the store holds for long: end those with a row by it, drop those that never began."""
-    late = (await store.open_calls(at_ms - LATE_AFTER_MS))[:MOST_LATE]
+    late = [each for each in await store.open_calls(at_ms - LATE_AFTER_MS) if not _is_later(each)][:MOST_LATE]
     if not late:
         return
     found = await rows_of(late)
@@ -131,10 +138,26 @@ async def settle_late(
             await store.settle(call_id, 0, 0, at_ms)
 
 
+async def settle_later(
+    store: LimitStore, at_ms: int, over_of: Callable[[Sequence[str]], Awaitable[list[Later]]]
+) -> None:
+    """What is held for costs to come: end it where the ledger says that none is to come any more."""
+    held = [each for each in await store.open_calls(at_ms - LATE_AFTER_MS) if _is_later(each)][:MOST_LATE]
+    for later in await over_of(held) if held else ():
+        if later.cost_nanodollars is None:
+            await store.settle(later.id, 0, 0, at_ms)
+        else:
+            await store.adjust(later.id, later.charges, later.cost_nanodollars)
+
+
+def _is_later(hold_id: str) -> bool:
+    return "/" in hold_id
+
+
 async def _settle(store: LimitStore, call: SettledCall, at_ms: int) -> bool:
     tokens = (call.input_tokens or 0) + (call.output_tokens or 0)
     cost, output_tokens = call.cost_nanodollars or 0, call.output_tokens or 0
-    return await store.settle(call.id, cost, tokens, at_ms, output_tokens=output_tokens)
+    return await store.settle(call.id, cost, tokens, at_ms, output_tokens=output_tokens, later=call.later)
 
 
 def read_rows(ids: Sequence[str]) -> list[SettledCall]:
@@ -142,12 +165,23 @@ def read_rows(ids: Sequence[str]) -> list[SettledCall]:
     rows = Request.objects.filter(pk__in=ids).values_list(
         "pk", "status", "cost_nanodollars", "input_tokens", "output_tokens"
     )
-    return [SettledCall(str(pk), status, cost, read, made) for pk, status, cost, read, made in rows]
+    waiting = stored.waiting_among(ids)
+    return [
+        SettledCall(
+            *(str(pk), status, cost, read, made), later=later_cost(str(pk)) if str(pk) in waiting else ""
+        )
+        for pk, status, cost, read, made in rows
+    ]
 
 
-def _read_rows_here(ids: Sequence[str]) -> list[SettledCall]:
+def read_over(hold_ids: Sequence[str]) -> list[Later]:
+    """Those whose batch is done, or was lost; one that the ledger has not heard of is not among them."""
+    return stored.over_among([each.partition("/")[0] for each in hold_ids])
+
+
+def _here(read: Callable[[Sequence[str]], list[Found]], ids: Sequence[str]) -> list[Found]:
     """On a connection of this thread, which may never be asked again."""
     try:
-        return read_rows(ids)
+        return read(ids)
     finally:
         close_connections()

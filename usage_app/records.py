@@ -12,8 +12,12 @@ import msgspec
 
 Status = Literal["ok", "error", "refused", "cancelled", "truncated", "interrupted"]
 UsageSource = Literal["provider", "estimate", "none"]
-StoredKind = Literal["response", "file", "batch"]
+#: 'batch' is OpenAI's, 'message_batch' Anthropic's.
+StoredKind = Literal["response", "file", "batch", "message_batch"]
 StoredState = Literal["pending", "kept", "gone"]
+BATCHES: tuple[StoredKind, ...] = ("batch", "message_batch")
+#: Why the cost of a batch is an adjustment of its call.
+BATCH_CAUSE = "batch"
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -186,7 +190,13 @@ class Stored(msgspec.Struct, frozen=True, tag="stored", tag_field="k"):
     deployment_id: str = ""
     model: str = ""  # public name, '' where it is nothing of one model
     upstream_model: str = ""
-    charges: tuple[Charge, ...] = ()
+    charges: tuple[Charge, ...] = ()  # what its cost counts against
+    held_nanodollars: int = 0  # there, until that is told
+
+
+def later_cost(call_id: str, cause: str = BATCH_CAUSE) -> str:
+    """Under which id a limit store holds money for, and counts, a cost that comes after its call."""
+    return f"{call_id}/{cause}"
 
 
 Record = Begin | AttemptBegun | Progress | End | Adjust | Stored

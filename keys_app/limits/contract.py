@@ -125,9 +125,9 @@ class LevelState(msgspec.Struct, frozen=True):
 
 
 class OpenHold(msgspec.Struct, frozen=True):
-    """A call that began and has not ended, as the journals tell: what a fresh store must hold for it."""
+    """What a fresh store must hold for a call that began and has not ended, or whose cost comes later."""
 
-    call_id: str
+    call_id: str  # or the cause of the cost that is still to come
     charges: tuple[tuple[str, str], ...]
     nanodollars: int
     at_ms: int
@@ -174,8 +174,12 @@ class LimitStore(Protocol):
         now_ms: int,
         charges: Collection[tuple[str, str]] | None = None,
         output_tokens: int = 0,
+        later: str = "",
     ) -> bool:
         """End a call's hold and count its true cost; `charges` narrows the budgets it counts for.
+
+        `later`, the cause of a cost that is still to come: what those budgets hold stays held under that
+        id, until it is settled or its cost is told (`adjust`); all else of the call ends.
 
         A call that is settled or unknown changes nothing. False: the store is away, the ledger
         process will settle it.
@@ -183,7 +187,7 @@ class LimitStore(Protocol):
         ...
 
     async def adjust(self, cause_id: str, charges: Collection[tuple[str, str]], nanodollars: int) -> bool:
-        """Count a cost that came after its call ended, once for each cause."""
+        """Count a cost that came after its call ended, once for each cause, and end what is held for it."""
         ...
 
     async def left(self, demand: Demand) -> int | None:
@@ -194,8 +198,16 @@ class LimitStore(Protocol):
         """Each limit with its use, in the demand's order."""
         ...
 
-    async def load(self, spend: Mapping[tuple[str, str], int], holds: Iterable[OpenHold]) -> None:
-        """Fill the counters at start: the ledger's sums by (budget id, period) and the open calls."""
+    async def load(
+        self,
+        spend: Mapping[tuple[str, str], int],
+        holds: Iterable[OpenHold],
+        adjusted: Iterable[str] = (),
+    ) -> None:
+        """Fill the counters at start: the ledger's sums by (budget id, period) and the open calls.
+
+        `adjusted`: causes whose cost is among the sums already, and may be told once more.
+        """
         ...
 
     async def open_calls(self, before_ms: int) -> tuple[str, ...]:

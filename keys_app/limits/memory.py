@@ -258,15 +258,23 @@ class MemoryStore:
         now_ms: int,
         charges: Collection[tuple[str, str]] | None = None,
         output_tokens: int = 0,
+        later: str = "",
     ) -> bool:
         hold = self._holds.pop(call_id, None)
         if hold is None:
             return True
-        for key, (amount, counter, _) in hold.budgets.items():
-            counter.held -= amount
-            counter.calls -= 1
-            if charges is None or key in charges:
+        kept = _Hold(hold.at_ms)
+        for key, (amount, counter, limit) in hold.budgets.items():
+            counts = charges is None or key in charges
+            if counts:
                 counter.spent += nanodollars
+            if counts and later and later not in self._adjusted:
+                kept.budgets[key] = (amount, counter, limit)
+            else:
+                counter.held -= amount
+                counter.calls -= 1
+        if kept.budgets:
+            self._holds[later] = kept
         for window, entry, counted, rate in hold.rates.values():
             window.open -= 1
             if not entry.gone:
@@ -276,14 +284,18 @@ class MemoryStore:
         return True
 
     async def adjust(self, cause_id: str, charges: Collection[tuple[str, str]], nanodollars: int) -> bool:
+        await self.settle(cause_id, 0, 0, 0)
         if cause_id in self._adjusted:
             return True
-        self._adjusted[cause_id] = None
-        if len(self._adjusted) > _ADJUSTMENTS_KEPT:
-            self._adjusted.popitem(last=False)
+        self._note_adjusted(cause_id)
         for key in charges:
             self._counters.setdefault(key, _Counter()).spent += nanodollars
         return True
+
+    def _note_adjusted(self, cause_id: str) -> None:
+        self._adjusted[cause_id] = None
+        if len(self._adjusted) > _ADJUSTMENTS_KEPT:
+            self._adjusted.popitem(last=False)
 
     async def left(self, demand: Demand) -> int | None:
         lefts = [
@@ -305,7 +317,12 @@ class MemoryStore:
         counter = self._counters.get((budget.budget_id, budget.period))
         return (counter.spent, counter.held, counter.calls) if counter else (0, 0, 0)
 
-    async def load(self, spend: Mapping[tuple[str, str], int], holds: Iterable[OpenHold]) -> None:
+    async def load(
+        self,
+        spend: Mapping[tuple[str, str], int],
+        holds: Iterable[OpenHold],
+        adjusted: Iterable[str] = (),
+    ) -> None:
         self._counters.clear()
         self._holds.clear()
         self._windows.clear()
@@ -318,6 +335,8 @@ class MemoryStore:
                 counter.held += opened.nanodollars
                 counter.calls += 1
                 hold.budgets[key] = (opened.nanodollars, counter, None)
+        for cause_id in adjusted:
+            self._note_adjusted(cause_id)
         self._loaded = True
 
     async def open_calls(self, before_ms: int) -> tuple[str, ...]:

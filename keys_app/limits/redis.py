@@ -41,6 +41,7 @@ CONNECTIONS = 64
 PREFIX = "{gatehouse}:limits"
 _BATCH = 500
 _LOADED_FOR_S = 90 * 86_400  # a period that nobody uses any more
+_ADJUSTED_FOR_S = 8 * 86_400  # as in adjust.lua
 _ORPHANS = 10_000
 
 logger = logging.getLogger("gatehouse.limits")
@@ -132,10 +133,11 @@ class RedisStore:
         now_ms: int,
         charges: Collection[tuple[str, str]] | None = None,
         output_tokens: int = 0,
+        later: str = "",
     ) -> bool:
         names = ["*"] if charges is None else [f"{budget}/{period}" for budget, period in charges]
         try:
-            await self._step("settle", [call_id, nanodollars, tokens, output_tokens, *names])
+            await self._step("settle", [call_id, nanodollars, tokens, output_tokens, later, *names])
         except _Away:
             return False
         return True
@@ -190,19 +192,30 @@ class RedisStore:
 
     # ------------------------------------------------------------ loading
 
-    async def load(self, spend: Mapping[tuple[str, str], int], holds: Iterable[OpenHold]) -> None:
+    async def load(
+        self,
+        spend: Mapping[tuple[str, str], int],
+        holds: Iterable[OpenHold],
+        adjusted: Iterable[str] = (),
+    ) -> None:
         """Begin an epoch with these counts, unless one is in use. Raises LimitsUnavailable."""
         try:
             run = await self._server()
             await self._verify(run)
             if not self._loaded:
-                await self._fill(run, spend, holds)
+                await self._fill(run, spend, holds, adjusted)
                 await self._verify(run)
         except (RedisError, OSError) as error:
             self._breaker.failed(error)
             raise LimitsUnavailable(retry_after_s=1) from None
 
-    async def _fill(self, run: str, spend: Mapping[tuple[str, str], int], holds: Iterable[OpenHold]) -> None:
+    async def _fill(
+        self,
+        run: str,
+        spend: Mapping[tuple[str, str], int],
+        holds: Iterable[OpenHold],
+        adjusted: Iterable[str] = (),
+    ) -> None:
         epoch = str(uuid7())
         base = f"{self._prefix}:{epoch}"
         counters: dict[str, dict[str, int]] = defaultdict(lambda: {"s": 0, "h": 0, "n": 0})
@@ -230,6 +243,8 @@ class RedisStore:
                 await batch.execute()
         if opened:
             await self._client.zadd(f"{base}:open", dict(opened))
+        for cause_id in adjusted:
+            await self._client.set(f"{base}:a:{cause_id}", 1, ex=_ADJUSTED_FOR_S)
         begun = await self._client.eval(BEGIN_EPOCH, 1, self._epoch, epoch, run)
         if not begun:  # another worker was first
             self._ended.add(epoch)
@@ -285,7 +300,7 @@ class RedisStore:
         orphans, self._orphans = self._orphans, []
         for start, call_id in enumerate(orphans):
             try:
-                arguments = [self._prefix, call_id, 0, 0, 0, "*"]
+                arguments = [self._prefix, call_id, 0, 0, 0, "", "*"]
                 await self._pipeline.run("settle", arguments)
             except (RedisError, OSError):
                 self._orphans.extend(orphans[start:])

@@ -3,6 +3,7 @@
 --   <base>:w:<rate>             hash  hd, tl first and next entry; rq, tk sums; f l r k <entry>
 --   <base>:p:<rate>             set   calls open now
 --   <base>:c:<call>             hash  at; b:<budget> = amount|limit; r:<rate> = entry|tokens|which
+--                                     (a cost that comes later: its cause stands for the call)
 --   <base>:open                 zset  calls by the time of their reservation
 -- All keys share one hash tag, so that a cluster keeps them in one slot.
 local WINDOW, MERGE = 60000, 100
@@ -52,4 +53,36 @@ local function wait(key, head, tail, requests, tokens, now)
     end
   end
   return WINDOW
+end
+
+-- Ends what a call holds of budgets, and counts its cost at those it is charged to: all of them, with '*'.
+-- With `later`, what those hold stays held under that name. Answers the fields of the hold, none if unknown.
+local function release(keep, call, charged, cost, later)
+  local hold = keep .. ':c:' .. call
+  local fields, at, kept = redis.call('HGETALL', hold), nil, {}
+  redis.call('DEL', hold)
+  redis.call('ZREM', keep .. ':open', call)
+  for i = 1, #fields, 2 do
+    local kind, name, value = string.sub(fields[i], 1, 2), string.sub(fields[i], 3), fields[i + 1]
+    local counter = keep .. ':b:' .. name
+    if fields[i] == 'at' then at = value end
+    -- A counter that expired with its period must not come back with a remainder.
+    if kind == 'b:' and redis.call('EXISTS', counter) == 1 then
+      local counts = charged['*'] or charged[name]
+      if counts then redis.call('HINCRBY', counter, 's', cost) end
+      if counts and later then
+        kept[#kept + 1] = fields[i]
+        kept[#kept + 1] = value
+      else
+        local held = string.match(value, '^(%d+)|')
+        if held ~= '0' then redis.call('HINCRBY', counter, 'h', '-' .. held) end  -- '-0' is no integer
+        redis.call('HINCRBY', counter, 'n', -1)
+      end
+    end
+  end
+  if #kept > 0 then
+    redis.call('HSET', keep .. ':c:' .. later, 'at', at, unpack(kept))
+    redis.call('ZADD', keep .. ':open', at, later)
+  end
+  return fields
 end

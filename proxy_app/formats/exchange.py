@@ -10,6 +10,7 @@ import msgspec
 import orjson
 
 from gateway_project.errors import GatehouseError, UnsupportedParameter, UpstreamFailed, UpstreamInvalid
+from proxy_app.formats.anthropic.usage import read_usage as read_anthropic_usage
 from proxy_app.formats.carrying import drop_reasoning, drop_untaken, in_words
 from proxy_app.formats.contract import KeptAnswer, RenderedError, RenderOptions, StreamPipe
 from proxy_app.formats.naming import call_ids, rename_calls, rename_tools
@@ -137,6 +138,11 @@ def read_usage(body: JSON) -> Usage | None:
     if found is not None and found.output_tokens is None:
         found.output_tokens = 0
     return found
+
+
+def read_message_usage(body: JSON) -> Usage | None:
+    """What a message of Anthropic's says it used."""
+    return read_anthropic_usage(body.get("usage"))
 
 
 def observe_kept(body: JSON) -> KeptAnswer | None:

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from gateway_project.errors import GatehouseError
 from proxy_app import pipeline
 from proxy_app.asking import ask_json
-from proxy_app.batch_settling import is_done, keep_results, settle_batch
+from proxy_app.batch_kinds import KINDS
+from proxy_app.batch_settling import keep_results, settle_batch
 from proxy_app.batching import make_batch
 from proxy_app.catalogue import ProviderEntry
 from proxy_app.views.kept import KeptView
@@ -29,7 +30,7 @@ class BatchView(KeptView):
     def note(self, record: Stored, provider: ProviderEntry, batch: dict[str, Any]) -> None:
         """Its files are the owner's before it hears of them; what it cost is read meanwhile."""
         services = self.request.services
-        if record.state == "pending" and is_done(batch):
+        if record.state == "pending" and KINDS[record.kind].is_done(batch):
             keep_results(services, record, batch)
             services.followed.start(self._settle(record, provider, batch), f"batch {record.object_id}")
 

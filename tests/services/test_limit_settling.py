@@ -2,15 +2,25 @@
 
 import asyncio
 import uuid
+from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from keys_app.connections import close_connections
+from keys_app.limits import Demand, OpenHold
+from keys_app.limits.redis import RedisStore
 from tests.keys_app.limits.demands import NOW, budget, demand, rate
 from tests.services.test_redis_limits import open_redis, remove_keys
+from tests.usage_app.conftest import read_all
+from tests.usage_app.workload import BUDGET, a_batch, a_begin, an_attempt
+from usage_app.journal import JournalWriter
+from usage_app.ledger import Ledger
 from usage_app.ledger_rows import SettledCall
-from usage_app.limit_settling import LATE_AFTER_MS, LimitSettler, settle_late
-from usage_app.records import Charge
+from usage_app.limit_loading import Spend, read_standing
+from usage_app.limit_settling import LATE_AFTER_MS, LimitSettler, settle_late, settle_waiting
+from usage_app.records import Charge, later_cost
 
 pytestmark = pytest.mark.services
 
@@ -70,3 +80,55 @@ def test_where_limits_live_in_the_worker_there_is_nothing_to_settle() -> None:
     from gateway_project.conf import config
 
     assert LimitSettler.for_shared_limits(config()) is None
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_batchs_hold_survives_its_worker_and_a_flushed_redis_and_is_told_once(tmp_path: Path) -> None:
+    """Made by a worker that dies, held through a reload, charged by two workers that both find it done."""
+    asked = demand(budget(BUDGET, limit=10_000), rate(parallel=1))
+    prefix = f"{{test-{uuid.uuid4()}}}"
+    store, batch = open_redis(prefix), a_batch()
+    await store.load({}, [])
+    await store.reserve(batch.id, asked, batch.held_nanodollars, 10, NOW)
+    writer = JournalWriter(tmp_path, "worker-1", spare_bytes=0, minimum_free_bytes=0)
+    writer.open()
+    for record in (a_begin(batch.id, endpoint="batches"), an_attempt(batch.id), batch):
+        writer.append(record)
+    writer.close()  # killed before the call's end
+    rows: list[SettledCall] = []
+    await asyncio.to_thread(read_ledger, tmp_path, rows)
+    for _ in range(2):
+        assert await settle_waiting(store, deque(rows))
+    assert await standing(store, asked) == (0, batch.held_nanodollars, 0)
+
+    await remove_keys(store)  # flushed: the counts are those of the ledger again
+    other = open_redis(prefix)
+    await other.load(*await asyncio.to_thread(read_counts, tmp_path))
+    assert await standing(other, asked) == (0, batch.held_nanodollars, 0)
+    for worker in (store, other):
+        await worker.settle(batch.id, 0, 0, NOW, later=later_cost(batch.id))
+        assert await worker.adjust(later_cost(batch.id), asked.charges, 3_000)
+    assert await standing(other, asked) == (3_000, 0, 0)
+    await remove_keys(other)
+    await store.close()
+    await other.close()
+
+
+async def standing(store: RedisStore, asked: Demand) -> tuple[int, int, int]:
+    money, parallel = await store.state(asked, NOW)
+    return money.spent, money.held, parallel.spent
+
+
+def read_counts(folder: Path) -> tuple[Spend, list[OpenHold], list[str]]:
+    try:
+        return read_standing(folder)[:3]
+    finally:
+        close_connections()  # this thread's, which may never be asked again
+
+
+def read_ledger(folder: Path, rows: list[SettledCall]) -> None:
+    ledger = Ledger(folder, "here", after_commit=[rows.extend])
+    ledger.lock()
+    read_all(ledger)
+    ledger.unlock()
+    close_connections()

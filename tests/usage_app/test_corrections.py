@@ -20,7 +20,7 @@ from tests.usage_app.workload import CALLER, DEPLOYMENT, PROVIDER, an_end, call_
 from usage_app import corrections
 from usage_app.ledger import Ledger
 from usage_app.ledger_audit import budget_differences, check_quarters
-from usage_app.limit_loading import tell_corrections
+from usage_app.limit_correcting import tell_corrections
 from usage_app.models import Adjustment, BudgetSpend, Price, PriceCorrection, Request
 from usage_app.pricebook import price_of_row
 from usage_app.pricing import cost

@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
-from gateway_project.clock import from_ms, now, uuid7_text
+from gateway_project.clock import from_ms, now, now_ms, uuid7_text
 from tests.usage_app.test_ledger import read_all
-from tests.usage_app.workload import NOON_MS, an_end
+from tests.usage_app.workload import NOON_MS, a_batch, an_end
 from usage_app import stored as shelf
 from usage_app.journal import JournalWriter
 from usage_app.ledger import Ledger
@@ -33,7 +34,13 @@ def stored(object_id: str = "resp_1", **fields: object) -> Stored:
 def test_what_is_kept_is_found_again_with_everything_its_settling_needs(
     writer: JournalWriter, ledger: Ledger
 ) -> None:
-    kept = stored(model="gpt", upstream_model="gpt-5", deployment_id="d-1", charges=(Charge("b", "2026-11"),))
+    kept = stored(
+        model="gpt",
+        upstream_model="gpt-5",
+        deployment_id="d-1",
+        charges=(Charge("b", "2026-11"),),
+        held_nanodollars=7,
+    )
     writer.append(an_end())
     writer.append(kept)
     read_all(ledger)
@@ -109,3 +116,21 @@ def test_a_later_cost_is_known_once_the_ledger_has_it(writer: JournalWriter, led
     read_all(ledger)
     assert shelf.charged(end.id, "batch") == 500
     assert shelf.charged(end.id, "another") is None
+
+
+def test_a_batch_that_is_lost_is_told_of_once_until_it_is_found(
+    writer: JournalWriter, ledger: Ledger
+) -> None:
+    lost = a_batch(object_id="batch_lost", at_ms=now_ms() - round(shelf.HELD_FOR.total_seconds() * 1000))
+    for record in (lost, a_batch(object_id="batch_new"), a_batch(state="pending", kind="response")):
+        writer.append(record)
+    read_all(ledger)
+    for _ in range(2):
+        shelf.tell_of_lost()
+    [alert] = Alert.objects.all()
+    assert (alert.kind, alert.subject, alert.count, alert.resolved_at) == ("batch_lost", lost.id, 1, None)
+    assert "batch_lost" in alert.detail
+    writer.append(msgspec.structs.replace(lost, state="kept"))
+    read_all(ledger)
+    shelf.tell_of_lost()
+    assert Alert.objects.get().resolved_at is not None

@@ -4,8 +4,19 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway_project.clock import uuid7_at
-from usage_app.records import AttemptBegun, AttemptEnded, Begin, Caller, Charge, End, Mark, Progress, Tokens
+from gateway_project.clock import now_ms, uuid7_at
+from usage_app.records import (
+    AttemptBegun,
+    AttemptEnded,
+    Begin,
+    Caller,
+    Charge,
+    End,
+    Mark,
+    Progress,
+    Stored,
+    Tokens,
+)
 
 NOON_MS = int(datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp() * 1000)
 KEY, OTHER_KEY = str(uuid7_at(NOON_MS, 1)), str(uuid7_at(NOON_MS, 2))
@@ -64,6 +75,24 @@ def an_attempt(id: str, number: int = 1, at_ms: int = NOON_MS + 3, price_id: str
 
 def a_progress(id: str, output_tokens: int, at_ms: int = NOON_MS + 5_000) -> Progress:
     return Progress(id=id, at_ms=at_ms, output_tokens=output_tokens)
+
+
+def a_batch(id: str = "", **changes: Any) -> Stored:
+    """A batch that the call has made, under way since a moment."""
+    fields: dict[str, Any] = {
+        "at_ms": now_ms() - 60_000,
+        "kind": "batch",
+        "object_id": "batch_1",
+        "provider_id": PROVIDER,
+        "owner": f"service:{SEARCH}/production",
+        "state": "pending",
+        "deployment_id": DEPLOYMENT,
+        "model": "gpt-4o",
+        "upstream_model": "gpt-4o",
+        "charges": (MONTH,),
+        "held_nanodollars": 5_000,
+    }
+    return Stored(id=id or call_id(), **{**fields, **changes})
 
 
 def an_end(id: str = "", **changes: Any) -> End:

@@ -596,6 +596,7 @@ class Migration(migrations.Migration):
                 ('model', models.CharField(blank=True, max_length=200, verbose_name='model')),
                 ('upstream_model', models.CharField(blank=True, max_length=200)),
                 ('charges', models.JSONField(default=list)),
+                ('held_nanodollars', models.BigIntegerField(default=0)),
                 ('created_at', models.DateTimeField()),
                 ('changed_at', models.DateTimeField()),
             ],

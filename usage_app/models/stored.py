@@ -27,6 +27,7 @@ class StoredObject(models.Model):
     model = models.CharField(_("model"), max_length=200, blank=True)
     upstream_model = models.CharField(max_length=200, blank=True)
     charges = models.JSONField(default=list)  # what its cost counts against when it comes
+    held_nanodollars = models.BigIntegerField(default=0)  # there, until then
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
 

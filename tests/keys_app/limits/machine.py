@@ -39,6 +39,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.overrun: defaultdict[str, int] = defaultdict(int)
         self.admitted_at: list[int] = []
         self.open_mixed: set[str] = set()
+        self.told: set[str] = set()
 
     def run(self, work: Any) -> Any:
         return self.loop.run_until_complete(work)
@@ -107,6 +108,31 @@ class StoreMachine(RuleBasedStateMachine):
         cost = self.held.get(call, (0, []))[0] * share // 100
         self.run(self.store.settle(call, cost, tokens, self.now))
         self.count(call, cost)
+
+    @rule(target=calls, call=calls)
+    def settle_for_a_later_cost(self, call: str) -> str:
+        later = f"{call}/batch"
+        self.run(self.store.settle(call, 0, 1, self.now, later=later))
+        self.open_mixed.discard(call)
+        if call in self.held:
+            amount, budgets = self.held.pop(call)
+            if budgets and later not in self.told:
+                self.held[later] = amount, budgets
+        return later
+
+    @rule(call=calls, share=st.integers(0, 100))
+    def tell_a_later_cost(self, call: str, share: int) -> None:
+        amount, budgets = self.held.get(call, (0, []))
+        if not call.endswith("/batch"):
+            return
+        cost = amount * share // 100
+        charges = [(BUDGETS[name].budget_id, BUDGETS[name].period) for name in budgets]
+        self.run(self.store.adjust(call, charges, cost))
+        self.held.pop(call, None)
+        if call not in self.told:
+            self.told.add(call)
+            for name in budgets:
+                self.spent[name] += cost
 
     @precondition(lambda self: self.held)
     @rule(call=calls)

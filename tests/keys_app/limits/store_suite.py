@@ -280,6 +280,60 @@ class StoreSuite:
             assert await store.adjust("call-1/late", wanted.charges, 40)
         assert await spent_and_held(store, wanted) == [(40, 0)]
 
+    async def test_what_a_later_cost_may_be_stays_held_until_it_is_told(self, store: LimitStore) -> None:
+        wanted = demand(budget(limit=1000), budget("b2", 5000), rate(requests=1, parallel=1))
+        await store.reserve("c", wanted, 600, 10, NOW)
+        for _ in range(2):
+            assert await store.settle("c", 0, 0, NOW, later="c/batch")
+        assert await spent_and_held(store, wanted) == [(0, 600), (0, 600), (1, 0), (0, 0)]
+        assert await store.open_calls(NOW + 1) == ("c/batch",)
+        with pytest.raises(BudgetExceeded, match="held by 1 call in flight"):
+            await store.reserve("d", demand(budget(limit=1000)), 500, 1, NOW)
+        for _ in range(2):
+            assert await store.adjust("c/batch", wanted.charges, 250)
+        assert (await spent_and_held(store, wanted))[:2] == [(250, 0), (250, 0)]
+        assert await store.open_calls(NOW + 1) == ()
+        await store.reserve("d", demand(budget(limit=1000)), 500, 1, NOW)
+
+    async def test_what_is_held_for_a_cost_that_never_comes_is_let_go_once(self, store: LimitStore) -> None:
+        wanted = demand(budget(limit=1000))
+        await store.reserve("c", wanted, 600, 10, NOW)
+        await store.settle("c", 0, 0, NOW, later="c/batch")
+        await store.reserve("d", wanted, 300, 10, NOW)
+        for _ in range(2):
+            assert await store.settle("c/batch", 0, 0, NOW)
+        assert await spent_and_held(store, wanted) == [(0, 300)]
+        assert await store.adjust("c/batch", wanted.charges, 250)  # it came after all
+        assert await spent_and_held(store, wanted) == [(250, 300)]
+
+    async def test_only_budgets_that_the_later_cost_counts_for_go_on_holding(self, store: LimitStore) -> None:
+        wanted = demand(budget("served"), budget("not-served"))
+        await store.reserve("c", wanted, 100, 10, NOW)
+        await store.settle("c", 5, 10, NOW, charges=[("served", "2026-11")], later="c/batch")
+        assert await spent_and_held(store, wanted) == [(5, 100), (0, 0)]
+
+    async def test_a_later_cost_that_is_told_before_its_call_ends_leaves_nothing_held(
+        self, store: LimitStore
+    ) -> None:
+        wanted = demand(budget())
+        await store.reserve("c", wanted, 100, 10, NOW)
+        await store.adjust("c/batch", wanted.charges, 40)
+        await store.settle("c", 0, 0, NOW, later="c/batch")
+        assert await spent_and_held(store, wanted) == [(40, 0)]
+
+    async def test_a_fresh_store_holds_later_costs_and_knows_those_already_counted(
+        self, fresh_store: LimitStore
+    ) -> None:
+        store, wanted = fresh_store, demand(budget())
+        pairs = wanted.charges
+        await store.load({pairs[0]: 70}, [OpenHold("c/batch", pairs, 200, NOW)], ["told/batch"])
+        await store.adjust("told/batch", pairs, 70)
+        assert await spent_and_held(store, wanted) == [(70, 200)]
+        await store.settle("c", 0, 0, NOW, later="c/batch")  # its worker, after the load
+        assert await spent_and_held(store, wanted) == [(70, 200)]
+        await store.adjust("c/batch", pairs, 150)
+        assert await spent_and_held(store, wanted) == [(220, 0)]
+
     async def test_large_sums_stay_exact(self, store: LimitStore) -> None:
         cost = 9_007_199_254_740_993  # one more than a double can tell apart
         wanted = demand(budget(limit=9_200_000_000_000_000_000))
