@@ -8,7 +8,7 @@ from gateway_project.errors import BadRequest, UnknownFormer, UnknownObject, Uns
 from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import ModelEntry
 from proxy_app.planning import Plan, only_at
-from proxy_app.stored import keeper_of
+from proxy_app.stored import StoredObjects, keeper_of
 from proxy_app.wire import JSON
 from usage_app.records import Stored
 
@@ -21,7 +21,7 @@ async def find_former(call: Call) -> None:
 
     Conversations that a provider keeps have no owner here, so nobody may name one.
     """
-    if b'"file_id"' in call.raw and call.operation is None:
+    if may_name_files(call.raw) and call.operation is None:
         for file_id in file_ids(call.body):
             call.former = await call.services.stored.find("file", file_id, keeper_of(call.principal))
     if call.body_format != FORMAT:
@@ -44,6 +44,27 @@ async def find_former(call: Call) -> None:
         ) from None
     if named is not None and named.provider_id != call.former.provider_id:
         raise BadRequest("The files lie at another provider than the response this one goes on from.")
+
+
+async def check_files(
+    stored: StoredObjects, owner: str, raw: bytes, body: JSON, provider_id: str, where: str
+) -> None:
+    """Raise UnknownObject for a file that a line of a batch names and that is not its owner's, or lies at
+    another provider than the batch."""
+    if not may_name_files(raw):
+        return
+    for file_id in file_ids(body):
+        try:
+            record = await stored.find("file", file_id, owner)
+        except UnknownObject as error:
+            raise UnknownObject(f"{where}: {error.detail}", param="file_id") from None
+        if record.provider_id != provider_id:
+            raise BadRequest(f"{where}: '{file_id[:200]}' lies at another provider.", param="file_id")
+
+
+def may_name_files(raw: bytes) -> bool:
+    """Whether it is worth looking for names of files: a plain letter may be written as \\u00…"""
+    return b'"file_id"' in raw or b"\\u00" in raw
 
 
 def file_ids(body: JSON) -> list[str]:

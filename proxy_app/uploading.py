@@ -13,9 +13,11 @@ from keys_app.entries import Principal
 from proxy_app.batch_lines import Line, lines_of, read_line
 from proxy_app.catalogue import Catalogue, DeploymentEntry, ProviderEntry
 from proxy_app.file_choosing import NAMED_BY, choose_deployment, choose_provider
+from proxy_app.keeping import check_files
 from proxy_app.operations.contract import FilePart
 from proxy_app.planning import fill
 from proxy_app.spool import Spool, SpooledForm
+from proxy_app.stored import StoredObjects, keeper_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Asker:
 
     principal: Principal
     catalogue: Catalogue
+    stored: StoredObjects
     address: str
     named: str  # the provider that a header or a field names
 
@@ -100,6 +103,8 @@ async def _rewrite(
         if line.endpoint not in endpoints:
             policy.authorise(asker.principal, line.endpoint, asker.address)
             endpoints.add(line.endpoint)
+        owner, provider = keeper_of(asker.principal), deployment.provider
+        await check_files(asker.stored, owner, raw, line.body, provider.id, f"Line {number}")
         await spool.write(line.with_model(upstream_model))
     if deployment is None:
         raise BadRequest("The file has no lines.", param="file")

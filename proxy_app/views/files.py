@@ -74,7 +74,8 @@ class Files(KeptView):
         client = request.scope.get("client")
         header = request.headers.get(NAMED_BY.encode(), b"").decode("latin-1")
         named = header or self.query.get(NAMED_BY, "")
-        return Asker(request.principal, self.catalogue, client[0] if client else "", named)
+        address = client[0] if client else ""
+        return Asker(request.principal, self.catalogue, request.services.stored, address, named)
 
     async def _send(self, upload: Upload) -> None:
         services = self.request.services

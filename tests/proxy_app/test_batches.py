@@ -87,6 +87,26 @@ async def test_a_bad_line_is_refused_by_its_number(
     assert provider.sent == []
 
 
+@pytest.mark.parametrize("word", ["file_id", "file_\\u0069d", "\\u0066ile_id"])
+async def test_a_line_names_no_file_of_a_stranger_however_it_writes_that(
+    gate: Gateway, provider: Provider, word: str
+) -> None:
+    assert (await upload(gate, b"mine", "user_data")).status == 200
+    assert (await upload(gate, b"theirs", "user_data", key=STRANGER)).status == 200
+
+    def naming(file_id: str) -> bytes:
+        file = {"type": "file", "file": {"WORD": file_id}}
+        return lines(line(1, messages=[{"role": "user", "content": [file]}])).replace(b"WORD", word.encode())
+
+    assert (await upload(gate, naming("file-1"))).status == 200
+    sent = len(provider.sent)
+    for name in ("file-2", "nothing"):
+        refused = await upload(gate, naming(name))
+        assert (refused.status, refused.json()["error"]["code"]) == (404, "object_not_found")
+        assert f"Line 1: There is no file '{name}'" in refused.json()["error"]["message"]
+    assert len(provider.sent) == sent
+
+
 async def test_a_line_may_ask_only_for_what_its_key_may(make_gateway, provider: Provider) -> None:
     models = (model("gpt", able()), model("other", able()))
     gate = await opened(make_gateway(provider, *models, models_allowed=("other",)))

@@ -1,5 +1,6 @@
 """Answers that a provider keeps: found again at who made them, by whom they were made for, by no other."""
 
+import json
 from typing import Any
 
 import httpx
@@ -227,12 +228,14 @@ NAMED = {
 
 @pytest.mark.parametrize("path", NAMED)
 @pytest.mark.parametrize("owner", ["service:service-2/production", "service:service-1/test", None])
+@pytest.mark.parametrize("word", ["file_id", "file_\\u0069d"])
 async def test_nobody_shows_a_model_a_file_of_another_owner(
-    gate: Gateway, provider: Provider, path: str, owner: str | None
+    gate: Gateway, provider: Provider, path: str, owner: str | None, word: str
 ) -> None:
     if owner is not None:
         gate.stored_rows.append(Stored("id", 1, "file", "file-1", "provider-alpha", owner))
-    answer = await gate.ask({"model": "gpt", **NAMED[path]}, path=path)
+    body = json.dumps({"model": "gpt", **NAMED[path]}).replace("file_id", word)
+    answer = await gate.ask(body.encode(), path=path)
     assert answer.status == 404
     assert "file-1" in answer.body.decode()
     assert provider.seen == []
