@@ -4,9 +4,11 @@ It is a row of its own that costs nothing yet: what it may cost stays held until
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import quote
 
+import msgspec
 import orjson
 
 from gateway_project.errors import BadRequest, NotServed, UpstreamFailed, UpstreamInvalid
@@ -30,39 +32,63 @@ from proxy_app.settling import settle
 from proxy_app.stored import keeper_of, provider_at
 from proxy_app.upstream import UpstreamAnswer
 from proxy_app.wire import JSON, CallFacts, Outgoing, Target, Usage
-from usage_app.records import Stored, later_cost
+from usage_app.pricing import CompiledPrice
+from usage_app.records import Stored, StoredKind, later_cost
 
 
 async def make_batch(call: Call, address: str) -> None:
-    """As `pipeline.run` tells it."""
+    """As `pipeline.run` tells it: OpenAI's, from a file."""
     file = await _read(call, address)
     step = _step(call, file)
-    provider = step.deployment.provider
-    percent = KINDS["batch"].percent_at(provider)
-    price = call.snapshot.sections["prices"].find(
-        step.deployment.id, provider.price_kind, step.upstream_model, call.arrived_ms
-    )
-    if price is not None and call.snapshot.budgets:
-        call.facts.most = await _most(call, step, file, percent)
-    else:
-        call.facts.most = Usage(input_tokens=0, output_tokens=0)
+    most = await _most(call, step, file) if needs_most(call, step) else (0, 0)
+    outgoing = Outgoing(KINDS["batch"].path, call.raw, {"content-type": "application/json"})
+    await carry_batch(call, step, "batch", most, outgoing)
+
+
+def needs_most(call: Call, step: Step) -> bool:
+    """Whether somebody has to know what the lines may use at most."""
+    return _price(call, step) is not None and bool(call.snapshot.budgets)
+
+
+async def carry_batch(
+    call: Call,
+    step: Step,
+    kind: StoredKind,
+    most: tuple[int, int],
+    outgoing: Outgoing,
+    shown: Callable[[JSON], JSON] | None = None,
+) -> None:
+    """Admit a batch whose lines may use so many tokens (input, output) at most, have its provider take it,
+    and answer in the provider's words, or as `shown` puts them."""
+    percent = KINDS[kind].percent_at(step.deployment.provider)
+    input_tokens, output_tokens = (-(-count * percent // 100) for count in most)
+    call.facts.most = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
     await admit(call)
-    call.plan = Plan("the provider of its file", (step,))
+    call.plan = Plan(step.reason, (step,))
     call.decision = call.plan.decision()
     call.mark("routed")
     begin(call)
     relay = Relay(call)
     try:
         await admit_step(call, step)
-        call.is_count = price is not None
-        call.is_unreadable = price is None
-        batch = await _send(call, relay, step)
-        call.services.stored.keep(_record(call, step, batch))
+        call.is_unreadable = _price(call, step) is None
+        call.is_count = not call.is_unreadable
+        batch = await _send(call, relay, step, kind, outgoing)
+        if shown is not None:
+            relay.body = msgspec.json.encode(shown(batch))
+        call.services.stored.keep(_record(call, step, kind, batch))
         call.later = later_cost(call.id)
         await settle(call)
         await relay.finish()
     finally:
         relay.close()
+
+
+def _price(call: Call, step: Step) -> CompiledPrice | None:
+    price: CompiledPrice | None = call.snapshot.sections["prices"].find(
+        step.deployment.id, step.deployment.provider.price_kind, step.upstream_model, call.arrived_ms
+    )
+    return price
 
 
 async def _read(call: Call, address: str) -> Stored:
@@ -95,8 +121,8 @@ def _step(call: Call, file: Stored) -> Step:
     return Step(call.model, deployment, file.upstream_model, "its file lies there")
 
 
-async def _most(call: Call, step: Step, file: Stored, percent: int) -> Usage:
-    """What the lines may use at most, in tokens at the full price: read back where a budget may bind."""
+async def _most(call: Call, step: Step, file: Stored) -> tuple[int, int]:
+    """What the lines may use at most, in tokens of input and output: read back where a budget may bind."""
     tokens = [0, 0]
     answer = await open_answer(
         call.services.upstream,
@@ -109,16 +135,14 @@ async def _most(call: Call, step: Step, file: Stored, percent: int) -> Usage:
                 tokens[position] += count
     finally:
         answer.release()
-    share = [-(-count * percent // 100) for count in tokens]
-    return Usage(input_tokens=share[0], output_tokens=share[1])
+    return tokens[0], tokens[1]
 
 
-async def _send(call: Call, relay: Relay, step: Step) -> JSON:
+async def _send(call: Call, relay: Relay, step: Step, kind: StoredKind, outgoing: Outgoing) -> JSON:
     """The provider's word on the new batch; its answer waits in `relay` until the call is settled."""
     guard, timeouts, provider = relay.guard, step.deployment.timeouts, step.deployment.provider
     attempt = open_attempt(call, step)
-    headers = {"content-type": "application/json", "x-gatehouse-request-id": call.id}
-    outgoing = Outgoing("/batches", call.raw, headers)
+    outgoing.headers["x-gatehouse-request-id"] = call.id
     guard.total_at = guard.last_s + timeouts.total_s
     answer: UpstreamAnswer | None = None
     try:
@@ -129,7 +153,7 @@ async def _send(call: Call, relay: Relay, step: Step) -> JSON:
         guard.expect("idle", timeouts.idle_s)
         raw = await answer.read()
         if not 200 <= answer.status < 300:
-            raise exchange.read_failure(Target("openai_chat", ""), answer.status, answer.headers, raw)
+            raise exchange.read_failure(Target(KINDS[kind].format, ""), answer.status, answer.headers, raw)
         return _taken(call, relay, attempt, raw)
     except UpstreamFailed as error:
         raise hide_credential(error, provider) from None
@@ -156,11 +180,11 @@ def _taken(call: Call, relay: Relay, attempt: Attempt, raw: bytes) -> JSON:
     return body
 
 
-def _record(call: Call, step: Step, batch: JSON) -> Stored:
+def _record(call: Call, step: Step, kind: StoredKind, batch: JSON) -> Stored:
     return Stored(
         id=call.id,
         at_ms=call.arrived_ms,
-        kind="batch",
+        kind=kind,
         object_id=batch["id"],
         provider_id=step.deployment.provider.id,
         owner=keeper_of(call.principal),

@@ -32,15 +32,16 @@ def choose_provider(catalogue: Catalogue, principal: Principal, named: str) -> P
 
 
 def choose_deployment(
-    catalogue: Catalogue, principal: Principal, name: str, named: str = ""
+    catalogue: Catalogue, principal: Principal, name: str, named: str = "", quirk: str = "batches"
 ) -> tuple[ModelEntry, DeploymentEntry]:
-    """Where calls of a model go in a batch. Raises UnknownModel, ModelNotAllowed, NotServed."""
+    """Where calls of a model go in a batch of the kind that the quirk names. Raises UnknownModel,
+    ModelNotAllowed, NotServed."""
     model = catalogue.find(name)
     if model is None:
         raise UnknownModel(f"There is no model '{name[:200]}' here.", param="model")
     if not (policy.may_use_model(principal, name) or policy.may_use_model(principal, model.name)):
         raise ModelNotAllowed(f"This key may not use the model '{name[:200]}'.", param="model")
-    able = [each for each in sorted(model.deployments, key=lambda each: each.order) if _has_batches(each)]
+    able = [each for each in sorted(model.deployments, key=lambda each: each.order) if _has(quirk, each)]
     if named:
         able = [each for each in able if each.provider.name == named]
     if not able:
@@ -49,9 +50,9 @@ def choose_deployment(
     return model, able[0]
 
 
-def _has_batches(deployment: DeploymentEntry) -> bool:
+def _has(quirk: str, deployment: DeploymentEntry) -> bool:
     provider = deployment.provider
-    return bool(provider.quirks.get("batches")) and provider.credential_state not in PROBLEMS
+    return bool(provider.quirks.get(quirk)) and provider.credential_state not in PROBLEMS
 
 
 def _with_files(catalogue: Catalogue, principal: Principal) -> Iterator[ProviderEntry]:

@@ -5,9 +5,8 @@ from typing import Any, ClassVar
 
 from gateway_project.errors import GatehouseError
 from proxy_app import pipeline
-from proxy_app.asking import ask_json
 from proxy_app.batch_kinds import KINDS
-from proxy_app.batch_settling import keep_results, settle_batch
+from proxy_app.batch_settling import ask_batch, keep_results, settle_batch
 from proxy_app.batching import make_batch
 from proxy_app.catalogue import ProviderEntry
 from proxy_app.views.kept import KeptView
@@ -23,7 +22,7 @@ class BatchView(KeptView):
     kind = "batch"
 
     async def ask(self, record: Stored, provider: ProviderEntry) -> dict[str, Any]:
-        batch = await super().ask(record, provider)
+        batch = await ask_batch(self.request.services, record, provider)
         self.note(record, provider, batch)
         return batch
 
@@ -73,7 +72,6 @@ class CancelBatch(BatchView):
 
     async def post(self) -> None:
         record, provider = await self.find()
-        path = self.path_of(record, "/cancel")
-        batch = await ask_json(self.request.services.upstream, provider, path, "POST")
+        batch = await ask_batch(self.request.services, record, provider, "/cancel", "POST")
         self.note(record, provider, batch)
         await self.tell(batch)

@@ -11,6 +11,9 @@ from gateway_project.clock import now_ms
 from gateway_project.errors import InvalidBody, JournalFull, UnsupportedEncoding, UpstreamInvalid
 from proxy_app.answering import told_ids
 from proxy_app.asking import ask_json, open_answer, pieces_of
+from proxy_app.batch_kinds import KINDS
+from proxy_app.batch_settling import ask_batch, settle_batch
+from proxy_app.catalogue import ProviderEntry
 from proxy_app.file_choosing import NAMED_BY
 from proxy_app.multipart import Scanner, boundary_of
 from proxy_app.operations.serving import told_content_type
@@ -120,9 +123,19 @@ class File(KeptView):
     async def delete(self) -> None:
         record, provider = await self.find()
         services = self.request.services
+        await self._charge_first(record, provider)
         body = await ask_json(services.upstream, provider, self.path_of(record), "DELETE")
         services.stored.keep(msgspec.structs.replace(record, state="gone"))
         await self.tell(body)
+
+    async def _charge_first(self, record: Stored, provider: ProviderEntry) -> None:
+        """What a batch cost stands in its result alone: read it before that goes. Raises UpstreamFailed."""
+        services = self.request.services
+        for batch in await services.stored.listed("batch", self.owner):
+            if batch.id == record.id and batch.state == "pending":
+                told = await ask_batch(services, batch, provider)
+                if KINDS[batch.kind].is_done(told):
+                    await settle_batch(services, batch, provider, told)
 
 
 class FileContent(KeptView):

@@ -49,8 +49,7 @@ class KeptView(APIView):
         return record, provider
 
     def path_of(self, record: Stored, verb: str = "") -> str:
-        kinds = {"file": "/files", "batch": "/batches"}
-        return f"{kinds[self.kind]}/{quote(record.object_id, safe='')}{verb}"
+        return f"/files/{quote(record.object_id, safe='')}{verb}"
 
     async def tell(self, body: dict[str, Any], status: int = 200) -> None:
         await self.request.reply.whole(status, told_ids(self.request.id), msgspec.json.encode(body))
@@ -76,7 +75,7 @@ class KeptView(APIView):
         data: list[dict[str, Any]] = []
         while records and len(data) < most:
             part, records = records[: most - len(data)], records[most - len(data) :]
-            found = await self._ask_all(part)
+            found = await self.ask_all(part)
             data += [each for each in found if purpose is None or each.get("purpose") == purpose]
         await self.tell(
             {
@@ -88,7 +87,7 @@ class KeptView(APIView):
             }
         )
 
-    async def _ask_all(self, records: list[Stored]) -> list[dict[str, Any]]:
+    async def ask_all(self, records: list[Stored]) -> list[dict[str, Any]]:
         """What providers say of each; what they have no more is left out."""
         gate = asyncio.Semaphore(AT_ONCE)
 

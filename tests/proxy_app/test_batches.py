@@ -299,6 +299,19 @@ async def test_a_result_that_cannot_be_read_now_is_read_later(gate: Gateway, pro
     assert [adjust.cost_nanodollars for adjust in gate.records(Adjust)] == [COST]
 
 
+async def test_a_result_is_not_deleted_before_it_is_charged(gate: Gateway, provider: Provider) -> None:
+    await started(gate)
+    provider.finish()
+    provider.failing = True
+    output = (await look(gate)).json()["output_file_id"]
+    assert gate.records(Adjust) == []
+    assert (await get(gate, f"/v1/files/{output}", method="DELETE")).status >= 500
+    assert output in provider.files
+    provider.failing = False
+    assert (await get(gate, f"/v1/files/{output}", method="DELETE")).json()["deleted"] is True
+    assert [adjust.cost_nanodollars for adjust in gate.records(Adjust)] == [COST]
+
+
 class Counting(httpx.AsyncBaseTransport):
     """Takes a body piece by piece, and keeps none."""
 

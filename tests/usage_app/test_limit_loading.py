@@ -1,9 +1,11 @@
 """What a fresh limit store is filled with, and what a vanished call is charged to: also after a fallback."""
 
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 import pytest
+from django.db import connection
 
 from gateway_project.clock import now_ms
 from keys_app.limits.contract import OpenHold
@@ -155,3 +157,29 @@ def test_a_batch_that_nobody_could_look_at_for_too_long_holds_nothing(
     made_batch(writer, at_ms=now_ms() - round(HELD_FOR.total_seconds() * 1000))
     ledger.step()
     assert standing(writer)[1] == []
+
+
+@pytest.mark.services
+def test_sums_and_positions_are_of_one_moment_while_the_ledger_goes_on(
+    writer: JournalWriter, ledger: Ledger
+) -> None:
+    """On PostgreSQL, where each question by itself sees what was committed before it."""
+    writer.append(an_end(cost_nanodollars=700))
+    written: list[str] = []
+
+    def write_meanwhile(execute, sql, params, many, context):  # type: ignore[no-untyped-def]
+        if "journaloffset" in sql and not written:
+            written.append(sql)
+            thread = Thread(target=step)
+            thread.start()
+            thread.join()
+        return execute(sql, params, many, context)
+
+    def step() -> None:
+        ledger.step()
+        connection.close()
+
+    with connection.execute_wrapper(write_meanwhile):
+        assert standing(writer)[0] == 700
+    assert written
+    assert standing(writer)[0] == 700
