@@ -14,6 +14,12 @@ from proxy_app.views.conversations import (
 from proxy_app.views.counting import GeminiCountTokens, MessagesCountTokens, ResponsesInputTokens
 from proxy_app.views.edge import Root
 from proxy_app.views.files import File, FileContent, Files
+from proxy_app.views.message_batches import (
+    CancelMessageBatch,
+    MessageBatch,
+    MessageBatches,
+    MessageBatchResults,
+)
 from proxy_app.views.models import Model, Models
 from proxy_app.views.operations import (
     BatchEmbedContents,
@@ -68,6 +74,7 @@ PATHS: dict[str, type[APIView]] = {
     "/v2/rerank": Rerank,
     **{f"{base}/messages": Messages for base in ANTHROPIC},
     **{f"{base}/messages/count_tokens": MessagesCountTokens for base in ANTHROPIC},
+    **{f"{base}/messages/batches": MessageBatches for base in ANTHROPIC},
 }
 
 #: Paths with a model in them: (start, end, view). The model is what stands between, slashes included;
@@ -84,6 +91,9 @@ PATTERNS: tuple[tuple[str, str, type[APIView]], ...] = (
     *((f"{base}/files/", "", File) for base in OPENAI),
     *((f"{base}/batches/", "/cancel", CancelBatch) for base in OPENAI),
     *((f"{base}/batches/", "", Batch) for base in OPENAI),
+    *((f"{base}/messages/batches/", "/results", MessageBatchResults) for base in ANTHROPIC),
+    *((f"{base}/messages/batches/", "/cancel", CancelMessageBatch) for base in ANTHROPIC),
+    *((f"{base}/messages/batches/", "", MessageBatch) for base in ANTHROPIC),
     *((f"{base}/", ":embedContent", EmbedContent) for base in GEMINI),
     *((f"{base}/", ":batchEmbedContents", BatchEmbedContents) for base in GEMINI),
     *((f"{base}/", ":generateContent", GenerateContent) for base in GEMINI),

@@ -10,7 +10,7 @@ from proxy_app.batch_settling import ask_batch, keep_results, settle_batch
 from proxy_app.batching import make_batch
 from proxy_app.catalogue import ProviderEntry
 from proxy_app.views.kept import KeptView
-from usage_app.records import Stored
+from usage_app.records import Stored, StoredKind
 
 log = logging.getLogger("gatehouse.calls")
 
@@ -19,7 +19,7 @@ class BatchView(KeptView):
     """Whoever looks at a batch that is done has it settled."""
 
     endpoint = "batches"
-    kind = "batch"
+    kind: ClassVar[StoredKind] = "batch"
 
     async def ask(self, record: Stored, provider: ProviderEntry) -> dict[str, Any]:
         batch = await ask_batch(self.request.services, record, provider)

@@ -45,7 +45,7 @@ def test_every_address_of_the_data_plane_is_documented() -> None:
     page = read("docs/endpoints.md")
     served = {view: f"{start}{{model}}{end}" for start, end, view in reversed(PATTERNS)}
     served = {view: path.replace("/v1beta/{", "/v1beta/models/{") for view, path in served.items()}
-    for kept in ("responses", "files", "batches"):
+    for kept in ("responses", "files", "batches", "messages/batches"):
         served = {
             view: path.replace(f"/{kept}/{{model}}", f"/{kept}/{{id}}") for view, path in served.items()
         }

@@ -48,6 +48,10 @@ TABLE: dict[str, str | None] = {
     "Batches": "batches",
     "Batch": "batches",
     "CancelBatch": "batches",
+    "MessageBatches": "messages.batches",
+    "MessageBatch": "messages.batches",
+    "CancelMessageBatch": "messages.batches",
+    "MessageBatchResults": "messages.batches",
     "Rerank": "rerank",
 }
 
@@ -55,6 +59,7 @@ TABLE: dict[str, str | None] = {
 NOT_BY_MODEL = (
     *("Models", "Model", "StoredResponse", "CancelResponse", "ResponseInputItems"),
     *("File", "FileContent", "Batch", "CancelBatch"),
+    *("MessageBatch", "CancelMessageBatch", "MessageBatchResults"),
 )
 
 

@@ -34,6 +34,7 @@ QUIRKS: Mapping[str, str] = {
     "rerank_path": "Where rerank stands, from the host on; else /rerank behind the base address.",
     "files": "True: the server keeps files under /files, as OpenAI does.",
     "batches": "Percent of its price that a call in a batch costs; only for servers with OpenAI's /batches.",
+    "message_batches": "The same of servers with Anthropic's /v1/messages/batches.",
     "no_token_count": "True: there is no endpoint that counts tokens, so they are estimated.",
     "cancel_stops_billing": "True: a cancelled answer costs nothing more, so it is cancelled at once.",
 }

@@ -28,6 +28,7 @@ HOSTED = (
         base_url="https://api.anthropic.com",
         format="anthropic",
         auth="x-api-key",
+        quirks={"message_batches": 50},
         price_provider_id="anthropic",
         models_paths=("/v1/models?limit=1000",),
         listing_headers={"anthropic-version": "2023-06-01"},

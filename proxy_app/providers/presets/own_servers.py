@@ -25,7 +25,7 @@ OWN_SERVERS = (
         label="Sandbox (built in)",
         base_url="",
         auth="none",
-        quirks={"cancel_stops_billing": True, "files": True, "batches": 50},
+        quirks={"cancel_stops_billing": True, "files": True, "batches": 50, "message_batches": 50},
         unpriced="Has its own prices.",
     ),
     Preset(

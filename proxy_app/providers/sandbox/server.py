@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from proxy_app.providers.sandbox import message_shelf
 from proxy_app.providers.sandbox.composing import compose
 from proxy_app.providers.sandbox.models import BEHAVIOURS, SANDBOX_MODELS, STALL_S, Behaviour
 from proxy_app.providers.sandbox.operations import ROUTES, operate, read_sent
@@ -48,7 +49,10 @@ async def answer(
     request_id = {"x-request-id": f"req_sandbox_{digest(path, told)[:16]}"}
     try:
         route = path.split("?", 1)[0].strip("/").removeprefix("v1").strip("/")
-        if shelf is not None and route.partition("/")[0] in ("files", "batches"):
+        if shelf is not None and route.startswith(message_shelf.ROUTE):
+            kept = message_shelf.MessageShelf(shelf)
+            reply = await kept.answer(method.upper(), route, body, int(clock()), _answer_line)
+        elif shelf is not None and route.partition("/")[0] in ("files", "batches"):
             kind = headers.get("content-type", "")
             reply = await shelf.answer(method.upper(), route, kind, body, int(clock()), _answer_line)
         else:

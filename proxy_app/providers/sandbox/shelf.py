@@ -25,7 +25,7 @@ AnswerLine = Callable[[str, JSON], Awaitable[tuple[int, JSON]]]
 FILE_LIMIT = 64 * 1024 * 1024
 KEPT_S = 24 * 3600
 WINDOW_S = 24 * 3600
-_ID = re.compile(r"(file|batch)[-_][0-9a-f]{24}")
+_ID = re.compile(r"(file|batch|msgbatch)[-_][0-9a-f]{24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +43,18 @@ class Shelf:
                 raise Refused(405, "Use POST here.", code="method_not_allowed", headers={"allow": "POST"})
             made = await self._make(kind, content_type, body, now)
             return json_reply(200, made)
-        known = self._read(name)
+        known = self.read(name)
         if kind == "files":
             return self._file(method, verb, name, known)
         if verb == "cancel" and known["status"] == "validating":
             known |= {"status": "cancelled", "cancelled_at": now}
-            self._write(name, known)
+            self.write(name, known)
         elif not verb:
             known = await self._look(known, now, line)
         return json_reply(200, _told(known))
 
     async def _make(self, kind: str, content_type: str, body: bytes | BodySource, now: int) -> JSON:
-        self._tidy()
+        self.tidy()
         raw = body if isinstance(body, bytes) else b"".join([piece async for piece in body.chunks()])
         if len(raw) > FILE_LIMIT:
             raise Refused(413, f"The sandbox takes files of {FILE_LIMIT} bytes.", code="file_too_large")
@@ -87,7 +87,7 @@ class Shelf:
         }
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.folder / f"{name}.bin").write_bytes(content)
-        self._write(name, known)
+        self.write(name, known)
         return known
 
     def _file(self, method: str, verb: str, name: str, known: JSON) -> SandboxReply:
@@ -108,7 +108,7 @@ class Shelf:
             asked = None
         if not isinstance(asked, dict):
             raise Refused(400, "The body must be a JSON object.", code="invalid_json")
-        file = self._read(str(asked.get("input_file_id")))
+        file = self.read(str(asked.get("input_file_id")))
         if file.get("purpose") != "batch":
             raise Refused(400, "The file's purpose is not 'batch'.", param="input_file_id")
         name = f"batch_{digest(os.urandom(16).hex())[:24]}"
@@ -127,7 +127,7 @@ class Shelf:
             "request_counts": {"total": 0, "completed": 0, "failed": 0},
             "looks": 0,
         }
-        self._write(name, known)
+        self.write(name, known)
         return _told(known)
 
     async def _look(self, known: JSON, now: int, answer_line: AnswerLine) -> JSON:
@@ -136,11 +136,11 @@ class Shelf:
         known |= {"looks": known["looks"] + 1, "status": "in_progress", "in_progress_at": now}
         if known["looks"] >= 2:
             known |= await self._run(known, now, answer_line)
-        self._write(known["id"], known)
+        self.write(known["id"], known)
         return known
 
     async def _run(self, known: JSON, now: int, answer_line: AnswerLine) -> JSON:
-        self._read(known["input_file_id"])
+        self.read(known["input_file_id"])
         content = (self.folder / f"{known['input_file_id']}.bin").read_bytes()
         lines: list[bytes] = []
         failed = 0
@@ -156,7 +156,7 @@ class Shelf:
         ended = {"status": "completed", "completed_at": now, "request_counts": counts}
         return {**ended, "output_file_id": output["id"]}
 
-    def _read(self, name: str) -> JSON:
+    def read(self, name: str) -> JSON:
         try:
             if not _ID.fullmatch(name):
                 raise FileNotFoundError
@@ -165,12 +165,12 @@ class Shelf:
             raise Refused(404, f"The sandbox has no '{name[:100]}' (any more).", code="not_found") from None
         return known
 
-    def _write(self, name: str, known: JSON) -> None:
+    def write(self, name: str, known: JSON) -> None:
         fresh = self.folder / f"{name}.{os.getpid()}.new"
         fresh.write_bytes(orjson.dumps(known))
         fresh.replace(self.folder / f"{name}.json")  # whoever reads meanwhile reads a whole one
 
-    def _tidy(self) -> None:
+    def tidy(self) -> None:
         """Nothing stays longer than a day."""
         for path in self.folder.glob("*"):
             try:
