@@ -19,8 +19,8 @@ from msgspec.structs import replace
 from gateway_project.clock import now_ms
 from keys_app.limits.contract import LimitStore, OpenHold
 from usage_app import stored
-from usage_app.limit_correcting import is_correction, newest_entry, tell_corrections
 from usage_app.journal import read_records, segment_numbers, segment_path
+from usage_app.limit_correcting import is_correction, newest_entry, tell_corrections
 from usage_app.models import BudgetSpend, JournalOffset
 from usage_app.records import (
     BATCH_CAUSE,

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gateway_project.clock import now
+from gateway_project.clock import now, uuid7
 from keys_app.models import Membership, Service, User, VirtualKey
 from tests.usage_app.conftest import read_all
 from tests.usage_app.workload import (
@@ -32,6 +32,7 @@ from usage_app.ledger import Ledger
 from usage_app.models import LedgerSettings, Request, Rollup
 from usage_app.records import End, Tokens
 from usage_app.reports import Filters, Totals
+from usage_app.reports_names import names_of
 from usage_app.sight import EVERYTHING, Sight, sight_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -295,3 +296,16 @@ def test_who_sees_what() -> None:
     assert sight_of(manager) == Sight(service_ids=frozenset({str(service.pk)}), user_id=str(manager.pk))
     assert sight_of(member) == Sight(user_id=str(member.pk))
     assert sight_of(gone) == Sight()
+
+
+@pytest.mark.django_db
+def test_names_are_found_for_more_ids_than_a_query_takes() -> None:
+    key = VirtualKey.objects.create(
+        name="the last one", secret_hash="f" * 64, prefix="sk-gh-", last_four="zzzz"
+    )
+    ids = [str(uuid7()) for _ in range(1_200)]
+    with CaptureQueriesContext(connection) as queries:
+        names = names_of("key", [*ids, str(key.pk)])
+    assert names[str(key.pk)] == "the last one"
+    assert names[ids[0]] == ids[0]
+    assert max(each["sql"].count(",") for each in queries) < 520
