@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from gateway_project.money import NANODOLLARS_PER_DOLLAR
+from usage_app.late_costs import FULL_COST, with_full_cost
 from usage_app.models import Adjustment, Request
 from usage_app.models.correction import CORRECTION_CAUSE
 from usage_app.selection import NONE
@@ -129,10 +130,10 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
         return rows.filter(HasTag(F("tags"), Value(value)))
 
     def cost_from(self, rows: "QuerySet[Request]", name: str, value: Decimal) -> "QuerySet[Request]":
-        return rows.filter(cost_nanodollars__gte=int(value * NANODOLLARS_PER_DOLLAR))
+        return with_full_cost(rows).filter(**{f"{FULL_COST}__gte": int(value * NANODOLLARS_PER_DOLLAR)})
 
     def cost_under(self, rows: "QuerySet[Request]", name: str, value: Decimal) -> "QuerySet[Request]":
-        return rows.filter(cost_nanodollars__lt=int(value * NANODOLLARS_PER_DOLLAR))
+        return with_full_cost(rows).filter(**{f"{FULL_COST}__lt": int(value * NANODOLLARS_PER_DOLLAR)})
 
     def tokens_from(self, rows: "QuerySet[Request]", name: str, value: Decimal) -> "QuerySet[Request]":
         return rows.alias(all_tokens=_ALL_TOKENS).filter(all_tokens__gte=int(value))

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import BigIntegerField, F, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from usage_app.models import Adjustment, Request
 from usage_app.models.correction import CORRECTION_CAUSE
 
+#: What `with_full_cost` calls the cost of a row in the end.
+FULL_COST = "full_cost_nanodollars"
 _QUERY_IDS = 500  # SQLite takes so many values at once
 
 
@@ -29,6 +32,18 @@ def charge_late(rows: Iterable[Request]) -> dict[UUID, int]:
         if row.pk in late:
             row.cost_nanodollars = (row.cost_nanodollars or 0) + late[row.pk]
     return late
+
+
+def with_full_cost(rows: "QuerySet[Request]") -> "QuerySet[Request]":
+    """Rows that can be narrowed and ordered by FULL_COST: a look at an index of adjustments for each row.
+
+    NULL where a cost is unknown and nothing came later, as the lists show it.
+    """
+    whole = BigIntegerField()
+    of_row = Adjustment.objects.filter(request_id=OuterRef("pk"), is_applied=True).values("request_id")
+    late = Subquery(of_row.annotate(late=Sum("cost_nanodollars")).values("late"), output_field=whole)
+    known = F("cost_nanodollars") + Coalesce(late, Value(0, output_field=whole))
+    return rows.alias(**{FULL_COST: Coalesce(known, late, output_field=whole)})
 
 
 def corrections_of(request_id: UUID) -> list[Adjustment]:

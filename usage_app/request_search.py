@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from usage_app.filters import SUMMED, RequestFilter, is_id, named
+from usage_app.late_costs import FULL_COST, with_full_cost
 from usage_app.models import Request
 from usage_app.paging import KeysetPage, keyset_page, position_of
 from usage_app.reports import Filters, Totals, totals
@@ -142,6 +143,8 @@ class RequestSearch:
         return replace(self.selection.filters, **values) if values else self.selection.filters
 
     def _page(self, rows: "QuerySet[Request]", after: str, before: str) -> KeysetPage[Request]:
+        if self.sort.field == FULL_COST:
+            rows = with_full_cost(rows)
         return keyset_page(
             rows.defer(*UNSEEN),
             self.sort.field,

@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from usage_app import figures
+from usage_app.late_costs import FULL_COST
 from usage_app.marks import environment_mark, sandbox_mark, status_mark
 from usage_app.models import Request
 
@@ -21,7 +22,7 @@ SORTABLE = {
     "started": "id",
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
-    "cost": "cost_nanodollars",
+    "cost": FULL_COST,
     "ttft": "ttft_ms",
     "latency": "latency_ms",
     "cache_read_tokens": "cache_read_tokens",

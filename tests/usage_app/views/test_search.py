@@ -5,7 +5,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
 from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -14,7 +16,7 @@ from gateway_project import clock
 from tests.seeding import People, make_request, save, seed_people, seed_requests
 from tests.usage_app.views.conftest import Browse
 from usage_app import request_search
-from usage_app.models import Request, SavedView
+from usage_app.models import Adjustment, Request, SavedView
 from usage_app.request_search import RequestSearch
 from usage_app.selection import Selection
 from usage_app.sight import EVERYTHING
@@ -189,6 +191,78 @@ def test_ranking_is_over_the_newest_matches_and_says_so(
     assert page.context["rows_page"].rows[0].pk == best.pk
     assert len(page.context["rows_page"].rows) == 20
     assert "Ranked among the newest" in page.content.decode()
+
+
+def make_calls_that_cost_later(people: People) -> dict[str, Request]:
+    """Calls by what they cost in the end, in dollars, and how: of the row, and of what came later."""
+    key, now = people.keys["search-lab"], clock.now()
+    rows = {
+        name: make_request(key, now - timedelta(minutes=number), cost_nanodollars=cost)
+        for number, (name, cost) in enumerate(
+            {"5 late": 1 * 10**9, "3 own": 3 * 10**9, "2 late alone": None, "1 waiting": 1 * 10**9}.items(), 2
+        )
+    }
+    save(rows.values())
+    for name, cause, dollars, applied in (
+        ("5 late", "video", 3, True),
+        ("5 late", "tool", 1, True),
+        ("2 late alone", "video", 2, True),
+        ("1 waiting", "video", 8, False),
+    ):
+        Adjustment.objects.create(
+            request_id=rows[name].pk,
+            cause=cause,
+            cost_nanodollars=dollars * 10**9,
+            at=now,
+            is_applied=applied,
+        )
+    return rows
+
+
+def names_found(query: str, rows: dict[str, Request]) -> list[str]:
+    names = {row.pk: name for name, row in rows.items()}
+    return [names[row.pk] for row in search(query).found().page.rows]
+
+
+def test_ranking_by_cost_counts_what_came_later(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = make_calls_that_cost_later(people)
+    ranked = ["5 late", "3 own", "2 late alone", "1 waiting"]
+    assert names_found("sort=-cost", rows) == ranked
+    assert names_found("sort=cost", rows) == ranked[::-1]
+    monkeypatch.setattr(request_search, "PAGE_SIZE", 2)
+    first = search("sort=-cost").found().page
+    assert names_found(f"sort=-cost&after={first.older}", rows) == ranked[2:]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "within"),
+    [
+        ("min_cost_usd=2", ["5 late", "3 own", "2 late alone"]),
+        ("max_cost_usd=3", ["2 late alone", "1 waiting"]),
+        ("min_cost_usd=3&max_cost_usd=5.5", ["5 late", "3 own"]),
+        ("min_cost_usd=6", []),
+    ],
+)
+def test_bounds_of_cost_count_what_came_later_on_the_page_and_in_files(
+    people: People, bounds: str, within: list[str]
+) -> None:
+    rows = make_calls_that_cost_later(people)
+    assert names_found(bounds, rows) == within
+    assert names_found(f"{bounds}&sort=-cost", rows) == within
+    assert [row.pk for row in search(bounds).newest_first()] == [rows[name].pk for name in within]
+
+
+def test_only_a_question_about_cost_looks_at_what_came_later(people: People) -> None:
+    make_calls_that_cost_later(people)
+    for query, looks in (
+        ("", False),
+        ("sort=-latency", False),
+        ("sort=-cost", True),
+        ("min_cost_usd=1", True),
+    ):
+        with CaptureQueriesContext(connection) as queries:
+            search(query).found()
+        assert any("usage_app_adjustment" in each["sql"] for each in queries) is looks, query
 
 
 def test_what_the_sums_can_tell_is_counted_by_them(people: People, browse: Browse) -> None:
