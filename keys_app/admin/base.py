@@ -7,6 +7,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
@@ -36,6 +37,14 @@ class ControlAdmin(ModelAdmin):  # type: ignore[misc]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return not is_managed(obj) and super().has_delete_permission(request, obj)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        """Labels of a form's own fields begin as those of the model's do."""
+        form = super().get_form(request, obj, change, **options)
+        for field in form.base_fields.values():
+            if field.label:
+                field.label = capfirst(field.label)
+        return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         before = self.model._default_manager.filter(pk=obj.pk).first() if change else None
