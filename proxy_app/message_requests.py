@@ -54,11 +54,11 @@ def read_request(number: int, raw: bytes) -> MessageRequest:
     where = f"Request {number}"
     try:
         whole = orjson.loads(raw)
+        if is_too_deep(raw, whole):
+            raise BadRequest(f"{where} is nested too deeply.", param="requests")
         fields = _fields(raw)
     except (orjson.JSONDecodeError, msgspec.DecodeError):
         raise BadRequest(f"{where} is not a JSON object.", param="requests") from None
-    if is_too_deep(raw, whole):
-        raise BadRequest(f"{where} is nested too deeply.", param="requests")
     if not isinstance(whole.get("custom_id"), str) or not whole["custom_id"]:
         raise BadRequest(f"{where}: 'custom_id' is missing.", param="custom_id")
     params = whole.get("params")

@@ -76,6 +76,8 @@ def format_of(path: str) -> str:
 def whole(path: str) -> dict[str, Any]:
     """A body that the address takes: a conversation with everything in it, or every field of operations."""
     format = format_of(path)
+    if path.endswith("/messages/batches"):
+        return {"requests": [{"custom_id": "a", "params": whole("/v1/messages")}]}
     if path.endswith("/completions") and "/chat/" not in path:
         return {"model": "gpt", "prompt": "hello", "max_tokens": 50, "n": 1, "logit_bias": {}, "suffix": None}
     if "mbed" in path or (format == "openai_chat" and "/chat/" not in path):
@@ -191,6 +193,8 @@ UNSERVED = {
     "Files",
     "Batches",
     "CancelBatch",
+    "CancelMessageBatch",
+    "MessageBatches",  # no provider here has them
     "CancelResponse",
     "ImageEdits",
     "Transcriptions",

@@ -91,7 +91,7 @@ def test_sampling_is_left_out_for_a_model_that_reasons(effort: str | None, dropp
 
 def test_every_known_quirk_is_read_somewhere_and_every_one_that_is_read_is_known() -> None:
     sources = [path.read_text("utf-8") for path in Path(proxy_app.__path__[0]).rglob("*.py")]
-    read = {name for source in sources for name in re.findall(r'quirks\.get\("(\w+)"', source)}
+    read = {name for source in sources for name in re.findall(r'(?:quirks\.get\(|\bquirk=)"(\w+)"', source)}
     assert read == set(QUIRKS)
 
 
