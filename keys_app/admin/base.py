@@ -42,8 +42,10 @@ class ControlAdmin(ModelAdmin):  # type: ignore[misc]
         """Labels of a form's own fields begin as those of the model's do."""
         form = super().get_form(request, obj, change, **options)
         for field in form.base_fields.values():
-            if field.label:
-                field.label = capfirst(field.label)
+            # A form's own fields are one object for every request: once is enough, and twice is a lazy text
+            # within a lazy text.
+            if field.label and not getattr(field, "begins_large", False):
+                field.label, field.begins_large = capfirst(field.label), True
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
