@@ -143,7 +143,7 @@ def test_whoever_is_signed_in_finds_a_key_by_the_keyboard_alone(chromium: Browse
     results = page.locator("#gh-palette-results")
     expect(results.get_by_role("link", name="Live")).to_be_visible()
     page.keyboard.type("by-typing")
-    expect(results.get_by_role("link", name="found-by-typing")).to_be_visible()
+    expect(results.get_by_role("link", name="found-by-typing").first).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_url("**/ui/keys/*/")
