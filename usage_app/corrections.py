@@ -2,7 +2,8 @@
 
 Computed and applied beside the ledger, by the process that writes exports. A correction is applied as
 `adjust` records through a journal of its own, so that the ledger counts each exactly once whatever is
-killed, and rows, sums, budgets and limits agree as with any cost that comes later.
+killed, and rows, sums, budgets and limits agree as with any cost that comes later. None is computed before
+the ledger has all that was written for the one before it: two of one call would both charge the difference.
 """
 
 import logging
@@ -20,7 +21,7 @@ from django.db.models import Q
 
 from gateway_project.clock import now, now_ms, uuid7_at
 from usage_app.bill import tokens_of_row
-from usage_app.journal import JournalWriter, new_worker_id
+from usage_app.journal import JournalWriter, new_worker_id, segment_numbers
 from usage_app.models import Adjustment, JournalOffset, PriceCorrection, Request
 from usage_app.models.correction import CORRECTION_CAUSE
 from usage_app.pricebook import PRICE_KINDS, PriceSection, price_of_row
@@ -36,6 +37,7 @@ WINDOW = 500
 MOST_LINES = 200
 #: For how long the ledger may take to read what was written, before the next round looks again.
 PATIENCE_S = 60.0
+LOOK_S = 0.2
 _ID_SLACK = timedelta(minutes=1)
 JOURNAL = "correction-"
 
@@ -118,7 +120,6 @@ def looked_at(correction: PriceCorrection) -> Iterator[Change | str]:
             if found is not None:
                 yield found
         after = window[-1].pk
-        correction.rows_seen += len(window)
 
 
 @dataclass(slots=True)
@@ -174,7 +175,6 @@ class Effect:
 
 def effect_of(correction: PriceCorrection) -> Effect:
     effect = Effect()
-    correction.rows_seen = 0
     for found in looked_at(correction):
         effect.add(found)
     return effect
@@ -183,7 +183,9 @@ def effect_of(correction: PriceCorrection) -> Effect:
 def work(journals: Path) -> int:
     """Everything that waits, oldest first; how many. One process at a time calls this."""
     count = 0
-    for correction in PriceCorrection.objects.filter(state__in=OPEN).order_by("id"):
+    for correction in PriceCorrection.objects.filter(state__in=PriceCorrection.OPEN).order_by("id"):
+        if not all_read(journals):
+            break
         try:
             if correction.state == State.WAITING:
                 measure(correction)
@@ -198,9 +200,6 @@ def work(journals: Path) -> int:
     return count
 
 
-OPEN = (State.WAITING, State.APPLYING, State.WRITING)
-
-
 def measure(correction: PriceCorrection) -> None:
     """Compute what it comes to, to be shown."""
     effect_of(correction).store(correction)
@@ -208,7 +207,7 @@ def measure(correction: PriceCorrection) -> None:
     correction.save()
 
 
-def apply(correction: PriceCorrection, journals: Path, patience_s: float = PATIENCE_S) -> None:
+def apply(correction: PriceCorrection, journals: Path) -> None:
     """Write the entries, if it still comes to what was shown; else show it anew.
 
     Killed in the middle it is gone on with: what is counted already makes no difference any more.
@@ -222,8 +221,8 @@ def apply(correction: PriceCorrection, journals: Path, patience_s: float = PATIE
             return
         correction.state = State.WRITING
         correction.save(update_fields=["state"])
-    name = _write(correction, journals)
-    if name and not _is_read(name, patience_s):
+    _write(correction, journals)
+    if not all_read(journals):
         return  # the ledger is behind: the next round finds the rest, or nothing
     correction.state, correction.error, correction.applied_at = State.APPLIED, "", now()
     correction.save(update_fields=["state", "error", "applied_at"])
@@ -233,8 +232,24 @@ def apply(correction: PriceCorrection, journals: Path, patience_s: float = PATIE
 CHANGED = "changed"
 
 
-def _write(correction: PriceCorrection, journals: Path) -> str:
-    """The journal that the entries are in; '' when there were none left to write."""
+def all_read(journals: Path) -> bool:
+    """Wait for the ledger to have what corrections have written; whether it has."""
+    give_up = time.monotonic() + PATIENCE_S
+    while _unread(journals):
+        if time.monotonic() >= give_up:
+            return False
+        time.sleep(LOOK_S)
+    return True
+
+
+def _unread(journals: Path) -> set[str]:
+    names = {folder.name for folder in journals.glob(f"{JOURNAL}*") if segment_numbers(folder)}
+    read = JournalOffset.objects.filter(journal__in=names, finished_at__isnull=False)
+    return names - set(read.values_list("journal", flat=True))
+
+
+def _write(correction: PriceCorrection, journals: Path) -> None:
+    """A journal of its own with the entries; none when none are left to write."""
     writer: JournalWriter | None = None
     try:
         for found in looked_at(correction):
@@ -258,18 +273,6 @@ def _write(correction: PriceCorrection, journals: Path) -> str:
     finally:
         if writer is not None:
             writer.close()
-    return writer.worker_id if writer is not None else ""
-
-
-def _is_read(journal: str, patience_s: float) -> bool:
-    """Wait for the ledger process to have read it to its end."""
-    give_up = time.monotonic() + patience_s
-    while True:
-        if JournalOffset.objects.filter(journal=journal, finished_at__isnull=False).exists():
-            return True
-        if time.monotonic() >= give_up:
-            return False
-        time.sleep(0.2)
 
 
 def _ms(at: datetime) -> int:

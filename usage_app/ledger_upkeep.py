@@ -21,7 +21,6 @@ from gateway_project.conf import BASE_DIR, config
 from keys_app import retention
 from usage_app import captured, stored
 from usage_app.alerts import raise_alert, resolve_alert
-from usage_app.corrections import OPEN as OPEN_CORRECTIONS
 from usage_app.ledger_audit import QUARTER, Difference, check_day, check_quarters, quarter_size
 from usage_app.ledger_series import ledger_settings, series_since
 from usage_app.models import Attempt, Export, LedgerSettings, LedgerStatus, PriceCorrection, Request, Rollup
@@ -228,7 +227,7 @@ class ExportWriter:
             if self._process.returncode:
                 logger.error("An export could not be written: %s", problem[-2000:])
             self._process = None
-        waits = (Export.objects, OPEN_EXPORTS), (PriceCorrection.objects, OPEN_CORRECTIONS)
+        waits = (Export.objects, OPEN_EXPORTS), (PriceCorrection.objects, PriceCorrection.OPEN)
         if any(rows.filter(state__in=states).exists() for rows, states in waits) and _hold_lease():
             command = [sys.executable, str(BASE_DIR / "manage.py"), "write_exports"]
             self._process = subprocess.Popen(  # noqa: S603

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import UUID
 
 from django.db import close_old_connections, connection, transaction
 from msgspec.structs import replace
@@ -20,7 +19,7 @@ from gateway_project.clock import now_ms
 from keys_app.limits.contract import LimitStore, OpenHold
 from usage_app import stored
 from usage_app.journal import read_records, segment_numbers, segment_path
-from usage_app.limit_correcting import is_correction, newest_entry, tell_corrections
+from usage_app.limit_correcting import CorrectionTeller, is_correction, told_lately
 from usage_app.models import BudgetSpend, JournalOffset
 from usage_app.records import (
     BATCH_CAUSE,
@@ -68,13 +67,13 @@ async def keep_loaded(store: LimitStore, journals: Path, own: str, *, alone: boo
     resolved first; until then limited keys wait.
     """
     said_s, looked_s = 0.0, 0.0
-    told: UUID | None = None  # the newest correcting entry that the counters have
+    teller = CorrectionTeller()
     while True:
         if store.needs_load:
             try:
                 waiting = await asyncio.to_thread(_unresolved, journals, own) if alone else []
                 if not waiting:
-                    spend, holds, adjusted, told = await asyncio.to_thread(read_standing, journals)
+                    spend, holds, adjusted, teller = await asyncio.to_thread(read_standing, journals)
                     await store.load(spend, holds, adjusted)
                     log.info("limits are loaded: %d budgets, %d calls in flight", len(spend), len(holds))
                 elif said_s >= SAY_S:
@@ -87,16 +86,17 @@ async def keep_loaded(store: LimitStore, journals: Path, own: str, *, alone: boo
         if not store.needs_load and looked_s >= CORRECTIONS_EVERY_S:
             looked_s = 0.0
             try:
-                told = await tell_corrections(store, told)
+                await teller.tell(store)
             except Exception:
                 log.exception("corrections of prices cannot be told to the limits yet")
         said_s += LOOK_S
         await asyncio.sleep(LOOK_S)
 
 
-def read_standing(journals: Path) -> tuple[Spend, list[OpenHold], list[str], UUID]:
+def read_standing(journals: Path) -> tuple[Spend, list[OpenHold], list[str], CorrectionTeller]:
     """(spent by budget and period, what calls and batches under way hold, later costs that are counted and
-    may be told again, the newest correcting entry) at this moment."""
+    may be told again, who tells of corrections from here on) at this moment."""
+    at_ms = now_ms()
     try:
         with transaction.atomic():
             if connection.vendor == "postgresql":  # by itself each question would see a state of its own
@@ -109,20 +109,20 @@ def read_standing(journals: Path) -> tuple[Spend, list[OpenHold], list[str], UUI
                 spend[budget_id, period] = amount
             rows = {row.journal: row for row in JournalOffset.objects.all()}
             records, told = stored.with_cost_to_come()
-            newest = newest_entry()
+            corrected, teller = told_lately(), CorrectionTeller.of_counters_read(at_ms)
     finally:
         close_old_connections()
     batches = _Batches({record.id: record for record in records}, set(told))
     holds: dict[str, OpenHold] = {}
     for folder in _folders(journals):
         _add_journal(folder, rows.get(folder.name), spend, holds, batches)
-    at_ms = now_ms()
     for record in batches.waiting.values():
         holds.pop(record.id, None)  # its call ends at once, the hold goes on under another name
         if stored.holds_money(record, at_ms) and record.id not in batches.told | batches.over:
             name = later_cost(record.id)
             holds[name] = OpenHold(name, _pairs(record.charges), record.held_nanodollars, record.at_ms)
-    return dict(spend), list(holds.values()), [later_cost(each) for each in batches.told], newest
+    adjusted = corrected + [later_cost(each) for each in batches.told]
+    return dict(spend), list(holds.values()), adjusted, teller
 
 
 def _add_journal(

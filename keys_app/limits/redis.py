@@ -243,8 +243,12 @@ class RedisStore:
                 await batch.execute()
         if opened:
             await self._client.zadd(f"{base}:open", dict(opened))
-        for cause_id in adjusted:
-            await self._client.set(f"{base}:a:{cause_id}", 1, ex=_ADJUSTED_FOR_S)
+        names = [f"{base}:a:{cause_id}" for cause_id in adjusted]
+        for start in range(0, len(names), _BATCH):
+            async with self._client.pipeline(transaction=False) as batch:
+                for name in names[start : start + _BATCH]:
+                    batch.set(name, 1, ex=_ADJUSTED_FOR_S)
+                await batch.execute()
         begun = await self._client.eval(BEGIN_EPOCH, 1, self._epoch, epoch, run)
         if not begun:  # another worker was first
             self._ended.add(epoch)

@@ -4,10 +4,12 @@ import asyncio
 import uuid
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from gateway_project.clock import now
 from keys_app.connections import close_connections
 from keys_app.limits import Demand, OpenHold
 from keys_app.limits.redis import RedisStore
@@ -18,8 +20,10 @@ from tests.usage_app.workload import BUDGET, a_batch, a_begin, an_attempt
 from usage_app.journal import JournalWriter
 from usage_app.ledger import Ledger
 from usage_app.ledger_rows import SettledCall
+from usage_app.limit_correcting import CorrectionTeller
 from usage_app.limit_loading import Spend, read_standing
 from usage_app.limit_settling import LATE_AFTER_MS, LimitSettler, settle_late, settle_waiting
+from usage_app.models import Adjustment, BudgetSpend
 from usage_app.records import Charge, later_cost
 
 pytestmark = pytest.mark.services
@@ -114,14 +118,44 @@ async def test_a_batchs_hold_survives_its_worker_and_a_flushed_redis_and_is_told
     await other.close()
 
 
+@pytest.mark.django_db(transaction=True)
+async def test_a_correction_of_prices_counts_once_whoever_tells_it(tmp_path: Path) -> None:
+    """One is among the sums that were loaded, one came later; told by who loaded them and by others."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))  # one connection to close
+    asked = demand(budget(BUDGET, limit=10_000), rate(parallel=1))
+    store = open_redis()
+    await asyncio.to_thread(enter, 700, is_summed=True)
+    *counts, teller = await asyncio.to_thread(read_all_counts, tmp_path)
+    await store.load(*counts)
+    await asyncio.to_thread(enter, 50)
+    for each in (CorrectionTeller(), teller, CorrectionTeller()):
+        await each.tell(store)
+    assert await standing(store, asked) == (750, 0, 0)
+    await remove_keys(store)
+    await store.close()
+    await asyncio.to_thread(close_connections)
+
+
+def enter(amount: int, *, is_summed: bool = False) -> None:
+    charge = {"budget_id": BUDGET, "period": "2026-11"}
+    fields = {"request_id": uuid.uuid4(), "cost_nanodollars": amount, "at": now(), "charges": [charge]}
+    Adjustment.objects.create(cause="price:1", is_applied=True, **fields)
+    if is_summed:
+        BudgetSpend.objects.create(**charge, spent_nanodollars=amount)
+
+
 async def standing(store: RedisStore, asked: Demand) -> tuple[int, int, int]:
     money, parallel = await store.state(asked, NOW)
     return money.spent, money.held, parallel.spent
 
 
 def read_counts(folder: Path) -> tuple[Spend, list[OpenHold], list[str]]:
+    return read_all_counts(folder)[:3]
+
+
+def read_all_counts(folder: Path) -> tuple[Spend, list[OpenHold], list[str], CorrectionTeller]:
     try:
-        return read_standing(folder)[:3]
+        return read_standing(folder)
     finally:
         close_connections()  # this thread's, which may never be asked again
 

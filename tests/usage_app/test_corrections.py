@@ -10,17 +10,18 @@ from uuid import UUID
 import pytest
 from asgiref.sync import sync_to_async
 
-from gateway_project.clock import from_ms, now, now_ms
+from gateway_project.clock import from_ms, now, now_ms, uuid7_at
 from keys_app.limits.contract import BudgetDemand, Demand
 from keys_app.limits.memory import MemoryStore
 from proxy_app.models import Provider
 from tests.usage_app.conftest import read_all
 from tests.usage_app.views.agreeing import play
 from tests.usage_app.workload import CALLER, DEPLOYMENT, PROVIDER, an_end, call_id
-from usage_app import corrections
+from usage_app import corrections, limit_correcting
 from usage_app.ledger import Ledger
 from usage_app.ledger_audit import budget_differences, check_quarters
-from usage_app.limit_correcting import tell_corrections
+from usage_app.limit_correcting import CorrectionTeller
+from usage_app.limit_loading import read_standing
 from usage_app.models import Adjustment, BudgetSpend, Price, PriceCorrection, Request
 from usage_app.pricebook import price_of_row
 from usage_app.pricing import cost
@@ -77,7 +78,7 @@ def carry_out(correction: PriceCorrection, folder: Path) -> None:
     """Apply, and let the ledger read what was written."""
     PriceCorrection.objects.filter(pk=correction.pk, state="measured").update(state="applying")
     correction.refresh_from_db()
-    corrections.apply(correction, journals(folder), patience_s=0)
+    corrections.apply(correction, journals(folder))
     read(folder)
     corrections.work(journals(folder))
     correction.refresh_from_db()
@@ -155,9 +156,9 @@ def test_applied_twice_and_after_a_kill_it_counts_once(provider: Provider, tmp_p
     corrections.work(journals(tmp_path))
     PriceCorrection.objects.filter(pk=correction.pk).update(state="writing")
     correction.refresh_from_db()
-    corrections.apply(correction, journals(tmp_path), patience_s=0)  # and nobody has read it yet
+    corrections.apply(correction, journals(tmp_path))  # and nobody has read it yet
     assert PriceCorrection.objects.get(pk=correction.pk).state == "writing"
-    corrections.apply(correction, journals(tmp_path), patience_s=0)  # begun anew after a kill
+    corrections.apply(correction, journals(tmp_path))  # begun anew after a kill
     read(tmp_path)
     corrections.work(journals(tmp_path))
     correction.refresh_from_db()
@@ -255,25 +256,118 @@ def test_the_effect_is_what_it_comes_to_to_the_nanodollar(
     assert differences() == []
 
 
-async def test_the_limits_hear_of_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def over_the_tests_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     async def here(function: Any, *arguments: Any) -> Any:
-        return await sync_to_async(function)(*arguments)  # over the test's own connection
+        return await sync_to_async(function)(*arguments)
 
     monkeypatch.setattr(asyncio, "to_thread", here)
-    store = MemoryStore()
-    await store.load({(BUDGET, "2026-11"): 5}, [])
-    told = await tell_corrections(store, None)
-    make = sync_to_async(Adjustment.objects.create)
-    await make(
-        request_id=UUID(call_id()),
-        cause="price:1",
-        cost_nanodollars=7,
-        at=now(),
-        charges=[{"budget_id": BUDGET, "period": "2026-11"}],
-    )
-    await make(request_id=UUID(call_id()), cause="batch", cost_nanodollars=100, at=now(), charges=[])
-    told = await tell_corrections(store, told)
-    told = await tell_corrections(store, told)
+
+
+@sync_to_async
+def entry(amount: int = 7, cause: str = "price:1", **changes: Any) -> Adjustment:
+    charges = [{"budget_id": BUDGET, "period": "2026-11"}]
+    fields = {"request_id": UUID(call_id()), "at": now(), "charges": charges} | changes
+    return Adjustment.objects.create(cause=cause, cost_nanodollars=amount, **fields)
+
+
+async def spent(store: MemoryStore) -> int:
     demand = Demand((BudgetDemand(BUDGET, "2026-11", 1_000, True, "key", "a key", "month", "UTC", None),), ())
     [state] = await store.state(demand, now_ms())
-    assert state.spent == 12
+    return state.spent
+
+
+@pytest.mark.usefixtures("over_the_tests_connection")
+async def test_the_limits_hear_of_each_once_whatever_the_order_in_which_they_come(tmp_path: Path) -> None:
+    store = MemoryStore()
+    await entry(5)
+    await sync_to_async(BudgetSpend.objects.create)(
+        budget_id=BUDGET, period="2026-11", spent_nanodollars=5, requests=1
+    )
+    spend, holds, adjusted, teller = await sync_to_async(read_standing)(tmp_path)
+    await store.load(spend, holds, adjusted)
+    await teller.tell(store)
+    assert await spent(store) == 5  # it was counted already
+    await entry()
+    await entry(100, "batch", charges=[])
+    for _ in range(2):
+        await teller.tell(store)
+    assert await spent(store) == 12
+    await entry(9, id=uuid7_at(now_ms() - 20_000, 1))  # the clock stepped back, or it came late
+    await teller.tell(store)
+    assert await spent(store) == 21
+
+
+@pytest.mark.usefixtures("over_the_tests_connection")
+async def test_what_nobody_lived_to_tell_is_told_by_the_next_and_what_many_tell_counts_once() -> None:
+    store = MemoryStore()
+    await store.load({}, [])
+    made = now_ms() - 3_600_000
+    for number in range(3):
+        await entry(id=uuid7_at(made + number), at=from_ms(made))
+    for _ in range(2):  # two processes that share the counters, and loaded none of them
+        await CorrectionTeller().tell(store)
+    assert await spent(store) == 21
+
+
+@pytest.mark.usefixtures("over_the_tests_connection")
+async def test_more_than_a_round_and_a_store_that_is_away_lose_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limit_correcting, "ENTRIES_A_ROUND", 4)
+    monkeypatch.setattr(limit_correcting, "AT_ONCE", 2)
+    store, teller = MemoryStore(), CorrectionTeller()
+    await store.load({}, [])
+    made = now_ms() - 3_600_000
+    for number in range(10):
+        await entry(id=uuid7_at(made + number), at=from_ms(made))
+    told, adjust = 0, store.adjust
+
+    async def away_at_times(cause_id: str, charges: Any, nanodollars: int) -> bool:
+        nonlocal told
+        told += 1
+        return told % 3 != 0 and await adjust(cause_id, charges, nanodollars)
+
+    monkeypatch.setattr(store, "adjust", away_at_times)
+    for _ in range(12):
+        await teller.tell(store)
+    assert await spent(store) == 70
+
+
+def test_the_second_of_two_is_computed_when_the_ledger_has_the_first(
+    provider: Provider, tmp_path: Path
+) -> None:
+    play(tmp_path, [call(now_ms() - 60_000)])
+    of = price()
+    first, second = ask(of), ask(of)
+    corrections.work(journals(tmp_path))
+    PriceCorrection.objects.update(state="applying")  # both were shown the whole difference
+    corrections.work(journals(tmp_path))
+    states = list(PriceCorrection.objects.order_by("id").values_list("state", flat=True))
+    assert states == ["writing", "applying"]
+    corrections.work(journals(tmp_path))  # nobody has read it yet
+    read(tmp_path)
+    corrections.work(journals(tmp_path))
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.state, second.state, second.calls) == ("applied", "measured", 0)
+    assert summed().cost_nanodollars == first.difference_nanodollars
+    assert differences() == []
+
+
+def test_lines_that_are_not_listed_are_summed(
+    provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corrections, "MOST_LINES", 1)
+    cheap = Tokens(input_tokens=1)
+    play(
+        tmp_path,
+        [call(now_ms() - 60_000), *(call(now_ms() - 50_000, model=f"m{n}", tokens=cheap) for n in range(3))],
+    )
+    correction = ask(price())
+    corrections.work(journals(tmp_path))
+    correction.refresh_from_db()
+    [[*_, calls, charged, largest]] = correction.effect["lines"]
+    assert (calls, charged) == (1, 0)
+    assert correction.effect["rest"] == [3, 3, 0, 6_000]
+    assert largest + 6_000 == correction.difference_nanodollars

@@ -636,7 +636,6 @@ class Migration(migrations.Migration):
                 ('newly_priced', models.BigIntegerField(default=0)),
                 ('charged_nanodollars', models.BigIntegerField(default=0)),
                 ('difference_nanodollars', models.BigIntegerField(default=0)),
-                ('rows_seen', models.BigIntegerField(default=0)),
                 ('effect', models.JSONField(default=dict)),
                 ('error', models.CharField(blank=True, max_length=200)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

@@ -21,6 +21,9 @@ class PriceCorrection(models.Model):
         APPLIED = "applied", _("Applied")
         FAILED = "failed", _("Failed")
 
+    #: A process is, or will be, at work on it.
+    OPEN = (State.WAITING, State.APPLYING, State.WRITING)
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     price = models.ForeignKey(Price, models.CASCADE, related_name="corrections", verbose_name=_("price"))
     since = models.DateTimeField()
@@ -32,8 +35,8 @@ class PriceCorrection(models.Model):
     newly_priced = models.BigIntegerField(default=0)  # of them, calls whose cost was unknown
     charged_nanodollars = models.BigIntegerField(default=0)  # of them so far
     difference_nanodollars = models.BigIntegerField(default=0)
-    rows_seen = models.BigIntegerField(default=0)
-    #: {"lines": [...], "budgets": [[budget id, period, nanodollars], ...], "left_out": {why: calls}}
+    #: {"lines": [...], "rest": [lines not listed, calls, charged, difference] or [],
+    #: "budgets": [[budget id, period, nanodollars], ...], "left_out": {why: calls}}
     effect = models.JSONField(default=dict)
     error = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -56,8 +59,7 @@ class PriceCorrection(models.Model):
 
     @property
     def is_moving(self) -> bool:
-        """Whether a process is, or will be, at work on it."""
-        return self.state in (self.State.WAITING, self.State.APPLYING, self.State.WRITING)
+        return self.state in self.OPEN
 
     @property
     def corrected_nanodollars(self) -> int:

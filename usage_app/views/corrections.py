@@ -88,7 +88,7 @@ class CorrectionView(PageView):
         until = self.instant("until") if self.request.POST.get("until") else clock.now()
         if since is None or until is None or since >= until:
             messages.error(self.request, _("Give a range that ends after it begins."))
-        elif self.corrections.filter(state__in=MOVING).exists():
+        elif self.corrections.filter(state__in=PriceCorrection.OPEN).exists():
             messages.warning(self.request, _("One is at work already; wait for it."))
         else:
             PriceCorrection.objects.create(
@@ -122,9 +122,6 @@ class CorrectionView(PageView):
         except ValueError:
             return None
         return make_aware(at, self.zone) if at is not None and is_naive(at) else at
-
-
-MOVING = (State.WAITING, State.APPLYING, State.WRITING)
 
 
 def changes_of(correction: PriceCorrection) -> dict[str, list[Any]]:
