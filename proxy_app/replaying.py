@@ -16,8 +16,6 @@ from proxy_app.formats.shapes import rewritten, shape_of
 from proxy_app.reading import is_too_deep
 from proxy_app.wire import JSON, Address, Target
 
-#: Endpoints of a conversation.
-ENDPOINTS = frozenset({"chat.completions", "responses", "messages", "generate_content"})
 #: What masking leaves of media (`proxy_app.masking`), by itself or in a data: address.
 _MASKED = re.compile(r"(?:data:[^,]*,)?\[\d+ (?:KB|bytes)(?: of data)?\]")
 #: What is asked for anew with each call.

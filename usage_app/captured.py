@@ -32,6 +32,8 @@ ABANDONED_S = 60.0
 #: More than this on the disk means that nobody takes them away: new ones are dropped.
 MOST_BYTES = 256 * 1024 * 1024
 ROWS_A_ROUND = 200
+#: Endpoints whose kept calls are conversations, which can be asked again.
+CONVERSATIONS = frozenset({"chat.completions", "responses", "messages", "generate_content"})
 
 
 class Said(msgspec.Struct, frozen=True):

@@ -9,44 +9,24 @@ from typing import Any
 from django.utils.translation import gettext, gettext_noop
 
 #: What a plan says, and what is said of it; names are taken over.
-_REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), words)
-    for pattern, words in (
-        ("the only deployment that can be used", gettext_noop("the only deployment that can be used")),
-        (r"order (?P<order>\d+)", gettext_noop("order %(order)s")),
-        (r"weight (?P<weight>\d+) of (?P<all>\d+)", gettext_noop("weight %(weight)s of %(all)s")),
-        (
-            "weight 0: only when nothing else is left",
-            gettext_noop("weight 0: only when nothing else is left"),
-        ),
-        (
-            r"cooling down for (?P<seconds>\d+) s more after (?P<cause>.+)",
-            gettext_noop("cooling down for %(seconds)s s more after %(cause)s"),
-        ),
-        (
-            "its provider does not have this endpoint",
-            gettext_noop("its provider does not have this endpoint"),
-        ),
-        (
-            "another provider keeps what this call goes on from",
-            gettext_noop("another provider keeps what this call goes on from"),
-        ),
-        ("named in the address", gettext_noop("named in the address")),
-        ("its file lies there", gettext_noop("its file lies there")),
-        ("its provider has no credential", gettext_noop("its provider has no credential")),
-        (
-            "its provider has a credential that cannot be read with the present secret keys",
-            gettext_noop("its provider has a credential that cannot be read with the present secret keys"),
-        ),
-        (
-            "its provider has a credential that is not what its kind needs",
-            gettext_noop("its provider has a credential that is not what its kind needs"),
-        ),
-        (
-            "its provider needs botocore to sign with AWS access keys: (?P<remedy>.+)",
-            gettext_noop("its provider needs botocore to sign with AWS access keys: %(remedy)s"),
-        ),
-    )
+_REASONS = (
+    gettext_noop("the only deployment that can be used"),
+    gettext_noop("order %(order)s"),
+    gettext_noop("weight %(weight)s of %(all)s"),
+    gettext_noop("weight 0: only when nothing else is left"),
+    gettext_noop("cooling down for %(seconds)s s more after %(cause)s"),
+    gettext_noop("its provider does not have this endpoint"),
+    gettext_noop("another provider keeps what this call goes on from"),
+    gettext_noop("named in the address"),
+    gettext_noop("its file lies there"),
+    gettext_noop("it has batches of messages"),
+    gettext_noop("its provider has no credential"),
+    gettext_noop("its provider has a credential that cannot be read with the present secret keys"),
+    gettext_noop("its provider has a credential that is not what its kind needs"),
+    gettext_noop("its provider needs botocore to sign with AWS access keys: %(remedy)s"),
+)
+_PATTERNS = tuple(
+    (re.compile(re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+)", re.escape(words))), words) for words in _REASONS
 )
 _STRATEGIES = {
     "weighted": gettext_noop("By weight"),
@@ -65,7 +45,7 @@ def strategy_of(decision: Any) -> str:
 
 def reason_words(reason: str) -> str:
     """Why a deployment is where it is in the order, or is not in it."""
-    for pattern, words in _REASONS:
+    for pattern, words in _PATTERNS:
         if found := pattern.fullmatch(reason):
             return gettext(words) % found.groupdict()
     return reason

@@ -18,7 +18,7 @@ from gateway_project.errors import BadRequest
 from keys_app.api.authentication import WindowSession, acting_user
 from keys_app.audit import record_event
 from keys_app.crypto import Unreadable
-from proxy_app.replaying import ENDPOINTS, replay_of
+from proxy_app.replaying import replay_of
 from usage_app import captured
 from usage_app.models import Request
 from usage_app.sight import sight_of, visible
@@ -56,7 +56,7 @@ class ReplayView(APIView):
         if said is None:
             raise NotFound(_("What was said in this call is not kept."))
         record_event(person, "read", "usage_app.capturedbody", str(row.pk), {})
-        if row.endpoint not in ENDPOINTS:
+        if row.endpoint not in captured.CONVERSATIONS:
             raise NotReplayable(_("This call was no conversation."))
         try:
             replay = replay_of(row.format, row.model, said.request)

@@ -9,8 +9,7 @@ import msgspec
 
 from gateway_project.clock import now_ms
 from gateway_project.errors import InvalidBody, JournalFull, UnsupportedEncoding, UpstreamInvalid
-from proxy_app.answering import told_ids
-from proxy_app.asking import ask_json, open_answer, pieces_of
+from proxy_app.asking import ask_json, open_answer
 from proxy_app.batch_kinds import KINDS
 from proxy_app.batch_settling import ask_batch, settle_batch
 from proxy_app.catalogue import ProviderEntry
@@ -149,17 +148,4 @@ class FileContent(KeptView):
         record, provider = await self.find()
         upstream = self.request.services.upstream
         answer = await open_answer(upstream, provider, self.path_of(record, "/content"))
-        try:
-            headers = {
-                **told_ids(self.request.id),
-                "content-type": told_content_type(content_type_of(answer)),
-                "x-content-type-options": "nosniff",
-                "cache-control": "no-store",
-            }
-            reply = self.request.reply
-            await reply.begin(answer.status, headers)
-            async for piece in pieces_of(answer):
-                await reply.write(piece)
-            await reply.finish()
-        finally:
-            answer.release()
+        await self.relay(answer, told_content_type(content_type_of(answer)))

@@ -9,9 +9,10 @@ import msgspec
 
 from gateway_project.errors import BadRequest, NotServed, UpstreamRefused
 from proxy_app.answering import told_ids
-from proxy_app.asking import ask_json
+from proxy_app.asking import ask_json, pieces_of
 from proxy_app.catalogue import Catalogue, ProviderEntry
 from proxy_app.stored import keeper_of, provider_at
+from proxy_app.upstream import UpstreamAnswer
 from proxy_app.views.base import APIView
 from usage_app.records import Stored, StoredKind
 
@@ -53,6 +54,23 @@ class KeptView(APIView):
 
     async def tell(self, body: dict[str, Any], status: int = 200) -> None:
         await self.request.reply.whole(status, told_ids(self.request.id), msgspec.json.encode(body))
+
+    async def relay(self, answer: UpstreamAnswer, content_type: str) -> None:
+        """An answer's bytes as they come; it is released, whatever happens."""
+        headers = {
+            **told_ids(self.request.id),
+            "content-type": content_type,
+            "x-content-type-options": "nosniff",
+            "cache-control": "no-store",
+        }
+        reply = self.request.reply
+        try:
+            await reply.begin(answer.status, headers)
+            async for piece in pieces_of(answer):
+                await reply.write(piece)
+            await reply.finish()
+        finally:
+            answer.release()
 
     async def ask(self, record: Stored, provider: ProviderEntry) -> dict[str, Any]:
         """What the provider says of it now."""

@@ -8,14 +8,13 @@ import msgspec
 from gateway_project.conf import listens_on_loopback
 from gateway_project.errors import BadRequest, JournalFull, UnsupportedEncoding
 from proxy_app import pipeline
-from proxy_app.answering import told_ids
-from proxy_app.asking import open_answer, pieces_of
+from proxy_app.asking import open_answer
 from proxy_app.batch_kinds import KINDS
 from proxy_app.batch_settling import ask_batch, settle_batch
 from proxy_app.message_batching import Requests, make_message_batch
 from proxy_app.message_requests import BODY_LIMIT
 from proxy_app.spool import Spool
-from proxy_app.views.batches import BatchView
+from proxy_app.views.batches import BatchView, CancelBatch
 
 LISTED, MOST_LISTED = 20, 1000
 
@@ -122,16 +121,8 @@ class MessageBatch(MessageBatchView):
         await self.tell(body)
 
 
-class CancelMessageBatch(MessageBatchView):
-    """POST: stop one; what it has answered is charged."""
-
-    methods: ClassVar[tuple[str, ...]] = ("POST",)
-
-    async def post(self) -> None:
-        record, provider = await self.find()
-        batch = await ask_batch(self.request.services, record, provider, "/cancel", "POST")
-        self.note(record, provider, batch)
-        await self.tell(batch)
+class CancelMessageBatch(MessageBatchView, CancelBatch):
+    """POST: stop one."""
 
 
 class MessageBatchResults(MessageBatchView):
@@ -149,20 +140,7 @@ class MessageBatchResults(MessageBatchView):
             headers=kind.headers,
             format=kind.format,
         )
-        try:
-            headers = {
-                **told_ids(self.request.id),
-                "content-type": "application/x-jsonl",
-                "x-content-type-options": "nosniff",
-                "cache-control": "no-store",
-            }
-            reply = self.request.reply
-            await reply.begin(answer.status, headers)
-            async for piece in pieces_of(answer):
-                await reply.write(piece)
-            await reply.finish()
-        finally:
-            answer.release()
+        await self.relay(answer, "application/x-jsonl")
 
 
 def _page_size(text: str | None) -> int:

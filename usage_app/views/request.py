@@ -34,10 +34,6 @@ from usage_app.views.scope import visible_requests
 _MAY_STILL_COME = timedelta(hours=1)
 
 
-#: Endpoints whose calls can be asked again in the Playground.
-CONVERSATIONS = frozenset({"chat.completions", "responses", "messages", "generate_content"})
-
-
 class RequestView(PageView):
     name = "requests"
     title = _("Request")
@@ -70,7 +66,7 @@ class RequestView(PageView):
             "neighbours": neighbours,
             "tries": tries,
             "is_kept": is_kept,
-            "can_replay": is_kept and self.may_read and row.endpoint in CONVERSATIONS,
+            "can_replay": is_kept and self.may_read and row.endpoint in captured.CONVERSATIONS,
             "may_read": self.may_read,
             "unanswered": is_unanswered(row),
             "unpriced_word": _("none") if row.status == Request.Status.REFUSED else _("unknown"),
