@@ -16,6 +16,7 @@ from proxy_app.catalogue import Timeouts
 from proxy_app.costing import add_cost
 from proxy_app.formats import exchange
 from proxy_app.formats.contract import StreamPipe
+from proxy_app.formats.depth import refusing_depth
 from proxy_app.guard import Guard
 from proxy_app.hiding import hide_credential
 from proxy_app.keeping import keep_answer
@@ -99,11 +100,12 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
             guard.expect("idle", timeouts.idle_s)
             raw = await answer.read()
             raise exchange.read_failure(target, answer.status, answer.headers, raw)
-        pipe = open_pipe(call, answer, target)
-        if pipe is not None:
-            await _relay_stream(call, relay, attempt, answer, pipe)
-        else:
-            await _take_whole(call, relay, attempt, answer, target)
+        with refusing_depth():
+            pipe = open_pipe(call, answer, target)
+            if pipe is not None:
+                await _relay_stream(call, relay, attempt, answer, pipe)
+            else:
+                await _take_whole(call, relay, attempt, answer, target)
     except UpstreamFailed as error:
         hide_credential(error, step.deployment.provider)
         raise

@@ -13,9 +13,13 @@ _STARTS = (b"data: ", b"[", b",")
 
 
 def add_cost(body: bytes, cost_nanodollars: int | None) -> bytes:
-    """A whole answer with `cost` (US dollars; null when unknown) beside its token counts."""
-    answer = orjson.loads(body)
-    return orjson.dumps(answer) if _put(answer, cost_nanodollars) else body
+    """A whole answer with `cost` (US dollars; null when unknown) beside its token counts. One that is
+    nested too deeply to be written again stays as it is, here and below."""
+    try:
+        answer = orjson.loads(body)
+        return orjson.dumps(answer) if _put(answer, cost_nanodollars) else body
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return body
 
 
 def add_cost_to_events(out: bytes, cost_nanodollars: int | None) -> bytes:
@@ -32,10 +36,10 @@ def _line(line: bytes, cost_nanodollars: int | None) -> bytes:
             continue
         try:
             data = orjson.loads(line[len(start) :])
-        except orjson.JSONDecodeError:
+            if _put(data, cost_nanodollars):
+                return start + orjson.dumps(data) + (b"\r" if line.endswith(b"\r") else b"")
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
             continue
-        if _put(data, cost_nanodollars):
-            return start + orjson.dumps(data) + (b"\r" if line.endswith(b"\r") else b"")
     return line
 
 

@@ -24,6 +24,7 @@ from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import DeploymentEntry, ModelEntry, ProviderEntry, Timeouts
 from proxy_app.formats import exchange
 from proxy_app.formats.contract import RenderOptions, StreamPipe
+from proxy_app.formats.depth import refusing_depth
 from proxy_app.hiding import hide_credential
 from proxy_app.operations.serving import told_content_type
 from proxy_app.pipeline import begin
@@ -272,7 +273,8 @@ class Meter:
     def feed(self, chunk: bytes) -> None:
         if self.pipe is not None:
             try:
-                self.pipe.feed(chunk)
+                with refusing_depth():
+                    self.pipe.feed(chunk)
             except GatehouseError:  # the caller reads it in the provider's own words
                 self.pipe = None
         elif self._is_whole:

@@ -13,6 +13,7 @@ from gateway_project.errors import GatehouseError, UnsupportedParameter, Upstrea
 from proxy_app.formats.anthropic.usage import read_usage as read_anthropic_usage
 from proxy_app.formats.carrying import drop_reasoning, drop_untaken, in_words
 from proxy_app.formats.contract import KeptAnswer, RenderedError, RenderOptions, StreamPipe
+from proxy_app.formats.depth import refusing_depth
 from proxy_app.formats.naming import call_ids, rename_calls, rename_tools
 from proxy_app.formats.openai_chat.usage import read_usage as read_chat_usage
 from proxy_app.formats.openai_responses.response import observe_kept as observe_kept_response
@@ -116,6 +117,13 @@ def convert_answer(
 ) -> tuple[bytes, Observed]:
     """The caller's bytes of a provider's 2xx answer. Raises UpstreamFailed when the answer is an error
     after all or cannot be read."""
+    with refusing_depth():
+        return _convert_answer(inbound, target, raw, facts, options)
+
+
+def _convert_answer(
+    inbound: str, target: Target, raw: bytes, facts: CallFacts, options: RenderOptions
+) -> tuple[bytes, Observed]:
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

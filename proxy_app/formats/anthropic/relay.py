@@ -143,12 +143,11 @@ class Relay:
 
     def _read_start(self, block: JSON) -> None:
         """Text may stand in the first event of a block already; other kinds of block show themselves."""
-        kind = block.get("type")
         if text := as_text(block.get("text")) or as_text(block.get("thinking")):
             self._count(len(text))
         elif block.get("input"):
             self._count(len(orjson.dumps(block["input"])))
-        elif kind not in _UNSEEN:
+        elif as_text(block.get("type")) not in _UNSEEN:
             self.observed.content_started = True
 
     def _report(self, usage: Any) -> None:

@@ -11,8 +11,8 @@ Path = tuple[Any, ...]
 
 #: Stand for what `json.dumps` cannot write. orjson reads nests of up to 1024, and writes 254.
 _NESTS = {
-    f"@{kind}{depth}@": opened * depth + closed * depth
-    for kind, opened, closed in (("lists", "[", "]"), ("objects", '{"type":', "}"))
+    f"@{kind}{depth}@": opened * depth + inmost + closed * depth
+    for kind, opened, inmost, closed in (("lists", "[", "", "]"), ("objects", '{"type":', "1", "}"))
     for depth in (100, 230, 260, 1000, 100_000)
 }
 _NUMBERS = (0, -1, 1.5, 2**31, 2**63, 2**64, 10**30, -(10**30), 1e308, -1e-308, float("inf"), float("nan"))
