@@ -21,6 +21,9 @@ _picture: ContextVar[dict[str, Any] | None] = ContextVar("picture", default=None
 @contextmanager
 def one_picture() -> Iterator[None]:
     """Within it the zones and settings are read once: a page asks a dozen reports, each needs them."""
+    if _picture.get() is not None:
+        yield
+        return
     token = _picture.set({})
     try:
         yield

@@ -1,7 +1,8 @@
 """The only reader of roll-ups: totals, breakdowns and series for pages, the API and exports.
 
 Every function takes a viewer's Sight and runs a constant number of queries. A range [since, until)
-is snapped outwards to quarters of an hour; ids group, names are today's.
+is snapped outwards to quarters of an hour, and to whole days where days alone are kept (`counted`
+says which); ids group, names are today's.
 """
 
 from dataclasses import dataclass
@@ -10,11 +11,11 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from gateway_project.clock import now
-from usage_app.ledger_series import ledger_settings, reporting_zone, series_since
+from usage_app.ledger_series import UTC_ZONE, ledger_settings, one_picture, reporting_zone, series_since
 from usage_app.models import LedgerStatus
 from usage_app.reports_names import names_of
 from usage_app.reports_reading import DIMENSION_COLUMNS, Filters, read_sums, read_sums_over_time
-from usage_app.reports_spans import ONE_DAY, QUARTER, Spans, snap, split
+from usage_app.reports_spans import ONE_DAY, QUARTER, Spans, snap, split, widen
 from usage_app.reports_sums import Sums, Totals
 from usage_app.sight import EVERYTHING, Sight
 
@@ -31,6 +32,7 @@ __all__ = [
     "breakdown_over_time",
     "bucket_of",
     "buckets",
+    "counted",
     "end_of",
     "quarters_kept_from",
     "recent_percentiles",
@@ -43,6 +45,8 @@ __all__ = [
 Interval = Literal["quarter", "hour", "day", "week", "month"]
 #: Buckets that are whole days of a zone.
 CIVIL_INTERVALS = ("day", "week", "month")
+#: The longest that a day is: a clock is set back by two hours at most.
+LONGEST_DAY = timedelta(hours=26)
 
 ONE_HOUR = timedelta(hours=1)
 STALE_S = 30.0
@@ -95,6 +99,7 @@ class Balance:
 # ---------------------------------------------------------------- questions
 
 
+@one_picture()
 def totals(since: datetime, until: datetime, filters: Filters, sight: Sight) -> Totals:
     """Everything in the range, added up."""
     sums = Sums()
@@ -103,6 +108,7 @@ def totals(since: datetime, until: datetime, filters: Filters, sight: Sight) -> 
     return sums.totals()
 
 
+@one_picture()
 def breakdown(
     dimensions: tuple[str, ...],
     since: datetime,
@@ -128,6 +134,7 @@ def breakdown(
     return [Line(ids, _named(ids, names), line) for ids, line in found]
 
 
+@one_picture()
 def series(
     since: datetime,
     until: datetime,
@@ -139,7 +146,7 @@ def series(
     zone: ZoneInfo,
 ) -> Series:
     """The range over time; hours and days are those of `zone`. Lines by cost, largest first."""
-    since, until = snap(since, until)
+    since, until = snap(*counted(since, until))
     starts = buckets(since, until, interval, zone)
     cells = _cells((stack_by,) if stack_by else (), since, until, interval, filters, sight, zone)
     if not stack_by:
@@ -158,6 +165,7 @@ def series(
     return Series(starts, lines, unfinished[0] if unfinished else None)
 
 
+@one_picture()
 def breakdown_over_time(
     dimensions: tuple[str, ...],
     since: datetime,
@@ -170,7 +178,7 @@ def breakdown_over_time(
     durations: bool = True,
 ) -> list[tuple[datetime, Line]]:
     """A breakdown per bucket, in the order of time; what has no calls is left out."""
-    since, until = snap(since, until)
+    since, until = snap(*counted(since, until))
     cells = _cells(dimensions, since, until, interval, filters, sight, zone, durations=durations)
     names = [names_of(name, {ids[place] for ids in cells}) for place, name in enumerate(dimensions)]
     found = [
@@ -196,8 +204,14 @@ def recent_percentiles(model: str, deployment_id: str = "", days: int = 7) -> Pe
 
 
 def quarters_kept_from() -> datetime:
-    """From here on there are quarters of an hour; what is older is known by whole days."""
-    return now() - timedelta(days=ledger_settings().keep_quarters_days - 1)
+    """From here on there are quarters of an hour, back to its day's start; before, whole days alone."""
+    return now() - timedelta(days=ledger_settings().keep_quarters_days) + LONGEST_DAY
+
+
+@one_picture()
+def counted(since: datetime, until: datetime) -> tuple[datetime, datetime]:
+    """The range that sums of [since, until) are of: never less, and more where whole days alone are kept."""
+    return widen(since, until, _zone_of_old_days(since), quarters_kept_from())
 
 
 def balance() -> Balance:
@@ -215,12 +229,16 @@ def balance() -> Balance:
 
 
 def _spans(since: datetime, until: datetime, zone: str = "") -> Spans:
-    since, until = snap(since, until)
-    kept_from, whole_since = quarters_kept_from(), series_since()
+    if since < quarters_kept_from():
+        zone = _zone_of_old_days(since).key
+    return split(*snap(*counted(since, until)), series_since(), zone)
+
+
+def _zone_of_old_days(since: datetime) -> ZoneInfo:
+    """In which zone the days since then are known: in that by which months and charts are cut, if it is."""
     here = reporting_zone()
-    if since < kept_from and whole_since.get(here.key, date.max) <= since.astimezone(here).date():
-        zone = here.key  # of its start days alone are left: those by which months and charts are cut
-    return split(since, until, whole_since, kept_from, zone)
+    is_whole = series_since().get(here.key, date.max) <= since.astimezone(here).date()
+    return here if is_whole else UTC_ZONE
 
 
 def _cells(

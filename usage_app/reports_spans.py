@@ -33,20 +33,25 @@ def snap(since: datetime, until: datetime) -> tuple[datetime, datetime]:
     return start, (end if end == until else end + QUARTER)
 
 
-def split(
-    since: datetime, until: datetime, series: Mapping[str, date], quarters_from: datetime, zone: str = ""
-) -> Spans:
+def widen(
+    since: datetime, until: datetime, zone: ZoneInfo, quarters_from: datetime
+) -> tuple[datetime, datetime]:
+    """Outwards to whole days of a zone, each end that lies before `quarters_from`: days alone are kept."""
+    first, last = since.astimezone(zone).date(), until.astimezone(zone).date()
+    if since < quarters_from and start_of(first, zone) < since:
+        since = start_of(first, zone)
+    if until < quarters_from and start_of(last, zone) < until:
+        until = start_of(last + ONE_DAY, zone)
+    return since, until
+
+
+def split(since: datetime, until: datetime, series: Mapping[str, date], zone: str = "") -> Spans:
     """The spans of a snapped range that leave the least to quarters; with `zone`, days of that one.
 
-    `series` is each series' first whole day. Quarters before `quarters_from` are kept no more: what
-    lies before it is widened to whole days.
+    `series` is each series' first whole day.
     """
     choices = [zone] if zone else sorted(series)
-    candidates = [
-        _split(since, until, ZoneInfo(name), series[name], quarters_from)
-        for name in choices
-        if name in series
-    ]
+    candidates = [_split(since, until, ZoneInfo(name), series[name]) for name in choices if name in series]
     if not candidates:
         return Spans(((since, until),) if since < until else ())
     return min(candidates, key=lambda spans: spans.quarter_time)
@@ -57,11 +62,7 @@ def start_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
-def _split(
-    since: datetime, until: datetime, zone: ZoneInfo, since_day: date, quarters_from: datetime
-) -> Spans:
-    since = _whole_day_if_old(since, zone, quarters_from)
-    until = _whole_day_if_old(until, zone, quarters_from)
+def _split(since: datetime, until: datetime, zone: ZoneInfo, since_day: date) -> Spans:
     if since >= until:
         return Spans(())
     first = since.astimezone(zone).date()
@@ -74,12 +75,6 @@ def _split(
     low, high = start_of(first, zone), start_of(last, zone)
     edges = tuple((start, end) for start, end in ((since, low), (high, until)) if start < end)
     return Spans(edges, zone.key, first, last)
-
-
-def _whole_day_if_old(at: datetime, zone: ZoneInfo, quarters_from: datetime) -> datetime:
-    if at >= quarters_from:
-        return at
-    return start_of(at.astimezone(zone).date(), zone)
 
 
 def _floor(at: datetime) -> datetime:

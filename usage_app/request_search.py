@@ -17,8 +17,7 @@ from usage_app.filters import SUMMED, RequestFilter, is_id, named
 from usage_app.late_costs import FULL_COST, with_full_cost
 from usage_app.models import Request
 from usage_app.paging import KeysetPage, keyset_page, position_of
-from usage_app.reports import Filters, Totals, totals
-from usage_app.reports_spans import snap
+from usage_app.reports import Filters, Totals, counted, snap, totals
 from usage_app.selection import Selection
 from usage_app.sight import Sight
 from usage_app.tables import DEFAULT_SORT, Sort, parse_sort
@@ -133,7 +132,7 @@ class RequestSearch:
         if not all(is_id(value) for value in self.query.getlist("provider") if value):
             return None  # by name: the sums know its id alone
         since, until = self.selection.since, self.selection.until
-        low, high = snap(since, until)
+        low, high = snap(*counted(since, until))
         if low != since or not (self.selection.live or high == until):
             return None
         values = {

@@ -5,8 +5,8 @@ page to page and a copied address still says all of it.
 """
 
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -37,6 +37,7 @@ CIVIL = {
     "quarter": _("This quarter"),
     "last_quarter": _("Last quarter"),
 }
+LONGEST = "90d"
 #: Ranges of whole months, and how many: the period before is as many months earlier.
 _MONTHS = {"month": 1, "last_month": 1, "quarter": 3, "last_quarter": 3}
 #: In place of an id: calls that have no such thing at all.
@@ -55,6 +56,7 @@ class Selection:
     service_id: str
     live: bool
     interval: Interval
+    asked: tuple[datetime, datetime] | None = None  # before the range was widened to what is kept
 
     @property
     def before(self) -> tuple[datetime, datetime]:
@@ -82,6 +84,20 @@ class Selection:
         if self.service_id:
             chosen["service"] = self.service_id
         return chosen
+
+    @property
+    def exactly(self) -> dict[str, str]:
+        """`parameters` that open the calls behind this choice's sums, and no others."""
+        if self.asked is None:
+            return self.parameters
+        bounds = {"since": self.since.isoformat(), "until": self.until.isoformat()}
+        return {name: value for name, value in self.parameters.items() if name != "range"} | bounds
+
+    def over(self, since: datetime, until: datetime) -> "Selection":
+        """The same choice over the range that its sums are of."""
+        if (since, until) == (self.since, self.until):
+            return self
+        return replace(self, since=since, until=until, asked=(self.since, self.until))
 
 
 def select(
@@ -119,10 +135,13 @@ def _checked(chosen: Mapping[str, str], now: datetime, zone: ZoneInfo) -> Select
 def span(name: str, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Start and end of a named range; civil days are the reporting zone's.
 
-    A rolling range starts on a quarter of an hour, so that sums of roll-ups and lists of calls agree.
+    A rolling range starts on a quarter of an hour, so that sums of roll-ups and lists of calls agree;
+    one that is as long as quarters are kept starts with its day.
     """
     if name in ROLLING:
         start = now - ROLLING[name][1]
+        if name == LONGEST:
+            return datetime.combine(start.astimezone(zone).date(), time(), zone), now
         return start.replace(minute=start.minute - start.minute % 15, second=0, microsecond=0), now
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     if name == "yesterday":

@@ -248,6 +248,12 @@ def test_what_is_older_than_the_quarters_is_whole_days(writer: JournalWriter, le
     Rollup.objects.all().delete()
     found = reports.totals(old - timedelta(hours=2), NOW, ALL, EVERYTHING)
     assert found.requests == 1
+    day = old.replace(hour=0)
+    cut = (old - timedelta(hours=2), old + timedelta(hours=2))
+    assert reports.counted(*cut) == (day, day + timedelta(days=1))
+    assert reports.totals(*cut, ALL, EVERYTHING).requests == 1
+    recent = (NOW - timedelta(days=3, minutes=7), NOW)
+    assert reports.counted(*recent) == recent
 
 
 def test_the_unfinished_bucket_is_marked(writer: JournalWriter, ledger: Ledger) -> None:

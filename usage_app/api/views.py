@@ -137,7 +137,7 @@ class Usage(UsageView):
                 render_line(dimensions, line)
                 for line in reports.breakdown(dimensions, *scope, filters, sight)
             ]
-        since, until = reports.snap(*scope)
+        since, until = reports.snap(*reports.counted(*scope))
         return Response(
             {
                 "since": since.isoformat(),

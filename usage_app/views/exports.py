@@ -26,6 +26,7 @@ from usage_app.export_jobs import (
 )
 from usage_app.exports import CONTENT_TYPES, WRITERS
 from usage_app.models import Export
+from usage_app.reports import counted
 from usage_app.request_search import RequestSearch
 from usage_app.selection import select
 from usage_app.sight import sight_of
@@ -60,6 +61,8 @@ class ExportsView(PageView):
             return HttpResponseBadRequest("kind or format")
         query = QueryDict(request.POST.get("query", ""))
         chosen = select(query, request.session, clock.now(), self.reporting_zone)
+        if kind == "usage":
+            chosen = chosen.over(*counted(chosen.since, chosen.until))
         asked = Asked(kind, file_format, query, chosen)
         direct = self.direct_usage(asked) if kind == "usage" else self.direct_requests(asked)
         if direct is not None:

@@ -128,5 +128,5 @@ class ModelsView(PageView):
             word,
             spark([each.latency_p95_ms for each in drawn]),
             spark([each.ttft_p95_ms for each in drawn]),
-            "../requests/?" + urlencode({**self.selection.parameters, "deployment": str(row.pk)}),
+            "../requests/?" + urlencode({**self.selection.exactly, "deployment": str(row.pk)}),
         )

@@ -163,4 +163,4 @@ class OverviewView(PageView):
         return rows
 
     def requests_link(self, **parameters: str) -> str:
-        return "requests/?" + urlencode({**self.selection.parameters, **parameters})
+        return "requests/?" + urlencode({**self.selection.exactly, **parameters})

@@ -14,7 +14,7 @@ from gateway_project import clock
 from keys_app.frame import FrameView
 from keys_app.models import Environment, Service
 from usage_app.ledger_series import one_picture
-from usage_app.reports import Interval, quarters_kept_from, reporting_zone
+from usage_app.reports import Interval, counted, quarters_kept_from, reporting_zone
 from usage_app.selection import RANGE_LABELS, Selection, select
 from usage_app.sight import Sight, sight_of
 
@@ -42,8 +42,14 @@ class PageView(FrameView):
         return sight_of(self.viewer)
 
     @cached_property
-    def selection(self) -> Selection:
+    def asked(self) -> Selection:
+        """The choice as it was made."""
         return select(self.request.GET, self.request.session, clock.now(), self.reporting_zone)
+
+    @cached_property
+    def selection(self) -> Selection:
+        """The choice as it is shown: over the range that its sums are of."""
+        return self.asked.over(*counted(self.asked.since, self.asked.until))
 
     @cached_property
     def interval(self) -> Interval:

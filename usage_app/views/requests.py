@@ -16,6 +16,7 @@ from usage_app.models import SavedView
 from usage_app.reports import breakdown
 from usage_app.reports_names import names_of
 from usage_app.request_search import RANKED, UNSEEN, Found, RequestSearch
+from usage_app.selection import Selection
 from usage_app.tables import DEFAULT_COLUMNS, RequestTable, Sort, parse_columns
 from usage_app.views.page import PageView
 
@@ -72,6 +73,11 @@ class RequestsView(PageView):
             columns=self.columns,
             views=list(SavedView.objects.filter(owner=self.viewer)[:MOST_VIEWS]),
         )
+
+    @cached_property
+    def selection(self) -> Selection:
+        """As it was asked: calls are listed one by one, however old."""
+        return self.asked
 
     @cached_property
     def search(self) -> RequestSearch:

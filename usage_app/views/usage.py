@@ -190,7 +190,7 @@ class UsageView(PageView):
         """The calls behind a line or a cell; '' where nothing opens them."""
         if parameters is None:
             return ""
-        chosen = dict(self.selection.parameters)
+        chosen = dict(self.selection.exactly)
         if "since" in parameters:
             chosen.pop("range", None)
         elif self.question.is_claim:

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -37,7 +37,7 @@ from tests.usage_app.workload import (
 )
 from usage_app.journal import JournalWriter
 from usage_app.ledger import Ledger
-from usage_app.models import Adjustment, LedgerSettings, Request, Rollup
+from usage_app.models import Adjustment, DayRollup, LedgerSettings, ReportingSeries, Request, Rollup
 from usage_app.records import Adjust, Tokens
 from usage_app.sight import Sight
 
@@ -102,6 +102,7 @@ class House:
     middle: datetime
     calls: int
     prunes: bool  # its quarters of an hour are gone, only days are left
+    moved: bool = False  # its reporting zone was changed: days of it begin just after the middle
 
     @property
     def kept_days(self) -> int:
@@ -111,6 +112,12 @@ class House:
     @property
     def here(self) -> ZoneInfo:
         return ZoneInfo(self.zone)
+
+    @property
+    def since_day(self) -> date:
+        """The first day that is counted in its zone."""
+        day = self.middle.astimezone(self.here).date()
+        return day + DAY if self.moved and self.zone != "UTC" else date(2000, 1, 1)
 
 
 def middles(zone: str) -> list[datetime]:
@@ -135,6 +142,8 @@ def build(house: House) -> dict[str, User]:
         play(Path(folder), records(house))
     if house.prunes:
         Rollup.objects.filter(bucket_at__lt=now() - timedelta(days=house.kept_days)).delete()
+    ReportingSeries.objects.filter(zone=house.zone).update(since_day=house.since_day)
+    DayRollup.objects.filter(zone=house.zone, day__lt=house.since_day).delete()
     return {"root": root, "alice": alice, "bob": bob}
 
 
@@ -260,3 +269,19 @@ def snapped(since: datetime, until: datetime) -> tuple[datetime, datetime]:
     quarter_s = int(QUARTER.total_seconds())
     low, high = since.timestamp() // quarter_s, -(-until.timestamp() // quarter_s)
     return datetime.fromtimestamp(low * quarter_s, UTC), datetime.fromtimestamp(high * quarter_s, UTC)
+
+
+def told(house: House, since: datetime, until: datetime) -> tuple[datetime, datetime]:
+    """What sums of a range are of: snapped, and widened to whole days where those alone are kept."""
+    kept_from = now() - timedelta(days=house.kept_days) + timedelta(hours=26)
+    here = house.here if house.since_day <= since.astimezone(house.here).date() else UTC
+    since, until = snapped(since, until)
+    if since < kept_from:
+        since = midnight(since.astimezone(here).date(), here)
+    if until < kept_from:
+        until = midnight((until - QUARTER).astimezone(here).date() + DAY, here)
+    return since, until
+
+
+def midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)

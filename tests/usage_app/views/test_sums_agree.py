@@ -26,6 +26,7 @@ from tests.usage_app.views.agreeing import (
     middles,
     rows_of,
     snapped,
+    told,
 )
 from tests.usage_app.views.reading import (
     FORMATS,
@@ -81,14 +82,15 @@ class Case:
 
 
 @st.composite
-def cases(draw: Any, *, may_be_odd: bool = True) -> Case:
-    """Ranges of whole local days, of quarters of an hour, and, where quarters are kept, of any seconds."""
+def cases(draw: Any) -> Case:
+    """Ranges of whole local days, of quarters of an hour, and of any seconds, however old."""
     zone = draw(st.sampled_from(ZONES))
     middle = draw(st.sampled_from(MIDDLES[zone]))
     prunes = draw(st.booleans()) and now() - middle > timedelta(days=2 * REACH)
-    house = House(draw(st.integers(0, 10**6)), zone, middle, draw(st.integers(40, 90)), prunes)
-    kinds = ["days", "quarters", "odd"] if may_be_odd else ["days", "quarters"]
-    kind = draw(st.sampled_from(["days", "until now"] if prunes else kinds))
+    calls, moved = draw(st.integers(40, 90)), draw(st.sampled_from([False, False, True]))
+    house = House(draw(st.integers(0, 10**6)), zone, middle, calls, prunes, moved)
+    kinds = ["days", "quarters", "odd"]
+    kind = draw(st.sampled_from([*kinds, "until now"] if prunes else kinds))
     if kind in ("days", "until now"):
         first = (middle + draw(st.integers(-REACH, REACH)) * timedelta(days=1)).astimezone(house.here).date()
         last = first + timedelta(days=draw(st.integers(1, REACH)))
@@ -147,14 +149,23 @@ class SumsAgree(TestCase):
         measure = data.draw(st.sampled_from(list(MEASURES)))
         asked = {"by": first, "and": second, "columns": columns, "measure": measure}
         query = urlencode({**case.range, **addressed(filters), **asked, "compare": "1"})
-        wanted = added(rows_of(*snapped(case.since, case.until), filters, sight_of(viewer)))
+        wanted = added(rows_of(*told(case.house, case.since, case.until), filters, sight_of(viewer)))
         page = client.get(f"/ui/usage/?{query}")
+        self.check_what_is_said(page, case)
         self.check_usage_page(page, measure, wanted)
         for file_format in FORMATS:
             assert summed(read_export(client, "usage", query, file_format)) == wanted, file_format
         if all(filters.values()):
             grouping = {"group_by": ",".join(filter(None, (first, second)))}
             assert self.api(client, {**case.range, **filters, **grouping}) == (wanted, wanted)
+
+    def check_what_is_said(self, page: Any, case: Case) -> None:
+        """A range that is shown for another says so; one that is snapped alone does not."""
+        low, high = told(case.house, case.since, case.until)
+        chosen = page.context["selection"]
+        assert snapped(chosen.since, chosen.until) == (low, high)
+        is_wider = (low, high) != snapped(case.since, case.until)
+        assert ("whole days are known, and nothing finer" in page.content.decode()) is is_wider
 
     def check_usage_page(self, page: Any, measure: str, wanted: Figures) -> None:
         text, context = page.content.decode(), page.context
@@ -208,10 +219,10 @@ class SumsAgree(TestCase):
         asked["interval"] = data.draw(st.sampled_from(["quarter", "hour", "day"]))
         if asked["interval"] != "day" and case.until - case.since > timedelta(days=8):
             del asked["interval"]
-        elif asked["interval"] != "day" and case.since < now() - timedelta(days=case.house.kept_days - 1):
+        elif asked["interval"] != "day" and case.house.prunes:
             assert client.get("/api/v1/usage/", asked).status_code == 400
             del asked["interval"]
-        whole = added(rows_of(*snapped(case.since, case.until), filters, sight_of(viewer)))
+        whole = added(rows_of(*told(case.house, case.since, case.until), filters, sight_of(viewer)))
         assert self.api(client, asked) == (whole, whole)
 
     def check_list(self, client: Client, query: str, rows: list[Any], wanted: Figures) -> None:
@@ -244,7 +255,8 @@ class SumsAgree(TestCase):
         query = {**case.range, **addressed(filters), "by": by, "measure": measure}
         page = client.get("/ui/", query)
         sight = sight_of(viewer)
-        wanted = added(rows_of(*snapped(case.since, case.until), filters, sight))
+        wanted = added(rows_of(*told(case.house, case.since, case.until), filters, sight))
+        self.check_what_is_said(page, case)
         assert {name: getattr(page.context["totals"], name) for name in FIGURES} == wanted
         if not page.context["is_empty"]:
             assert chart_sum(page.content.decode()) == MEASURES[measure](wanted)
@@ -252,7 +264,7 @@ class SumsAgree(TestCase):
         for name in ("requests", "cost_nanodollars", "errors", "input_tokens", "output_tokens"):
             assert sum(getattr(line.totals, name) for line in lines) == wanted[name], name
         month = now().astimezone(case.house.here).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        so_far = added(rows_of(month, now(), filters, sight))["cost_nanodollars"]
+        so_far = added(rows_of(*told(case.house, month, now()), filters, sight))["cost_nanodollars"]
         assert page.context["month"].spent == so_far
         if not page.context["is_empty"]:
             assert f"This month {money(so_far)}" in page.content.decode()
