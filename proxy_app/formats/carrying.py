@@ -12,7 +12,6 @@ from proxy_app.wire import (
     File,
     Image,
     Part,
-    Sampling,
     Text,
     ToolCall,
     ToolChoice,
@@ -29,7 +28,10 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "top_logprobs": (None, 0),
     "n": (None, 1),
     "top_k": (None,),
+    "service_tier": (None, "auto"),
 }
+#: What else a model may not take.
+_OF_THE_WHOLE = frozenset({"service_tier", "verbosity"})
 
 
 def refuse_sampling(conversation: Conversation, *names: str) -> None:
@@ -40,16 +42,18 @@ def refuse_sampling(conversation: Conversation, *names: str) -> None:
 
 
 def drop_untaken(conversation: Conversation, names: Iterable[str]) -> tuple[str, ...]:
-    """Leave out sampling parameters that a model is known not to take; gives the names of those that
-    were set to more than their default."""
+    """Leave out parameters that a model is known not to take (sampling, `service_tier`, `verbosity`); gives
+    the names of those that were set to more than their default."""
     dropped = []
     for name in names:
         unset: Any = [] if name == "stop" else None
-        if name not in Sampling.__slots__ or getattr(conversation.sampling, name) == unset:
+        holder: Any = conversation if name in _OF_THE_WHOLE else conversation.sampling
+        value = getattr(holder, name, unset)
+        if value == unset:
             continue
-        if getattr(conversation.sampling, name) not in _NEUTRAL.get(name, (None,)):
+        if value not in _NEUTRAL.get(name, (None,)):
             dropped.append(name)
-        setattr(conversation.sampling, name, unset)
+        setattr(holder, name, unset)
     return tuple(dropped)
 
 

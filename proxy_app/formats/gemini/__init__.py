@@ -28,6 +28,7 @@ _CONFIG = {
 }
 WORDS = {name: f"generationConfig.{word}" for name, word in _CONFIG.items()}
 WORDS["tool_choice"] = "toolConfig.functionCallingConfig"
+WORDS["service_tier"] = "serviceTier"
 
 INBOUND = InboundFormat(
     name=NAME,

@@ -1,7 +1,8 @@
 """A conversation written as a Chat Completions request, for OpenAI and compatible servers.
 
 Quirks: `max_tokens_field` (compatible servers know only `max_tokens`), `no_stream_options`,
-`system_role` (default `system`). Thoughts are not sent: the format has no input field for them.
+`system_role` (default `system`). Thoughts are not sent: the format has no input field for them. The service
+tier `auto` is what nothing said means, and is not told to servers that may know no tiers.
 """
 
 from typing import assert_never
@@ -34,6 +35,8 @@ from proxy_app.wire import (
     Turn,
 )
 
+SERVICE_TIERS = frozenset({"default", "flex", "scale", "priority", "fast"})
+
 
 def build_request(conversation: Conversation, target: Target) -> Outgoing:
     """The provider request. Raises UnsupportedContent and UnsupportedParameter."""
@@ -54,6 +57,8 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
         body["reasoning_effort"] = effort
     if conversation.verbosity is not None:
         body["verbosity"] = conversation.verbosity
+    if conversation.service_tier in SERVICE_TIERS:
+        body["service_tier"] = conversation.service_tier
     if conversation.stream:
         body["stream"] = True
         if not target.quirks.get("no_stream_options"):
@@ -163,6 +168,8 @@ def _part(part: Part) -> JSON:
             url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data or ''}"
             image = {"url": url} if part.detail is None else {"url": url, "detail": part.detail}
             return {"type": "image_url", "image_url": image}
+        case File() if part.data is None and (part.file_id or "").startswith("file-"):
+            return {"type": "file", "file": {"file_id": part.file_id}}  # the form of OpenAI's own ids
         case File() if part.data is not None:
             data = f"data:{part.media_type or 'application/pdf'};base64,{part.data}"
             return {"type": "file", "file": {"file_data": data, "filename": part.filename or "document.pdf"}}

@@ -48,7 +48,13 @@ HOSTED = (
         kind="mistral",
         label="Mistral",
         base_url="https://api.mistral.ai/v1",
-        quirks={**OLD_LIMIT, "no_stream_options": True, "short_call_ids": True, "files": True},
+        quirks={
+            **OLD_LIMIT,
+            "no_stream_options": True,
+            "short_call_ids": True,
+            "files": True,
+            "drop": ("service_tier", "verbosity"),  # it refuses fields it does not know
+        },
         price_provider_id="mistral",
         key_hint="32 letters and digits",
     ),

@@ -8,6 +8,7 @@ import pytest
 from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats import exchange
 from proxy_app.formats.registry import INBOUND, UPSTREAM
+from proxy_app.providers.presets import PRESETS
 from proxy_app.wire import Address, Outgoing, Target
 
 TOOL = {"name": "now", "input_schema": {"type": "object"}}
@@ -87,10 +88,18 @@ def test_a_dropped_parameter_is_told_under_the_callers_name() -> None:
     assert outgoing.dropped == ("generationConfig.topP", "generationConfig.stopSequences")
 
 
+def test_a_tier_and_verbosity_are_dropped_where_a_server_refuses_what_it_does_not_know() -> None:
+    quirks = {"drop": PRESETS["mistral"].quirks["drop"]}
+    flex = sent("gemini", "openai_chat", quirks, serviceTier="FLEX")
+    assert flex.dropped == ("serviceTier",) and b"tier" not in flex.body
+    terse = sent("openai_responses", "openai_chat", quirks, text={"verbosity": "low"}, service_tier="auto")
+    assert terse.dropped == ("text.verbosity",) and b"verbosity" not in terse.body
+
+
 def test_every_word_is_for_a_parameter_that_a_builder_may_name() -> None:
     known = set(ASKING["openai_chat"]) | {"stop", "n", "seed", "temperature", "top_p", "top_k", "logprobs"}
     known |= {"top_logprobs", "frequency_penalty", "presence_penalty", "parallel_tool_calls"}
-    known |= {"tool_choice", "reasoning_effort"}
+    known |= {"tool_choice", "reasoning_effort", "service_tier", "verbosity"}
     for form in INBOUND.values():
         assert set(form.words) <= known
 
