@@ -14,6 +14,7 @@ from proxy_app.formats.anthropic.usage import read_usage as read_anthropic_usage
 from proxy_app.formats.carrying import drop_reasoning, drop_untaken, in_words
 from proxy_app.formats.contract import KeptAnswer, RenderedError, RenderOptions, StreamPipe
 from proxy_app.formats.depth import refusing_depth
+from proxy_app.formats.families import forget_foreign
 from proxy_app.formats.naming import call_ids, rename_calls, rename_tools
 from proxy_app.formats.openai_chat.usage import read_usage as read_chat_usage
 from proxy_app.formats.openai_responses.response import observe_kept as observe_kept_response
@@ -70,6 +71,7 @@ def build_outgoing(
     if inbound == target.format:
         return INBOUND[inbound].relay_request(raw, body, facts, target)
     conversation = INBOUND[inbound].parse_request(body, facts)
+    forget_foreign(conversation, target)
     if signed:
         give_back(conversation, signed)
     upstream, words = UPSTREAM[target.format], INBOUND[inbound].words

@@ -9,6 +9,7 @@ import orjson
 from gateway_project.errors import InvalidBody
 from proxy_app.formats.anthropic.blocks import MARK
 from proxy_app.formats.claims import claimed_tags
+from proxy_app.formats.families import ANTHROPIC, family_of, is_known_foreign
 from proxy_app.formats.reading import Fields, as_text, wrong_type
 from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Outgoing, Target
 
@@ -20,6 +21,8 @@ SAMPLING = ("temperature", "top_p", "top_k")
 FORWARDED = frozenset({"anthropic-version", "anthropic-beta"})
 _ROLES = frozenset({"user", "assistant", "system"})
 _THOUGHTS = frozenset({"thinking", "redacted_thinking"})
+#: What a body with another family's thoughts holds: ours first, which is no model's.
+_MARKS = (MARK.encode(), b'"signature"', b'"redacted_thinking"')
 #: What Claude Code wrote before it wrote JSON: user_<hash>_account_<uuid>_session_<uuid>.
 _CLAUDE_CODE_USER = re.compile(r"(user_.+?)_session_([0-9a-fA-F-]{8,64})")
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -93,42 +96,47 @@ def headers_for(fields: Any) -> dict[str, str]:
 def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> Outgoing:
     """The caller's own body with the model renamed; no value else is read, so numbers keep their digits
     and unknown fields their bytes. Only what this gateway itself wrote into earlier answers of other
-    providers (their signatures, under our mark) is taken out: the provider would refuse it.
+    providers (their signatures, under our mark) is taken out, and Claude's thoughts before a model known to
+    be another: the provider would refuse it.
 
     The caller's own `anthropic-version`, where it sent one, replaces the one given here.
     """
     fields: dict[str, Any] = _decode_fields(raw)
     fields["model"] = target.upstream_model
-    if MARK.encode() in raw:
-        fields["messages"] = [
-            kept for message in _decode_items(fields["messages"]) if (kept := _own_words(message)) is not None
-        ]
+    family = family_of(target)
+    marks = _MARKS[:1] if family in ("", ANTHROPIC) else _MARKS
+    if any(mark in raw for mark in marks):
+        messages = _decode_items(fields["messages"])
+        kept = [mended for each in messages if (mended := _own_words(each, marks, family)) is not None]
+        if kept != messages:
+            fields["messages"] = kept
     return Outgoing(PATH, msgspec.json.encode(fields), headers_for(fields))
 
 
-def _own_words(message: msgspec.Raw) -> Any:
-    """A message without blocks under our mark; None when it held nothing else."""
-    if MARK.encode() not in bytes(message):
+def _own_words(message: msgspec.Raw, marks: tuple[bytes, ...], family: str) -> Any:
+    """A message without what its model did not sign and we made up; None when it held nothing else."""
+    if not any(mark in bytes(message) for mark in marks):
         return message
     fields: dict[str, Any] = _decode_fields(message)
     try:
         blocks = _decode_items(fields["content"])
     except (msgspec.DecodeError, KeyError):
         return message  # a text that happens to speak of it
-    kept = [mended for block in blocks if (mended := _own_block(block)) is not None]
+    kept = [mended for block in blocks if (mended := _own_block(block, family)) is not None]
     if not kept:
         return None
     return {**fields, "content": kept} if kept != blocks else message
 
 
-def _own_block(block: msgspec.Raw) -> Any:
+def _own_block(block: msgspec.Raw, family: str) -> Any:
     """A block as it is; None for another family's thought; without citations that we made up."""
     told = orjson.loads(bytes(block))
     if not isinstance(told, dict):
         return block
     if as_text(told.get("type")) in _THOUGHTS:
         sealed = as_text(told.get("signature")) or as_text(told.get("data"))
-        return None if sealed.startswith(MARK) else block
+        foreign = sealed.startswith(MARK) or is_known_foreign(sealed, ANTHROPIC, family)
+        return None if foreign else block
     citations = told.get("citations")
     if told.get("type") != "text" or not isinstance(citations, list):
         return block

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from gateway_project.errors import InvalidBody, UnsupportedContent
 from proxy_app.formats.media import AUDIO_TYPES, guess_type, is_data_url, is_web_url, split_data_url
 from proxy_app.formats.reading import Fields, wrong_type
-from proxy_app.formats.signing import sealed_thought
+from proxy_app.formats.signing import sealed_thought, untag_signature
 from proxy_app.wire import Audio, File, Image, Part, Refusal, Role, Text, Thinking, ToolCall, ToolResult, Turn
 
 _ROLES: dict[str, Role] = {
@@ -141,7 +141,8 @@ def _thoughts(message: Fields) -> list[Part]:
     thoughts: list[Part] = []
     for block in message.objects("thinking_blocks"):
         if block.get("type") == "redacted_thinking":
-            thoughts.append(Thinking("", redacted=block.text("data"), provider="anthropic"))
+            data, signer = untag_signature(block.text("data"), "anthropic")
+            thoughts.append(Thinking("", redacted=data, provider=signer))
         else:
             text, seal = block.maybe_text("thinking") or "", block.maybe_text("signature")
             thoughts.append(sealed_thought(text, seal, "anthropic"))

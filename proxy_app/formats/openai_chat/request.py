@@ -7,16 +7,15 @@ import orjson
 
 from gateway_project.errors import InvalidBody
 from proxy_app.formats.claims import claimed_end_user, claimed_tags
-from proxy_app.formats.openai_chat.response import BLOCK_FAMILY
-from proxy_app.formats.reading import Fields, as_object, as_text, wrong_type
-from proxy_app.formats.signing import is_foreign
+from proxy_app.formats.families import family_of
+from proxy_app.formats.openai_chat.signed import MARKS, own_words
+from proxy_app.formats.reading import Fields, wrong_type
 from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Outgoing, Target
 
 PATH = "/chat/completions"
 HEADERS = {"content-type": "application/json"}
 MAX_CANDIDATES = 128
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-_MARK = b'"gatehouse.'  # how a signature begins that was tagged here
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -64,8 +63,8 @@ def check_messages(fields: Fields) -> None:
 def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> Outgoing:
     """The caller's own body with the model renamed and the stream's usage asked for; no value else is
     read, so numbers keep their digits and unknown fields their bytes. Of a repeated key the last
-    counts, as it did when the body was read. Only thoughts under our mark are taken out: another family
-    signed them, and strict servers refuse what they do not know.
+    counts, as it did when the body was read. Only what another family signed is taken out: strict servers
+    refuse what they do not know.
 
     Quirks: `no_stream_options` (the server refuses the option).
     """
@@ -75,25 +74,9 @@ def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> O
         options = body.get("stream_options")
         wanted = {**options, "include_usage": True} if isinstance(options, dict) else {"include_usage": True}
         fields["stream_options"] = msgspec.Raw(orjson.dumps(wanted))
-    if _MARK in raw:
-        fields["messages"] = [_own_words(message) for message in _decode_items(fields["messages"])]
+    if any(mark in raw for mark in MARKS):
+        messages = _decode_items(fields["messages"])
+        kept = [own_words(message, family_of(target)) for message in messages]
+        if kept != messages:
+            fields["messages"] = kept
     return Outgoing(PATH, msgspec.json.encode(fields), dict(HEADERS))
-
-
-def _own_words(message: msgspec.Raw) -> Any:
-    """A message without thoughts under our mark."""
-    if _MARK not in bytes(message):
-        return message
-    fields: dict[str, Any] = _decode_fields(message)
-    try:
-        blocks = _decode_items(fields["thinking_blocks"])
-    except (msgspec.DecodeError, KeyError):
-        return message  # a text that happens to speak of it
-    if kept := [block for block in blocks if not _is_marked(block)]:
-        return {**fields, "thinking_blocks": kept}
-    del fields["thinking_blocks"]
-    return fields
-
-
-def _is_marked(block: msgspec.Raw) -> bool:
-    return is_foreign(as_text(as_object(orjson.loads(bytes(block))).get("signature")), BLOCK_FAMILY)

@@ -7,7 +7,7 @@ from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
 from proxy_app.formats.openai_errors import read_in_band
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
-from proxy_app.formats.signing import seal_of
+from proxy_app.formats.signing import seal_of, tag_signature
 from proxy_app.wire import (
     JSON,
     Answer,
@@ -171,7 +171,8 @@ def thinking_block(thought: Thinking) -> JSON:
     """A signed thought in a shape that may be sent back to the same provider. The blocks are Anthropic's:
     another family's signature is tagged."""
     if thought.redacted is not None:
-        return {"type": "redacted_thinking", "data": thought.redacted}
+        data = tag_signature(thought.redacted, thought.provider, BLOCK_FAMILY)
+        return {"type": "redacted_thinking", "data": data}
     return {"type": "thinking", "thinking": thought.text, "signature": seal_of(thought, BLOCK_FAMILY)}
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from gateway_project.errors import InvalidBody
 from proxy_app.formats.claims import claimed_end_user, claimed_tags
+from proxy_app.formats.families import family_of, is_known_foreign
 from proxy_app.formats.reading import Fields, wrong_type
 from proxy_app.formats.signing import is_foreign
 from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Outgoing, Target
@@ -81,12 +82,14 @@ def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> O
     """
     fields: dict[str, Any] = _decode_fields(raw)
     fields["model"] = target.upstream_model
-    if b'"gatehouse.' in raw and isinstance(body.get("input"), list):
-        items = _decode_items(fields["input"])
-        fields["input"] = [item for item in items if not _is_foreign(item)]
+    if b'"encrypted_content"' in raw and isinstance(body.get("input"), list):
+        family, items = family_of(target), _decode_items(fields["input"])
+        kept = [item for item in items if not _is_foreign(item, family)]
+        if len(kept) < len(items):
+            fields["input"] = kept
     return Outgoing(PATH, msgspec.json.encode(fields), dict(HEADERS))
 
 
-def _is_foreign(item: msgspec.Raw) -> bool:
+def _is_foreign(item: msgspec.Raw, family: str) -> bool:
     seal = _decode_item(item).encrypted_content
-    return isinstance(seal, str) and is_foreign(seal, PROVIDER)
+    return isinstance(seal, str) and (is_foreign(seal, PROVIDER) or is_known_foreign(seal, PROVIDER, family))

@@ -28,6 +28,8 @@ QUIRKS: Mapping[str, str] = {
     "drop_when_reasoning": "The same, unless the caller asks for no reasoning.",
     "no_reasoning": "True: the model does not reason: how hard to think is left out of a translated call.",
     "short_call_ids": "True: ids of tool calls are nine letters and digits, and others are translated so.",
+    "family": "Whose signed thoughts the model takes back: anthropic, gemini, openai or another word; else "
+    "what its name tells.",
     "anthropic_root": "Path before /v1/messages at a server whose main format is another.",
     "completions": "Whether the server has the older completions: true, or how the names of models that "
     "have it begin; else they are asked as in a conversation.",
