@@ -21,7 +21,7 @@ Errors are raised where the condition arises and rendered in the caller's dialec
 Third-party exceptions are mapped where they arise and never travel. Standard library only.
 """
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 Fault = Literal["caller", "admin", "provider", "gateway"]
 
@@ -215,6 +215,7 @@ class LimitReached(GatehouseError):
     default_detail = "A limit is reached."
     remedy = "Wait as the message says, or ask an administrator for more."
     fault: ClassVar[Fault] = "caller"
+    allowance: Any = None  # the limit that refused, as it stood (`keys_app.limits.allowances`)
 
 
 class RateLimited(LimitReached):

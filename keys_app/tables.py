@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gateway_project.money import usd_string
 from keys_app.issuing import key_state
+from keys_app.limits.allowances import bare_name
 from keys_app.limits.contract import LevelState
 from keys_app.models import VirtualKey
 
@@ -136,7 +137,7 @@ def level_rows(levels: tuple[LevelState, ...], is_live: bool) -> list[dict[str, 
             {
                 "what": f"{KINDS[level.kind]} {level.period}".rstrip(),
                 "scope": SCOPES.get(level.scope, level.scope),
-                "name": "" if level.scope in ("key", "global") else level.name.partition(" ")[2],
+                "name": bare_name(level.scope, level.name),
                 "limit": _figure(level.limit, is_money),
                 "spent": _figure(level.spent, is_money) if known else None,
                 "held": _figure(level.held, is_money) if is_live and is_money else None,

@@ -12,13 +12,14 @@ import orjson
 from gateway_project.clock import now_ms
 from gateway_project.errors import (
     GatehouseError,
+    LimitReached,
     LimitsUnavailable,
     ModelNotAllowed,
     UnknownModel,
     UnpricedModel,
 )
 from keys_app import policy
-from keys_app.limits.contract import Demand, Grant, LimitStore, RateDemand
+from keys_app.limits.contract import NO_DEMAND, UNLIMITED, Demand, Grant, LimitStore, RateDemand
 from keys_app.limits.estimate import Hold, covered_output, hold_for
 from proxy_app.call import Call
 from proxy_app.catalogue import Catalogue, DeploymentEntry, ModelEntry
@@ -62,11 +63,12 @@ async def admit_free(call: Call) -> None:
     assert call.model is not None
     demand = _demand(call, call.model)
     if not demand.rates:
+        call.admissions.append((NO_DEMAND, UNLIMITED))
         return
     services = call.services
     if services.limits.needs_load:
         await _until_loaded(services.limits)
-    call.grant = await services.limits.reserve(call.id, Demand((), demand.rates), 0, 0, now_ms())
+    call.grant = await _ask(call, Demand((), demand.rates), Hold(0, 0, 0))
     call.limit_headers = call.grant.headers
     call.mark("admitted")
 
@@ -105,6 +107,7 @@ def _demand(call: Call, model: ModelEntry) -> Demand:
 async def _reserve(call: Call, model: ModelEntry, name: str) -> None:
     demand = _demand(call, model)
     if demand.is_empty:
+        call.admissions.append((NO_DEMAND, UNLIMITED))
         return
     grant, hold = await _hold_at_all(call, model, name, demand)
     call.limit_headers = grant.headers
@@ -171,22 +174,35 @@ async def _hold_at_all(call: Call, model: ModelEntry, name: str, demand: Demand)
     unnamed = call.facts.max_output_tokens is None
     left = await services.limits.left(demand) if unnamed and demand.has_hard_budget else None
     hold, price = _hold(call, model, name, demand, left)
-    grant = await services.limits.reserve(
-        call.id,
-        demand,
-        hold.nanodollars,
-        hold.tokens,
-        now_ms(),
-        hold.counted_output_tokens,
-        hold.least_nanodollars,
-    )
-    if price is not None and demand.budgets and grant.held_nanodollars < hold.nanodollars:
+    grant = await _ask(call, demand, hold)
+    held_less = demand.budgets and not grant.unchecked and grant.held_nanodollars < hold.nanodollars
+    if price is not None and held_less:
         hold = _reduced(call, hold, price, grant.held_nanodollars)
     is_first = call.grant is None or not call.held_nanodollars
     call.grant = grant
     call.held_nanodollars = max(call.held_nanodollars, grant.held_nanodollars)
     call.covered_tokens = hold.output_tokens if is_first else min(call.covered_tokens, hold.output_tokens)
     return grant, hold
+
+
+async def _ask(call: Call, demand: Demand, hold: Hold) -> Grant:
+    """Reserve, and note how each level stood; or which one refused."""
+    try:
+        grant = await call.services.limits.reserve(
+            call.id,
+            demand,
+            hold.nanodollars,
+            hold.tokens,
+            now_ms(),
+            hold.counted_output_tokens,
+            hold.least_nanodollars,
+        )
+    except LimitReached as error:
+        if error.allowance is not None:
+            call.refusals.append(error.allowance)
+        raise
+    call.admissions.append((demand, grant))
+    return grant
 
 
 async def _until_loaded(limits: LimitStore) -> None:

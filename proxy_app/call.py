@@ -10,7 +10,8 @@ from gateway_project.clock import now_ms
 from gateway_project.conf import Config
 from gateway_project.errors import GatehouseError
 from keys_app.entries import Principal, Snapshot
-from keys_app.limits.contract import Grant, LimitStore
+from keys_app.limits.allowances import Allowance
+from keys_app.limits.contract import Demand, Grant, LimitStore
 from keys_app.snapshot import SnapshotKeeper
 from keys_app.tasks import Tasks
 from proxy_app.catalogue import ModelEntry
@@ -133,6 +134,8 @@ class Call:
     input_estimate: int = 0
     # admitted and routed
     grant: Grant | None = None
+    admissions: list[tuple[Demand, Grant]] = field(default_factory=list)  # each step of it
+    refusals: list[Allowance] = field(default_factory=list)  # by levels of it, its fallbacks and deployments
     fell_back_to: str = ""
     charges: tuple[Charge, ...] = ()
     step_charges: tuple[Charge, ...] = ()  # of them, those of the deployment that is being tried

@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass
 
 from gateway_project.errors import GatehouseError
+from proxy_app.allowing import told_allowances
 from proxy_app.call import Call, Services
 from usage_app.records import End
 
@@ -94,5 +95,5 @@ def _end(call: Call, error: GatehouseError) -> End:
         latency_ms=round(latency_ms, 3),
         overhead_ms=round(latency_ms, 3),
         marks=call.marks,
-        decision=call.decision,
+        decision={**call.decision, **told_allowances(call)},
     )

@@ -14,6 +14,7 @@ from gateway_project.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
+from proxy_app.allowing import told_allowances
 from proxy_app.call import Attempt, Call
 from proxy_app.measuring import used
 from proxy_app.wire import Observed, Usage
@@ -217,7 +218,7 @@ def _end(call: Call, status: Status, tokens: Tokens, source: UsageSource, latenc
         overhead_ms=round(max(latency_ms - call.waited_ns / 1e6, 0.0), 3),
         attempts=call.attempts,
         marks=call.marks,
-        decision=call.decision,
+        decision={**call.decision, **told_allowances(call)},
         charges=call.charges,
     )
 

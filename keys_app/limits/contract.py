@@ -4,7 +4,7 @@ Amounts are nanodollars, times milliseconds since the epoch, given by the caller
 `policy.demand` makes a Demand, `memory` and `redis` keep the counters.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -79,12 +79,18 @@ class RateState(msgspec.Struct, frozen=True, gc=False):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """A call admitted. `requests` and `tokens` are the tightest limits of all levels."""
+    """A call admitted. `requests` and `tokens` are the tightest limits of all levels.
+
+    `budgets` and `rates` tell how each level of the demand stood, in its order (`limits.allowances`).
+    """
 
     held_nanodollars: int = 0
     requests: RateState | None = None
     tokens: RateState | None = None
     unchecked: bool = False  # let through while the limits could not be asked
+    budgets: Sequence[tuple[int, int]] = ()  # spent, and held by other calls
+    #: requests, tokens, calls at once, each with this call counted in, and ms until nothing counts any more
+    rates: Sequence[tuple[int, int, int, int]] = ()
 
     @property
     def headers(self) -> dict[str, str]:

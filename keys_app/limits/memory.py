@@ -149,19 +149,24 @@ class MemoryStore:
             self._check_rates(demand.rates, hold, (tokens, output_tokens), now_ms)
         if hold is None:
             hold = self._holds[call_id] = _Hold(now_ms)
+        budgets: list[tuple[int, int]] = []
+        rates: list[tuple[int, int, int, int]] = []
         for budget in demand.budgets:
-            self._hold_budget(hold, budget, nanodollars)
+            budgets.append(self._hold_budget(hold, budget, nanodollars))  # noqa: PERF401  3.11 calls those
         requests_state: RateState | None = None
         tokens_state: RateState | None = None
         for rate in demand.rates:
             window = self._hold_rate(hold, rate, rate.counted(tokens, output_tokens), now_ms)
             reset_ms = window.reset_ms(now_ms)
-            requests_state = tightest(requests_state, rate.requests_per_minute, window.requests, reset_ms)
-            tokens_state = tightest(tokens_state, rate.tokens_per_minute, window.tokens, reset_ms)
+            used = window.requests, window.tokens, window.open, reset_ms
+            requests_state = tightest(requests_state, rate.requests_per_minute, used[0], reset_ms)
+            tokens_state = tightest(tokens_state, rate.tokens_per_minute, used[1], reset_ms)
+            rates.append(used)
         self._until_sweep -= 1
         if not self._until_sweep:
             self._sweep(now_ms)
-        return Grant(nanodollars if demand.budgets else 0, requests_state, tokens_state)
+        held = nanodollars if budgets else 0
+        return Grant(held, requests_state, tokens_state, False, budgets, rates)
 
     def _affordable(
         self,
@@ -215,7 +220,8 @@ class MemoryStore:
             if limit is not None and window.open >= limit:
                 raise parallel_refusal(rate, limit)
 
-    def _hold_budget(self, hold: _Hold, budget: BudgetDemand, nanodollars: int) -> None:
+    def _hold_budget(self, hold: _Hold, budget: BudgetDemand, nanodollars: int) -> tuple[int, int]:
+        """What was spent of it, and held by other calls."""
         key = (budget.budget_id, budget.period)
         counter = self._counters.get(key)
         if counter is None:
@@ -223,13 +229,17 @@ class MemoryStore:
         counter.ends_at_ms = budget.resets_at_ms
         limit = budget.limit_nanodollars if budget.hard else None
         known = hold.budgets.get(key)
+        others = counter.held
         if known is None:
             counter.calls += 1
-            counter.held += nanodollars
+            counter.held = others + nanodollars
             hold.budgets[key] = (nanodollars, counter, limit)
-        elif nanodollars > known[0]:
-            counter.held += nanodollars - known[0]
+            return counter.spent, others
+        others -= known[0]
+        if nanodollars > known[0]:
+            counter.held = others + nanodollars
             hold.budgets[key] = (nanodollars, counter, limit)
+        return counter.spent, others
 
     def _hold_rate(self, hold: _Hold, rate: RateDemand, tokens: int, now_ms: int) -> _Window:
         window = self._windows[rate.id]

@@ -153,7 +153,12 @@ class RedisStore:
     async def left(self, demand: Demand) -> int | None:
         if not demand.has_hard_budget:
             return None
-        states = await self.state(Demand(demand.budgets), clock_ms())
+        try:
+            states = await self.state(Demand(demand.budgets), clock_ms())
+        except LimitsUnavailable:
+            if self._fail_open:
+                return None  # nobody knows: the call passes unchecked, so nothing caps it
+            raise
         return max(0, min(state.limit - state.spent - state.held for state in states if state.hard))
 
     async def state(self, demand: Demand, now_ms: int) -> tuple[LevelState, ...]:
@@ -316,12 +321,20 @@ def _text(number: int | None) -> str:
 
 
 def _grant(answer: list[Any], demand: Demand) -> Grant:
+    numbers = map(int, answer[1].split())
+    amount = next(numbers)
+    budgets: list[tuple[int, int]] = []
+    for _ in demand.budgets:
+        spent, held, known = next(numbers), next(numbers), next(numbers)
+        budgets.append((spent, held - known))
     requests_state = tokens_state = None
-    for rate, position in zip(demand.rates, range(2, len(answer), 3), strict=True):
-        requests, tokens, reset_ms = map(int, answer[position : position + 3])
+    rates: list[tuple[int, int, int, int]] = []
+    for rate in demand.rates:
+        used = requests, tokens, _, reset_ms = next(numbers), next(numbers), next(numbers), next(numbers)
         requests_state = tightest(requests_state, rate.requests_per_minute, requests, reset_ms)
         tokens_state = tightest(tokens_state, rate.tokens_per_minute, tokens, reset_ms)
-    return Grant(int(answer[1]) if demand.budgets else 0, requests_state, tokens_state)
+        rates.append(used)
+    return Grant(amount if budgets else 0, requests_state, tokens_state, False, budgets, rates)
 
 
 def _refusal(answer: list[Any], demand: Demand, tokens: int, output_tokens: int) -> GatehouseError:

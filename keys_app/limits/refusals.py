@@ -1,10 +1,14 @@
-"""The sentences and headers of a refusal: which level, how much, when it goes on. Pure."""
+"""The sentences and headers of a refusal: which level, how much, when it goes on. Pure.
+
+Each carries its level as it stood, for the row of the call (`allowances`).
+"""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from gateway_project.errors import BudgetExceeded, RateLimited
 from gateway_project.money import usd_string
+from keys_app.limits.allowances import of_budget, of_rate
 from keys_app.limits.contract import (
     HELD_RETRY_S,
     PARALLEL_RETRY_S,
@@ -25,6 +29,13 @@ _PERIODS = {
 
 def budget_refusal(budget: BudgetDemand, spent: int, held: int, calls: int, asked: int) -> BudgetExceeded:
     """`held` of `calls` open calls; `asked` is what this call would have to hold besides."""
+    refusal = _budget_refusal(budget, spent, held, calls, asked)
+    told = refusal.allowance = of_budget(budget, spent, held)
+    told.asked, told.refused = asked, True
+    return refusal
+
+
+def _budget_refusal(budget: BudgetDemand, spent: int, held: int, calls: int, asked: int) -> BudgetExceeded:
     what = _PERIODS.get(budget.period_name, "budget")
     sums = f"${usd_string(spent)} of ${usd_string(budget.limit_nanodollars)} spent"
     if spent + asked <= budget.limit_nanodollars:
@@ -50,7 +61,8 @@ def budget_refusal(budget: BudgetDemand, spent: int, held: int, calls: int, aske
 def requests_refusal(rate: RateDemand, state: RateState, wait_ms: int) -> RateLimited:
     """`wait_ms` until the oldest request of the last minute stops counting."""
     detail = f"The limit of {state.limit} requests a minute of {rate.name} is reached."
-    return RateLimited(detail, retry_after_s=wait_ms / 1000, headers=rate_headers(state, None))
+    refusal = RateLimited(detail, retry_after_s=wait_ms / 1000, headers=rate_headers(state, None))
+    return _with_rate(refusal, rate, "requests", state, 1)
 
 
 def tokens_refusal(rate: RateDemand, state: RateState, wait_ms: int, asked: int) -> RateLimited:
@@ -58,10 +70,21 @@ def tokens_refusal(rate: RateDemand, state: RateState, wait_ms: int, asked: int)
     left = f"{state.remaining} are left, this call needs about {asked}"
     kind = "tokens" if rate.counts == "both" else f"{rate.counts} tokens"
     detail = f"The limit of {state.limit} {kind} a minute of {rate.name} is reached: {left}."
-    return RateLimited(detail, retry_after_s=wait_ms / 1000, headers=rate_headers(None, state))
+    refusal = RateLimited(detail, retry_after_s=wait_ms / 1000, headers=rate_headers(None, state))
+    return _with_rate(refusal, rate, "tokens", state, asked)
 
 
 def parallel_refusal(rate: RateDemand, limit: int) -> RateLimited:
     number = "1 call" if limit == 1 else f"{limit} calls"
     detail = f"{rate.name[:1].upper()}{rate.name[1:]} may have {number} open at once, and has."
-    return RateLimited(detail, retry_after_s=PARALLEL_RETRY_S)
+    refusal = RateLimited(detail, retry_after_s=PARALLEL_RETRY_S)
+    return _with_rate(refusal, rate, "parallel", RateState(limit, 0, 0), 1)
+
+
+def _with_rate(
+    refusal: RateLimited, rate: RateDemand, kind: str, state: RateState, asked: int
+) -> RateLimited:
+    told = refusal.allowance = of_rate(rate, kind, state.limit)
+    told.left, told.asked, told.refused = state.remaining, asked, True
+    told.reset_ms = state.reset_ms or None
+    return refusal

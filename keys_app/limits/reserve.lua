@@ -3,7 +3,9 @@
 --       then (name, hard limit or '', end of period or '')
 --       and (name, requests, tokens, parallel or '', tokens of this call, which: both, input, output).
 -- Answers reload | budget i spent held calls asked | requests i left reset wait |
---         tokens i left reset wait | parallel i | ok held (requests tokens reset)*
+--         tokens i left reset wait | parallel i | ok 'held (spent held known)* (requests tokens open reset)*'
+-- The last in one text: the client's reading of two dozen answers costs more than all the rest. A budget's
+-- figures are of before this call; `known` is what of `held` the call held already.
 local keep = base()
 if not keep then return {'reload'} end
 local call, now = ARGV[2], tonumber(ARGV[3])
@@ -18,9 +20,10 @@ for i = 1, tonumber(ARGV[6]) do
   local known = redis.call('HGET', hold, 'b:' .. name)
   budget.known = known and tonumber(string.match(known, '^(%d+)|'))
   local held_before = budget.known or 0
+  local counter = redis.call('HMGET', budget.key, 's', 'h', 'n')
+  local spent, held = counter[1] or '0', counter[2] or '0'
+  budget.spent, budget.held = spent, held
   if limit ~= '' and wanted > held_before then
-    local counter = redis.call('HMGET', budget.key, 's', 'h', 'n')
-    local spent, held = counter[1] or '0', counter[2] or '0'
     local room = tonumber(limit) - tonumber(spent) - tonumber(held) + held_before
     if wanted > room then
       refusal = refusal or {'budget', i, spent, held, counter[3] or '0', whole(wanted - held_before)}
@@ -52,9 +55,10 @@ for i = 1, tonumber(ARGV[7]) do
       local pause = wait(rate.key, head, tail, 0, math.min(used, used + tokens - limit), now)
       return {'tokens', i, math.max(0, limit - used), reset(rate.key, head, tail, now), pause}
     end
-    if rate.parallel and redis.call('SCARD', rate.calls) >= rate.parallel then
-      return {'parallel', i}
-    end
+  end
+  rate.open = rate.parallel and redis.call('SCARD', rate.calls) or 0
+  if rate.parallel and not rate.held and rate.open >= rate.parallel then
+    return {'parallel', i}
   end
   rates[i] = rate
   at = at + 6
@@ -78,7 +82,12 @@ for _, budget in ipairs(budgets) do
   end
 end
 
-local answer = {'ok', whole(amount)}
+local told = {whole(amount)}
+for _, budget in ipairs(budgets) do
+  told[#told + 1] = budget.spent
+  told[#told + 1] = budget.held
+  told[#told + 1] = whole(budget.known or 0)
+end
 for _, rate in ipairs(rates) do
   if not rate.held then
     local entry = rate.tail - 1
@@ -96,10 +105,11 @@ for _, rate in ipairs(rates) do
     redis.call('PEXPIRE', rate.key, 2 * WINDOW)
     redis.call('SADD', rate.calls, call)
     redis.call('HSET', hold, 'r:' .. rate.name, entry .. '|' .. rate.asked .. '|' .. rate.counts)
-    rate.requests, rate.tokens = rate.requests + 1, rate.tokens + tonumber(rate.asked)
+    rate.requests, rate.tokens, rate.open = rate.requests + 1, rate.tokens + tonumber(rate.asked), rate.open + 1
   end
-  answer[#answer + 1] = rate.requests
-  answer[#answer + 1] = rate.tokens
-  answer[#answer + 1] = reset(rate.key, rate.head, rate.tail, now)
+  told[#told + 1] = whole(rate.requests)
+  told[#told + 1] = whole(rate.tokens)
+  told[#told + 1] = whole(rate.open)
+  told[#told + 1] = whole(reset(rate.key, rate.head, rate.tail, now))
 end
-return answer
+return {'ok', table.concat(told, ' ')}

@@ -196,6 +196,7 @@ async def test_a_redis_that_never_answers_holds_up_a_few_calls_and_no_more(line:
 async def test_limited_calls_are_served_during_an_outage_when_that_is_asked_for() -> None:
     store = open_redis(url="redis://127.0.0.1:1/0", fail_open=True)
     for number in range(5):
+        assert await store.left(demand(budget())) is None
         assert await store.reserve(f"c{number}", demand(budget()), 1, 1, NOW) is UNCHECKED
         assert not await store.settle(f"c{number}", 1, 1, NOW)
     await store.close()

@@ -6,6 +6,7 @@ import pytest
 
 from gateway_project.errors import BudgetExceeded, LimitsUnavailable, RateLimited
 from keys_app.limits import NO_DEMAND, UNLIMITED, Demand, LimitStore, OpenHold, RateDemand
+from keys_app.limits.allowances import granted
 from tests.keys_app.limits.demands import NOW, RESETS_AT, budget, demand, rate
 
 
@@ -238,6 +239,54 @@ class StoreSuite:
         await store.reserve("c", wanted, 0, 1, NOW)
         with pytest.raises(RateLimited):
             await store.reserve("d", wanted, 0, 1, NOW)
+
+    async def test_a_grant_tells_how_each_level_stood(self, store: LimitStore) -> None:
+        hard, soft = budget(limit=1000), budget("soft", 10, hard=False)
+        wanted = demand(hard, soft, rate(requests=9, tokens=500, parallel=4))
+        await store.reserve("a", wanted, 100, 7, NOW)
+        await store.settle("a", 30, 7, NOW)
+        await store.reserve("b", wanted, 200, 20, NOW)
+        grant = await store.reserve("c", wanted, 50, 3, NOW + 20)
+        assert list(grant.budgets) == [(30, 200), (30, 200)]  # before it; its own hold apart
+        assert grant.rates[0][:2] == (3, 30)  # with it counted in
+        told = [each for _name, each in granted(wanted, grant)]
+        assert [(each.kind, each.spent, each.held, each.hold) for each in told[:2]] == [
+            ("budget", 30, 200, 50)
+        ] * 2
+        assert [(each.kind, each.limit, each.left, each.reset_ms) for each in told[2:]] == [
+            ("requests", 9, 6, 60_000),
+            ("tokens", 500, 470, 60_000),
+            ("parallel", 4, 2, None),
+        ]
+
+    async def test_a_grant_of_a_fallback_tells_what_others_hold(self, store: LimitStore) -> None:
+        wanted = demand(budget(limit=1000), rate(parallel=4))
+        await store.reserve("a", wanted, 300, 1, NOW)
+        await store.reserve("c", wanted, 50, 1, NOW)
+        more = demand(budget(limit=1000), budget("model", 1000), rate(parallel=4))
+        grant = await store.reserve("c", more, 80, 1, NOW)
+        assert list(grant.budgets) == [(0, 300), (0, 0)]
+        assert [each.left for _name, each in granted(more, grant) if each.kind == "parallel"] == [2]
+
+    async def test_a_refusal_carries_the_level_as_it_stood(self, store: LimitStore) -> None:
+        wanted = demand(budget(limit=1000, name="service search"), rate(requests=2, tokens=50))
+        await store.reserve("a", wanted, 600, 10, NOW)
+        with pytest.raises(BudgetExceeded) as dear:
+            await store.reserve("b", wanted, 500, 1, NOW)
+        told = dear.value.allowance
+        assert (told.refused, told.id, told.period) == (True, "b1", "2026-11")
+        assert (told.limit, told.spent, told.held, told.hold, told.asked) == (1000, 0, 600, None, 500)
+        with pytest.raises(RateLimited) as long:
+            await store.reserve("b", wanted, 1, 45, NOW + 1000)
+        told = long.value.allowance
+        assert (told.kind, told.limit, told.left, told.asked, told.reset_ms) == ("tokens", 50, 40, 45, 59_000)
+        await store.reserve("b", wanted, 1, 5, NOW + 1000)
+        with pytest.raises(RateLimited) as many:
+            await store.reserve("c", wanted, 1, 5, NOW + 1000)
+        assert (many.value.allowance.kind, many.value.allowance.left) == ("requests", 0)
+        with pytest.raises(RateLimited) as busy:
+            await store.reserve("d", demand(rate("p", parallel=0)), 1, 5, NOW)
+        assert (busy.value.allowance.kind, busy.value.allowance.limit) == ("parallel", 0)
 
     async def test_the_headers_show_the_tightest_level(self, store: LimitStore) -> None:
         wanted = demand(rate("wide", requests=100), rate("tight", requests=3, name="service search"))
