@@ -9,6 +9,8 @@ import msgspec
 import pytest
 from django.db import OperationalError
 
+from keys_app.limits import BudgetDemand, Demand, Grant, RateDemand
+from keys_app.limits.allowances import granted
 from keys_app.models import KeyUse
 from tests.usage_app.conftest import read_all
 from tests.usage_app.workload import (
@@ -57,6 +59,23 @@ def assert_balanced() -> None:
 def sums() -> tuple[int, int]:
     rows = Rollup.objects.values_list("requests", "cost_nanodollars")
     return sum(r for r, _ in rows), sum(c for _, c in rows)
+
+
+def test_how_the_limits_stood_comes_through_the_journal_as_it_was_told(
+    writer: JournalWriter, ledger: Ledger
+) -> None:
+    demand = Demand(
+        (BudgetDemand(BUDGET, "2026-11", 10**9, False, "service", "service search", "month", "UTC", None),),
+        (RateDemand("r1", "deployment", "the deployment openai/gpt-4o", 60),),
+    )
+    grant = Grant(400, budgets=[(2**60 + 1, 7)], rates=[(61, 0, 1, 59_000)])
+    writer.append(an_end(decision={"allowances": [each for _name, each in granted(demand, grant)]}))
+    read_all(ledger)
+    budget = {"kind": "budget", "scope": "service", "name": "search", "id": BUDGET, "period": "2026-11"}
+    figures = {"per": "month", "limit": 10**9, "hard": False, "spent": 2**60 + 1, "held": 7, "hold": 400}
+    rate = {"kind": "requests", "scope": "deployment", "name": "openai/gpt-4o", "limit": 60}
+    told = [budget | figures, rate | {"left": 0, "reset_ms": 59_000}]
+    assert Request.objects.get().decision["allowances"] == told
 
 
 def test_an_end_becomes_a_row_an_attempt_and_sums(writer: JournalWriter, ledger: Ledger) -> None:

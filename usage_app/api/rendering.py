@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from gateway_project.money import usd_string
+from usage_app.allowances import seen_allowances
 from usage_app.late_costs import late_costs
 from usage_app.models import Attempt, Request
 from usage_app.reports import Line, Totals
+from usage_app.sight import Sight
 
 #: Groups that are ids and have a name beside them.
 _NAMED = frozenset({"key", "user", "service", "deployment", "provider"})
@@ -26,10 +28,16 @@ def render_requests(requests: Iterable[Request]) -> list[dict[str, Any]]:
     return [_render(row, attempts[row.pk], late.get(row.pk)) for row in rows]
 
 
-def render_request(request: Request) -> dict[str, Any]:
-    """One call, with the decision that led to its deployment."""
+def render_request(request: Request, sight: Sight) -> dict[str, Any]:
+    """One call, with the decision that led to its deployment, and of its limits those that may be seen."""
     (answer,) = render_requests([request])
-    return {**answer, "decision": request.decision, "charges": request.charges}
+    decision = request.decision
+    if isinstance(decision, dict) and decision.get("allowances"):
+        seen, left_out = seen_allowances(request, sight)
+        decision = {**decision, "allowances": seen}
+        if left_out:
+            decision["allowances_left_out"] = left_out
+    return {**answer, "decision": decision, "charges": request.charges}
 
 
 def render_line(dimensions: tuple[str, ...], line: Line, start: datetime | None = None) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class RequestDetail(UsageView):
         row = visible(Request.objects.all(), self.sight).filter(pk=wanted).first()
         if row is None:
             raise NotFound(_("There is no such request."))
-        return Response(render_request(row))
+        return Response(render_request(row, self.sight))
 
 
 class Usage(UsageView):

@@ -15,6 +15,7 @@ from gateway_project.conf import config
 from keys_app.audit import record_event
 from keys_app.crypto import Unreadable
 from usage_app import captured
+from usage_app.allowances import allowances_of
 from usage_app.bill import Bill, itemise
 from usage_app.decisions import candidates_of, strategy_of
 from usage_app.late_costs import charge_late, corrections_of
@@ -61,6 +62,7 @@ class RequestView(PageView):
             "corrections": corrections_of(row.pk) if row.pk in late else [],
             "candidates": candidates_of(row.decision),
             "strategy": strategy_of(row.decision),
+            "allowances": allowances_of(row, self.sight),
             "facts": self.facts(row),
             "again": call_again(row, config().public_url),
             "neighbours": neighbours,

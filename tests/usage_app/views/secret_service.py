@@ -22,6 +22,19 @@ SERVICE, KEY, OTHER_KEY, OWNER, BUDGET, EXPORT, VIEW, CALL = (
     UUID(int=uuid7_at(now_ms() - 120_000).int + number) for number in range(8)
 )
 IDS = tuple(str(each) for each in (SERVICE, KEY, OTHER_KEY, OWNER, BUDGET, EXPORT, VIEW, CALL))
+#: How its budget stood when a call of it was admitted.
+ALLOWANCE = {
+    "kind": "budget",
+    "scope": "service",
+    "name": f"{MARK}-vault",
+    "id": str(BUDGET),
+    "per": "month",
+    "period": "2026-11",
+    "limit": AMOUNT,
+    "spent": COST,
+    "held": 0,
+    "hold": COST,
+}
 #: What no answer to a stranger may hold: ids only where the address did not name them.
 TRACES = (MARK, LAST_FOUR, "0.987654321", "987654321", "2.962962963", "2962962963", "7.777777777", *IDS)
 
@@ -84,6 +97,7 @@ def calls(at_ms: int) -> list[End]:
         "deployment": f"{MARK}-cloud/{MARK}-llm",
         "cost_nanodollars": COST,
         "charges": (Charge(str(BUDGET), "2026-11"),),
+        "decision": {"allowances": [ALLOWANCE]},
     }
     ends = [an_end(str(CALL), **named, **served)]
     ends += [an_end(**named, **served, status=status) for status in ("ok", "error")]
