@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from keys_app.entries import BudgetEntry
 from proxy_app.health import Health
 from tests.proxy_app.harness import PRICE, Answer, Gateway, deployment, model
 from tests.proxy_app.pairs.heard import Heard
@@ -23,6 +24,13 @@ plain_and_streamed = pytest.mark.parametrize("stream", [False, True], ids=["plai
 
 #: Dollars per million tokens: every kind has a price of its own, so that a figure in a wrong place shows.
 DOLLARS = {"input": 1, "cache_read": 0.1, "cache_write": 1.25, "output": 4}
+
+
+async def put_under_budget(gate: Gateway) -> None:
+    """A budget of the key's that nothing here uses up, so that a leak of what is held shows."""
+    budget = BudgetEntry("b1", "key", "key-1", 10**12, "total", 1, None, "UTC", True)
+    gate.keeper.current = replace(gate.keeper.current, budgets={("key", "key-1"): (budget,)})
+    await gate.services.limits.load({}, [])
 
 
 def next_format(format: str) -> str:

@@ -3,20 +3,18 @@ caller's own format, and nothing is held for it afterwards: before every pair, w
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
 import httpx
 import pytest
 
-from keys_app.entries import BudgetEntry
 from proxy_app.health import Health
 from tests.proxy_app.aws_frames import frame
 from tests.proxy_app.harness import Answer, Gateway, Stream, deployment, model, streamed
 from tests.proxy_app.pairs.fuzzing import encoded, paths_in, with_odd
 from tests.proxy_app.pairs.hearing import hear
-from tests.proxy_app.pairs.pairing import plain_and_streamed
+from tests.proxy_app.pairs.pairing import plain_and_streamed, put_under_budget
 from tests.proxy_app.pairs.providing import WIRES, asked_for, written
 from tests.proxy_app.pairs.speaking import FORMATS, question, where
 from tests.proxy_app.test_budgets import spent_and_held
@@ -109,11 +107,8 @@ class Deep:
 
 
 async def before(make_gateway: Any, provider: Deep) -> Gateway:
-    """A gateway whose key has a budget, so that a leak of what is held shows."""
-    gate = make_gateway(provider, model("gpt", deployment("alpha", provider.format)))
-    budget = BudgetEntry("b1", "key", "key-1", 10**12, "total", 1, None, "UTC", True)
-    gate.keeper.current = replace(gate.keeper.current, budgets={("key", "key-1"): (budget,)})
-    await gate.services.limits.load({}, [])
+    gate: Gateway = make_gateway(provider, model("gpt", deployment("alpha", provider.format)))
+    await put_under_budget(gate)
     return gate
 
 

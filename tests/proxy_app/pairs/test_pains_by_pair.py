@@ -14,9 +14,11 @@ from tests.proxy_app.pairs.pairing import (
     next_format,
     open_pair,
     plain_and_streamed,
+    put_under_budget,
 )
 from tests.proxy_app.pairs.providing import Provider, written
 from tests.proxy_app.pairs.speaking import question, where
+from tests.proxy_app.test_budgets import spent_and_held
 from tests.upstream.script import ScriptedUsage
 from tests.upstream.wire import Quirks
 
@@ -90,10 +92,12 @@ async def test_3_a_caller_that_leaves_a_stream_is_one_row_with_a_cost(make_gatew
     pieces = [frame.raw for frame in frames]
     provider = Provider(upstream, pieces=[*pieces[:middle], go_on, *pieces[middle:]])
     pair = open_pair(make_gateway, inbound, provider)
+    await put_under_budget(pair.gate)
     asking = asyncio.create_task(pair.ask(True, most=most, how={"leave_after": 1}))
     calls = pair.gate.services.calls
     while not asking.done() and not any(call.client_gone_ms for call in calls.values()):
         await asyncio.sleep(0.001)
+    assert asking.done() or (await spent_and_held(pair.gate))[1] > 0
     go_on.set() if most == 100 else None
     heard = await asking
     assert heard.finish is None and not heard.ended
@@ -101,6 +105,7 @@ async def test_3_a_caller_that_leaves_a_stream_is_one_row_with_a_cost(make_gatew
     assert end.status == "cancelled" and end.cost_nanodollars > 0 and end.tokens.output_tokens > 0
     assert end.usage_source == ("provider" if most == 100 else "estimate")
     assert not calls and not pair.gate.services.abandoned
+    assert await spent_and_held(pair.gate) == (end.cost_nanodollars, 0)
 
 
 @every_pair
@@ -109,16 +114,19 @@ async def test_3_a_caller_that_leaves_before_any_answer_is_one_row(make_gateway,
     left = asyncio.Event()
     provider = Provider(upstream, fault="headers")
     pair = open_pair(make_gateway, inbound, provider)
+    await put_under_budget(pair.gate)
     body = question(inbound, stream, most=1_000_000)
     sent = {"leave_when": left, **where(inbound, stream)}
     asking = asyncio.create_task(pair.gate.ask(body, **sent))
     while not provider.seen:
         await asyncio.sleep(0.001)
+    assert (await spent_and_held(pair.gate))[1] > 0
     left.set()
     answer = await asking
     assert answer.status == 0 and not answer.body and provider.freed
     [end] = pair.gate.ends
     assert (end.status, end.error_code) == ("cancelled", "client_gone") and end.cost_nanodollars > 0
+    assert await spent_and_held(pair.gate) == (end.cost_nanodollars, 0)
 
 
 # ---------------------------------------------------------------- 26, 27, 28: streams that fail
