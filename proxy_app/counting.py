@@ -15,6 +15,7 @@ from proxy_app.call import Call, caller_of
 from proxy_app.catalogue import ProviderEntry
 from proxy_app.dialects import limits_in
 from proxy_app.identity import read_claims
+from proxy_app.keeping import find_files
 from proxy_app.pipeline import begin, route
 from proxy_app.planning import Step
 from proxy_app.reading import parse
@@ -31,6 +32,7 @@ async def count(call: Call) -> None:
     """The story of a count, as `pipeline.run` tells that of a conversation."""
     _read(call)
     await authorise_model(call)
+    await find_files(call)
     await admit_free(call)
     route(call)
     begin(call)

@@ -7,6 +7,7 @@ import msgspec
 from gateway_project.errors import BadRequest, UnknownFormer, UnknownObject, UnsupportedParameter
 from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import ModelEntry
+from proxy_app.google_files import ADDRESSES, HOST_WORD, file_name, uploaded_name
 from proxy_app.planning import Plan, only_at
 from proxy_app.stored import StoredObjects, keeper_of
 from proxy_app.wire import JSON
@@ -21,9 +22,7 @@ async def find_former(call: Call) -> None:
 
     Conversations that a provider keeps have no owner here, so nobody may name one.
     """
-    if may_name_files(call.raw) and call.operation is None:
-        for file_id in file_ids(call.body):
-            call.former = await call.services.stored.find("file", file_id, keeper_of(call.principal))
+    await find_files(call)
     if call.body_format != FORMAT:
         return
     if call.body.get("conversation"):
@@ -46,6 +45,13 @@ async def find_former(call: Call) -> None:
         raise BadRequest("The files lie at another provider than the response this one goes on from.")
 
 
+async def find_files(call: Call) -> None:
+    """Learn where the files lie that a call names. Raises UnknownObject for a stranger's."""
+    if call.operation is None and may_name_files(call.raw):
+        for file_id in file_ids(call.body):
+            call.former = await call.services.stored.find("file", file_id, keeper_of(call.principal))
+
+
 async def check_files(
     stored: StoredObjects, owner: str, raw: bytes, body: JSON, provider_id: str, where: str
 ) -> None:
@@ -64,23 +70,29 @@ async def check_files(
 
 def may_name_files(raw: bytes) -> bool:
     """Whether it is worth looking for names of files: a plain letter may be written as \\u00…"""
-    return b'"file_id"' in raw or b"\\u00" in raw
+    return b'"file' in raw or HOST_WORD.encode() in raw or b"\\u00" in raw
 
 
 def file_ids(body: JSON) -> list[str]:
-    """Ids of files at the provider that a body names at any depth, but for a schema's own words."""
+    """Ids of files at the provider that a body names at any depth, but for a schema's own words. Google's
+    are named by their address."""
     found: list[str] = []
     stack: list[tuple[Any, bool]] = [(body, False)]
     while stack:
         item, are_words = stack.pop()
         if isinstance(item, dict):
-            file_id = item.get("file_id")
-            if isinstance(file_id, str) and not are_words:
-                found.append(file_id)
+            found += [] if are_words else _ids_beside(item)
             stack.extend((child, name == "properties") for name, child in item.items())
         elif isinstance(item, list):
             stack.extend((child, False) for child in item)
     return found
+
+
+def _ids_beside(item: JSON) -> list[str]:
+    """Ids of files that an object's own fields name."""
+    addresses = [item[name] for name in ADDRESSES & item.keys() if isinstance(item[name], str)]
+    found = [name for address in addresses if (name := file_name(address))]
+    return [*found, item["file_id"]] if isinstance(item.get("file_id"), str) else found
 
 
 def at_its_provider(call: Call, plan: Plan, model: ModelEntry) -> Plan:
@@ -117,6 +129,13 @@ def keep_answer(call: Call, attempt: Attempt) -> None:
         charges=call.charges,
     )
     call.services.stored.keep(call.kept)
+
+
+def keep_upload(call: Call, provider_id: str, raw: bytes) -> None:
+    """A file that was brought to Google is its sender's, by whatever address a call names it later."""
+    if (name := uploaded_name(raw)) is not None:
+        owner = keeper_of(call.principal)
+        call.services.stored.keep(Stored(call.id, call.arrived_ms, "file", name, provider_id, owner))
 
 
 def keep_as(call: Call, record: Stored, state: str) -> None:

@@ -7,10 +7,7 @@ whose answers tell their usage; not a byte is held up or changed for it.
 import asyncio
 from dataclasses import dataclass, field
 
-import orjson
-
 from gateway_project.errors import (
-    GatehouseError,
     ModelNotAllowed,
     NoDeployment,
     UpstreamFailed,
@@ -23,9 +20,10 @@ from proxy_app.brake import Brake
 from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import DeploymentEntry, ModelEntry, ProviderEntry, Timeouts
 from proxy_app.formats import exchange
-from proxy_app.formats.contract import RenderOptions, StreamPipe
-from proxy_app.formats.depth import refusing_depth
+from proxy_app.google_files import is_upload
 from proxy_app.hiding import hide_credential
+from proxy_app.keeping import keep_upload
+from proxy_app.metering import Meter
 from proxy_app.operations.serving import told_content_type
 from proxy_app.pipeline import begin
 from proxy_app.planning import Plan, Step
@@ -34,9 +32,8 @@ from proxy_app.providers.readiness import PROBLEMS
 from proxy_app.sampling import Sampler
 from proxy_app.settling import settle
 from proxy_app.upstream import UpstreamAnswer
-from proxy_app.wire import BodySource, CallFacts, Observed, Outgoing, Target
+from proxy_app.wire import BodySource, Outgoing, Target
 
-METERED_BYTES = 8 * 1024 * 1024  # of a whole answer that is looked at for its usage
 #: How an address ends whose answers tell their usage, and in which format; "usage": in its own object alone.
 METERED: tuple[tuple[str, str], ...] = (
     ("/chat/completions", "openai_chat"),
@@ -207,7 +204,8 @@ async def _relay_answer(
     """Each piece as it comes. The meter looks on."""
     content_type = content_type_of(answer)
     call.facts.stream = content_type.startswith("text/event-stream")
-    meter = Meter(call, passage.meter, call.facts.stream)
+    keeps = passage.provider.format == "gemini" and is_upload(passage.method, passage.path)
+    meter = Meter(call, passage.meter, call.facts.stream, keeps=keeps)
     attempt.observed = meter.observed
     call.committed = True
     attempt.first_content_ms = call.ttft_ms = call.mark("first_content")
@@ -230,6 +228,8 @@ async def _relay_answer(
         if meter.pipe is not None:
             sampler.take_if_due(meter.pipe)
     meter.finish()
+    if keeps:
+        keep_upload(call, passage.provider.id, meter.whole)
     attempt.observed = meter.observed
     call.is_unreadable = not passage.is_free and meter.observed.usage is None and meter.pipe is None
     call.is_count = passage.is_free
@@ -252,49 +252,3 @@ def _headers(call: Call, attempt: Attempt, answer: UpstreamAnswer) -> dict[str, 
         "x-content-type-options": "nosniff",
         "cache-control": "no-store",
     }
-
-
-class Meter:
-    """Looks at an answer that passes: a stream's events as they go by, a whole one's usage at its end."""
-
-    def __init__(self, call: Call, format: str, is_stream: bool) -> None:
-        self._format = format
-        self._parts: list[bytes] = []
-        self._size = 0
-        self.observed = Observed(ended=True)
-        self._facts = CallFacts(model=call.facts.model, stream=is_stream, wants_usage=True)
-        self._options = RenderOptions(call.facts.model, call.id, 0, True, call.input_estimate, {})
-        self.pipe: StreamPipe | None = None
-        if is_stream and format not in ("", "usage"):
-            self.pipe = exchange.open_pipe(format, Target(format, ""), self._facts, self._options)
-            self.observed = self.pipe.observed
-        self._is_whole = bool(format) and not is_stream
-
-    def feed(self, chunk: bytes) -> None:
-        if self.pipe is not None:
-            try:
-                with refusing_depth():
-                    self.pipe.feed(chunk)
-            except GatehouseError:  # the caller reads it in the provider's own words
-                self.pipe = None
-        elif self._is_whole:
-            self._parts.append(chunk)
-            self._size += len(chunk)
-            if self._size > METERED_BYTES:
-                self._is_whole = False
-                self._parts.clear()
-
-    def finish(self) -> None:
-        if not self._is_whole:
-            return
-        raw = b"".join(self._parts)
-        try:
-            if self._format == "usage":
-                body = orjson.loads(raw)
-                self.observed.usage = exchange.read_usage(body) if isinstance(body, dict) else None
-                return
-            _, self.observed = exchange.convert_answer(
-                self._format, Target(self._format, ""), raw, self._facts, self._options
-            )
-        except (GatehouseError, ValueError):
-            return

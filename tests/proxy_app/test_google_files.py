@@ -1,0 +1,126 @@
+"""Files that Google keeps: whoever brought one may show it to a model, a stranger gets the 404 of none."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from proxy_app.google_files import file_name
+from tests.proxy_app.batches import STRANGER, opened
+from tests.proxy_app.harness import Gateway, deployment, model
+from tests.proxy_app.pairs.providing import Provider
+from tests.proxy_app.pairs.speaking import FORMATS, question, user, where
+from usage_app.records import Stored
+
+HERE = "service:service-1/production"
+URI = "https://generativelanguage.googleapis.com/v1beta/files/abc-1"
+UPLOADED = {"file": {"name": "files/abc-1", "uri": URI, "mimeType": "application/pdf"}}
+
+
+def naming(format: str, address: str) -> Any:
+    """A part that names a file by its address, in the words of the format."""
+    return {
+        "openai_chat": {"type": "image_url", "image_url": {"url": address}},
+        "openai_responses": {"type": "input_file", "file_url": address},
+        "anthropic": {"type": "document", "source": {"type": "url", "url": address}},
+        "gemini": {"fileData": {"fileUri": address, "mimeType": "application/pdf"}},
+    }[format]
+
+
+class Google(Provider):
+    """Takes uploads besides."""
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/upload/v1beta/files":
+            return httpx.Response(200, json=UPLOADED)
+        if request.url.path.endswith(":countTokens"):
+            self.seen.append(request)
+            return httpx.Response(200, json={"totalTokens": 3})
+        return await super().__call__(request)
+
+
+@pytest.fixture
+def google() -> Google:
+    return Google("gemini")
+
+
+@pytest.fixture
+async def gate(make_gateway: Any, google: Google, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    """Two keys of different services before one account of Google's."""
+    monkeypatch.setattr("proxy_app.stored.PATIENCE_S", 0.0)
+    made = make_gateway(
+        google, model("gpt", deployment("alpha", "gemini")), endpoints_allowed=("*", "passthrough")
+    )
+    return await opened(made)
+
+
+async def ask(gate: Gateway, format: str, address: str = URI, **more: Any) -> Any:
+    body = question(format, turns=[user(format, [naming(format, address)])])
+    if format == "openai_responses":
+        body["store"] = False
+    return await gate.ask(body, **{**where(format, False), **more})
+
+
+@pytest.mark.parametrize("format", FORMATS)
+async def test_whoever_brought_a_file_may_name_it_and_nobody_else(gate, google, format):
+    headers = {"content-type": "multipart/related; boundary=x", "x-goog-upload-protocol": "multipart"}
+    brought = await gate.ask(b"--x--", path="/alpha/upload/v1beta/files", headers=headers)
+    assert brought.status == 200 and brought.json() == UPLOADED
+    assert (await ask(gate, format)).status in (200, 400)  # the owner: carried, or no such part here
+    was_seen = len(google.seen)
+    refused = await ask(gate, format, key=STRANGER)
+    never = await ask(gate, format, URI.replace("abc-1", "xyz-2"), key=STRANGER)
+    assert refused.status == never.status == 404 and len(google.seen) == was_seen
+    words = [answer.json()["error"]["message"].partition(" (request")[0] for answer in (refused, never)]
+    assert words[0].replace("abc-1", "xyz-2") == words[1] and "files/abc-1" in words[0]
+
+
+async def test_the_owner_s_address_reaches_google_unchanged(gate, google):
+    gate.stored_rows.append(Stored("id", 1, "file", "files/abc-1", "provider-alpha", HERE))
+    assert (await ask(gate, "gemini")).status == 200
+    assert google.seen[-1]["contents"][0]["parts"] == [naming("gemini", URI)]
+    assert (await ask(gate, "openai_chat")).status == 200
+    [part] = google.seen[-1]["contents"][0]["parts"]
+    assert part["fileData"]["fileUri"] == URI
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        URI,
+        "files/abc-1",
+        "HTTPS://GenerativeLanguage.googleapis.com/v1beta/files/abc-1",
+        "https://generativelanguage.googleapis.com:443/v1/files/abc-1?alt=media#x",
+        "https://generativelanguage.googleapis.com/v1beta/%66iles/abc-1/",
+        " https://user@generativelanguage.googleapis.com/v1beta/files/abc-1",
+    ],
+)
+async def test_a_stranger_s_file_is_found_however_its_address_is_written(gate, google, address):
+    assert file_name(address) == "files/abc-1"
+    gate.stored_rows.append(Stored("id", 1, "file", "files/abc-1", "provider-alpha", HERE))
+    for word in ("fileUri", "file_uri", "file\\u0055ri"):
+        raw = b'{"contents":[{"parts":[{"fileData":{"%s":"%s"}}]}]}' % (word.encode(), address.encode())
+        answer = await gate.ask(raw, **where("gemini", False), key=STRANGER)
+        assert (answer.status, answer.json()["error"]["status"]) == (404, "NOT_FOUND")
+    assert not google.seen
+
+
+async def test_no_other_format_gets_past_with_the_host_in_other_letters(gate, google):
+    for address in (URI.replace("generative", "Generative"), URI.replace("generative", "GENERATIVE")):
+        assert (await ask(gate, "openai_chat", address, key=STRANGER)).status in (400, 404)
+    assert not google.seen
+
+
+async def test_a_count_tells_nothing_of_a_stranger_s_file(gate, google):
+    path = "/v1beta/models/gpt:countTokens"
+    body = question("gemini", turns=[user("gemini", [naming("gemini", URI)])])
+    assert (await gate.ask(body, path=path, key=STRANGER)).status == 404 and not google.seen
+    gate.stored_rows.append(Stored("id", 1, "file", "files/abc-1", "provider-alpha", HERE))
+    assert (await gate.ask({"contents": body["contents"]}, path=path)).status == 200
+
+
+@pytest.mark.parametrize(
+    "address", ["https://youtu.be/x", "https://a.test/files/abc-1", "gs://bucket/files/a"]
+)
+def test_an_address_elsewhere_is_no_file_of_google_s(address):
+    assert file_name(address) is None
