@@ -67,7 +67,7 @@ async def admit_free(call: Call) -> None:
         return
     services = call.services
     if services.limits.needs_load:
-        await _until_loaded(services.limits)
+        await until_loaded(services.limits)
     call.grant = await _ask(call, Demand((), demand.rates), Hold(0, 0, 0))
     call.limit_headers = call.grant.headers
     call.mark("admitted")
@@ -169,7 +169,7 @@ async def _hold_at_all(call: Call, model: ModelEntry, name: str, demand: Demand)
     """Reserve at every level of the demand, and keep what is held."""
     services = call.services
     if services.limits.needs_load:
-        await _until_loaded(services.limits)
+        await until_loaded(services.limits)
     # A named limit is held as far as it can be; only without one must what is left be known before.
     unnamed = call.facts.max_output_tokens is None
     left = await services.limits.left(demand) if unnamed and demand.has_hard_budget else None
@@ -205,7 +205,7 @@ async def _ask(call: Call, demand: Demand, hold: Hold) -> Grant:
     return grant
 
 
-async def _until_loaded(limits: LimitStore) -> None:
+async def until_loaded(limits: LimitStore) -> None:
     """A worker that has just started reads its limits back: a moment's wait beats a refusal."""
     for _ in range(int(LOADING_S / LOOK_S)):
         await asyncio.sleep(LOOK_S)

@@ -32,6 +32,7 @@ from keys_app.secrets import hash_secret
 from proxy_app.answering import told_ids
 from proxy_app.call import Call, Services, caller_of
 from proxy_app.compressed import unpacker
+from proxy_app.dialects import limits_in
 from proxy_app.formats import exchange
 from proxy_app.identity import read_claims, shown_secret
 from proxy_app.refusals import record_refusal
@@ -355,7 +356,8 @@ class APIView:
         if request.reply.started:
             return
         rendered = exchange.render_error(self.format, error, request.id)
-        headers = {**error.headers, **rendered.headers, **told_ids(request.id)}
+        told = {**error.headers, **rendered.headers, **told_ids(request.id)}
+        headers = dict(limits_in(self.format, told, now_ms()))
         if isinstance(error, BodyTooLarge | SlowBody):
             headers["connection"] = "close"  # the rest of the body is not read
         await request.reply.whole(rendered.status, headers, orjson.dumps(rendered.body))

@@ -44,6 +44,7 @@ class Batches(BatchView):
     """POST one; GET the owner's own."""
 
     methods: ClassVar[tuple[str, ...]] = ("POST", "GET")
+    calls: ClassVar[tuple[str, ...]] = ("POST",)
 
     async def get(self) -> None:
         await self.list_kept()

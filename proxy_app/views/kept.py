@@ -13,14 +13,14 @@ from proxy_app.asking import ask_json, pieces_of
 from proxy_app.catalogue import Catalogue, ProviderEntry
 from proxy_app.stored import keeper_of, provider_at
 from proxy_app.upstream import UpstreamAnswer
-from proxy_app.views.base import APIView
+from proxy_app.views.counted import CountedView
 from usage_app.records import Stored, StoredKind
 
 LISTED, MOST_LISTED = 20, 100
 AT_ONCE = 8  # of one list's questions to providers
 
 
-class KeptView(APIView):
+class KeptView(CountedView):
     """Finds, asks for and lists what is kept. Raises UnknownObject for a stranger's, as for none."""
 
     kind: ClassVar[StoredKind]

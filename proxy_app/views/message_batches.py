@@ -50,6 +50,7 @@ class MessageBatches(MessageBatchView):
     """POST one; GET the owner's own."""
 
     methods: ClassVar[tuple[str, ...]] = ("POST", "GET")
+    calls: ClassVar[tuple[str, ...]] = ("POST",)
 
     async def post(self) -> None:
         request = self.request

@@ -16,11 +16,11 @@ from proxy_app.operations.serving import told_content_type
 from proxy_app.preparing import content_type_of
 from proxy_app.stored import keeper_of, provider_at
 from proxy_app.upstream import UpstreamAnswer
-from proxy_app.views.base import APIView
+from proxy_app.views.counted import CountedView
 from usage_app.records import Stored
 
 
-class StoredResponse(APIView):
+class StoredResponse(CountedView):
     """GET an answer, whole or (one in the background) its events once more; DELETE it."""
 
     endpoint = "responses"
