@@ -1,4 +1,4 @@
-"""Uploads and looks at stored things: each counts as a request, at every level of its caller, and holds nothing."""
+"""Uploads and looks at stored things: each counts as a request at every level, and holds nothing."""
 
 from typing import Any
 
@@ -14,11 +14,8 @@ from tests.proxy_app.levels import LEVELS, with_budget, with_rate
 from tests.proxy_app.pairs.hearing import error_in
 
 #: Levels that are known without a model.
-WITHOUT_MODEL = [
-    level
-    for level, (scope, _) in LEVELS.items()
-    if scope in ("key", "user", "service", "environment", "global")
-]
+KNOWN = ("key", "user", "service", "environment", "global")
+WITHOUT_MODEL = [level for level, (scope, _) in LEVELS.items() if scope in KNOWN]
 MAKE_CALLS = {("Batches", "POST"), ("MessageBatches", "POST")}
 
 
@@ -69,9 +66,7 @@ async def test_a_look_too_many_is_refused_in_the_caller_s_own_words(gate, provid
     asked_before = provider.reads, len(provider.sent)
     refused = await gate.ask(path=path, method=method)
     assert refused.status == 429 and 0 < int(refused.headers["retry-after"]) <= 60
-    format = (
-        "anthropic" if "/messages" in path else "openai_responses" if "/responses" in path else "openai_chat"
-    )
+    format = "anthropic" if "/messages" in path else "openai_chat"
     assert "requests a minute of this key" in error_in(format, 429, refused.json())["message"]
     told = "anthropic-ratelimit-requests-limit" if format == "anthropic" else "x-ratelimit-limit-requests"
     assert refused.headers[told] == "1"
