@@ -200,5 +200,9 @@ def _machine_time_zone() -> str:
     if link.is_symlink():
         target = str(link.readlink())
         if "zoneinfo/" in target:
-            return target.split("zoneinfo/", 1)[1]
+            zone = target.split("zoneinfo/", 1)[1]
+            return "UTC" if zone in _NAMES_OF_UTC else zone
     return "UTC"
+
+
+_NAMES_OF_UTC = ("Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu")

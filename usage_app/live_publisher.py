@@ -2,7 +2,7 @@
 
 Viewers announce the groups they watch in `live.workers` and renew that; a group nobody renews is
 dropped, and without groups nothing is read or sent. Frames of a group carry the worker's epoch and
-a sequence number. Each watched group gets at most four frames a second, whatever the load.
+a sequence number. Each watched group gets at most five frames a second, whatever the load.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 WORKERS_GROUP = "live.workers"
 EVERYTHING_GROUP = "live.all"
-TICK_S = 0.25
+TICK_S = 0.2
 #: A quiet group still gets a frame so often: 3 s of silence tells a viewer that the worker is gone.
 HEARTBEAT_S = 1.0
 #: A group is watched for so long after it was last announced; viewers renew every 5 s.

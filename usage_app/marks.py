@@ -25,7 +25,7 @@ ENVIRONMENT_SHORT = {
 def status_mark(status: str, label: object) -> SafeString:
     shape, tone = STATUS_SHAPES.get(status, ("○", "muted"))
     return format_html(
-        '<span class="gh-status is-{}"><i aria-hidden="true">{}</i>{}</span>', tone, shape, label
+        '<span class="gh-status is-{}"><i aria-hidden="true">{}</i><span>{}</span></span>', tone, shape, label
     )
 
 

@@ -1,5 +1,6 @@
 """How deployments are doing right now, as the worker that answers has seen it; nobody is asked."""
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from django.http import HttpRequest
 class NowOf:
     """A deployment now: seconds of its cooldown that are left (0: none), why, and its recent speed."""
 
-    cooling_s: float = 0.0
+    cooling_s: int = 0
     reason: str = ""
     tokens_per_s: float = 0.0
 
@@ -31,5 +32,5 @@ class WorkerHealth:
         if self._health is None:
             return NowOf()
         cooling = self._health.cooling.get(deployment_id)
-        left = max(0.0, cooling.until_s - time.monotonic()) if cooling else 0.0
+        left = max(0, math.ceil(cooling.until_s - time.monotonic())) if cooling else 0
         return NowOf(left, cooling.cause if left else "", self._health.tokens_per_s(deployment_id, 0.0))

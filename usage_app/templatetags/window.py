@@ -224,6 +224,7 @@ def play_words() -> dict[str, str]:
         "remove": _("Remove this model"),
         "remove_image": _("Remove this image"),
         "conversation": _("Conversation"),
+        "empty": _("The answer comes here, with its latency, tokens and cost."),
         "first_token": _("first token"),
         "took": _("took"),
         "tokens": _("%(input)s in, %(output)s out"),

@@ -52,6 +52,7 @@ function play() {
       this.log.tabIndex = 0;
       this.log.setAttribute("role", "log");
       this.log.setAttribute("aria-label", WORDS.conversation);
+      this.log.dataset.empty = WORDS.empty;
       this.facts = node("p", "gh-play-facts");
       this.element.append(head, this.log, this.facts);
       columns.append(this.element);
