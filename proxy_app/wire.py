@@ -225,7 +225,7 @@ class Answer:
     usage: Usage | None = None
     created: int = 0  # seconds since the epoch; 0: the renderer takes its own time argument
     stop_sequence: str | None = None
-    service_tier: str | None = None
+    service_tier: str | None = None  # in OpenAI's words
 
 
 # ---------------------------------------------------------------- stream events

@@ -12,8 +12,9 @@ from proxy_app.formats.reading import as_list, as_object, as_text
 from proxy_app.formats.signing import seal_of
 from proxy_app.wire import JSON, Answer, Finish, Observed, Part, Refusal, Text, Thinking, ToolCall, Usage
 
-#: Service tiers an answer may tell, from those of other providers.
-_TIERS = {"standard": "standard", "default": "standard", "priority": "priority", "batch": "batch"}
+#: Service tiers an answer may tell, from OpenAI's words.
+_TIERS = {"default": "standard", "priority": "priority", "batch": "batch"}
+_TOLD_TIERS = {told: tier for tier, told in _TIERS.items()}
 
 
 def parse_answer(body: JSON) -> Answer:
@@ -29,7 +30,7 @@ def parse_answer(body: JSON) -> Answer:
         finish=finish,
         usage=read_usage(body.get("usage")),
         stop_sequence=as_text(body.get("stop_sequence")) or None,
-        service_tier=as_text(as_object(body.get("usage")).get("service_tier")) or None,
+        service_tier=_TOLD_TIERS.get(as_text(as_object(body.get("usage")).get("service_tier"))),
     )
 
 

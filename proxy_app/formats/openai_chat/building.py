@@ -14,6 +14,7 @@ from proxy_app.formats.carrying import cannot_carry
 from proxy_app.formats.efforts import effort_of_budget
 from proxy_app.formats.media import AUDIO_FORMATS
 from proxy_app.formats.openai_chat.request import HEADERS, PATH
+from proxy_app.formats.openai_chat.response import SERVICE_TIERS
 from proxy_app.wire import (
     JSON,
     Audio,
@@ -34,8 +35,6 @@ from proxy_app.wire import (
     ToolResult,
     Turn,
 )
-
-SERVICE_TIERS = frozenset({"default", "flex", "scale", "priority", "fast"})
 
 
 def build_request(conversation: Conversation, target: Target) -> Outgoing:

@@ -22,6 +22,8 @@ from proxy_app.wire import (
 )
 
 BLOCK_FAMILY = "anthropic"  # whose signatures stand in `thinking_blocks` without a tag
+#: Service tiers that the format has words for, but `auto`: that is what nothing said means.
+SERVICE_TIERS = frozenset({"default", "flex", "scale", "priority", "fast"})
 
 
 def observe_answer(body: JSON) -> Observed:
@@ -136,6 +138,8 @@ def render_answer(answer: Answer, options: RenderOptions) -> JSON:
     }
     if answer.usage is not None:
         body["usage"] = render_usage(answer.usage)
+    if answer.service_tier in SERVICE_TIERS:
+        body["service_tier"] = answer.service_tier
     return body
 
 

@@ -10,17 +10,33 @@ from typing import Any, Final
 import orjson
 from hypothesis import strategies as st
 
+from proxy_app.formats.anthropic.blocks import UNSIGNED
+from proxy_app.formats.gemini.signatures import own_signature, read_thought
+from proxy_app.formats.signing import sealed_thought
 from proxy_app.wire import Answer, Citation, Finish, Part, Refusal, Text, Thinking, ToolCall, Usage
 
 FORMATS: Final = ("openai_chat", "openai_responses", "anthropic", "gemini")
 PAIRS: Final = [(one, other) for one in FORMATS for other in FORMATS]
 CREATED: Final = 1_790_000_001
+#: Whose signatures a format's thoughts bear.
+FAMILY: Final = {"openai_responses": "openai", "anthropic": "anthropic", "gemini": "gemini"}
+TIERS: Final = ("default", "flex", "scale", "priority", "batch")
 
 HOLES: Final[dict[tuple[str, str], str]] = {
     ("parts in any order", "openai_chat"): "one message: thoughts, text, refusal and calls have fields each",
     ("refusal", "anthropic"): "a refusal is text and the explanation of its end: it is read as both",
     ("refusal", "gemini"): "a refusal is text that ends with SAFETY",
-    ("citations", "anthropic"): "its citations quote their source and tell no place in the answer",
+    ("signed thoughts", "openai_chat"): "no field: what callers get beside is read with their requests",
+    ("unsigned thoughts", "anthropic"): "the provider signs all of them",
+    ("blacked out", "openai_responses"): "only Anthropic's models do that",
+    ("blacked out", "gemini"): "only Anthropic's models do that",
+    ("signed calls", "openai_chat"): "no field: what callers get beside is read with their requests",
+    ("signed calls", "openai_responses"): "thoughts are signed, calls are not",
+    ("signed calls", "anthropic"): "thoughts are signed, calls are not",
+    ("places of citations", "anthropic"): "its citations tell no place in the answer",
+    ("quotes in citations", "openai_chat"): "its citations quote nothing",
+    ("quotes in citations", "openai_responses"): "its citations quote nothing",
+    ("quotes in citations", "gemini"): "its citations quote nothing",
     ("citations of any text", "gemini"): "citations stand with the candidate and count all of its text",
     ("stop sequence", "openai_chat"): "`stop` is every natural end",
     ("stop sequence", "openai_responses"): "`completed` is every natural end",
@@ -37,6 +53,12 @@ HOLES: Final[dict[tuple[str, str], str]] = {
     ("audio tokens", "anthropic"): "its usage names no sound",
     ("time", "anthropic"): "a message bears no time",
     ("time", "gemini"): "an answer bears no time",
+    ("tiers", "gemini"): "an answer names none",
+    ("no tier", "openai_responses"): "`service_tier` is never missing",
+    ("tier flex", "anthropic"): "standard, priority and batch",
+    ("tier scale", "anthropic"): "standard, priority and batch",
+    ("tier batch", "openai_chat"): "no such tier",
+    ("tier batch", "openai_responses"): "no such tier",
 }
 
 
@@ -53,9 +75,23 @@ VALUES = st.recursive(
     max_leaves=4,
 )
 ARGUMENTS = st.dictionaries(WORDS, VALUES, max_size=3).map(lambda told: orjson.dumps(told).decode())
-SIGNERS = st.sampled_from([(None, None), ("c2ln", "gemini"), ("c2ln", "anthropic"), ("c2ln", "openai")])
-THOUGHTS = st.builds(lambda text, by: Thinking(text, by[0], provider=by[1]), WORDS, SIGNERS)
 COUNTS = st.integers(0, 999)
+
+
+@st.composite
+def thoughts(draw: st.DrawFn, pair: tuple[str, str]) -> list[Part]:
+    """Thoughts that the provider signed, or that nobody did; with words, where the caller reads no more."""
+    caller, provider = pair
+    count = draw(st.integers(0, 2 if can("parts in any order", *pair) else 1))
+    signs = can("signed thoughts", provider)
+    if not signs or (can("unsigned thoughts", provider) and draw(st.booleans())):
+        return [Thinking(draw(WORDS)) for _ in range(count)]
+    family = FAMILY[provider]
+    kinds = [Thinking(draw(WORDS), "c2ln", provider=family)]
+    if can("signed thoughts", caller):
+        kinds.append(Thinking("", "c2ln", provider=family))
+        kinds += [Thinking("", redacted="c2ln", provider=family)] if can("blacked out", provider) else []
+    return [replace(draw(st.sampled_from(kinds))) for _ in range(count)]
 
 
 @st.composite
@@ -65,30 +101,31 @@ def said(draw: st.DrawFn, pair: tuple[str, str]) -> list[Part]:
         ToolCall(call_id, draw(IDS), draw(ARGUMENTS))
         for call_id in draw(st.lists(IDS, max_size=3, unique=True))
     ]
+    for call in calls if can("signed calls", *pair) else ():
+        call.signature = draw(st.sampled_from([None, "c2ln"]))
+    most = 3 if can("parts in any order", *pair) else 1
+    parts: list[Part] = [*draw(thoughts(pair)), *draw(st.lists(st.builds(Text, WORDS), max_size=most))]
+    if can("refusal", *pair):
+        parts += draw(st.lists(st.builds(Refusal, WORDS), max_size=1))
+    parts += calls
     if can("parts in any order", *pair):
-        parts: list[Part] = [*draw(st.lists(THOUGHTS, max_size=2)), *calls]
-        parts += draw(st.lists(st.builds(Text, WORDS), max_size=3))
-        if can("refusal", *pair):
-            parts += draw(st.lists(st.builds(Refusal, WORDS), max_size=1))
         parts = draw(st.permutations(parts))
-    else:
-        parts = [*draw(st.lists(THOUGHTS, max_size=1)), *draw(st.lists(st.builds(Text, WORDS), max_size=1))]
-        if can("refusal", *pair):
-            parts += draw(st.lists(st.builds(Refusal, WORDS), max_size=1))
-        parts += calls
     cite(draw, parts, pair)
     return parts
 
 
 def cite(draw: st.DrawFn, parts: list[Part], pair: tuple[str, str]) -> None:
     texts = [part for part in parts if isinstance(part, Text)]
-    if not texts or not can("citations", *pair):
-        return
     length = sum(len(text.text) for text in texts)
-    start = draw(st.integers(0, length - 1))
-    citation = Citation("https://x.test/a", draw(WORDS), None, start, draw(st.integers(start + 1, length)))
-    place = -1 if not can("citations of any text", *pair) else draw(st.integers(0, len(texts) - 1))
-    texts[place].citations = draw(st.sampled_from([[], [citation]]))
+    for count in range(draw(st.integers(0, 2)) if texts else 0):
+        place = -1 if not can("citations of any text", *pair) else draw(st.integers(0, len(texts) - 1))
+        citation = Citation(draw(st.sampled_from(["https://x.test/a", None])), f"{count} {draw(WORDS)}")
+        if can("places of citations", *pair):
+            citation.start = draw(st.integers(0, length - 1))
+            citation.end = draw(st.integers(citation.start + 1, length))
+        if can("quotes in citations", *pair):
+            citation.cited_text = draw(WORDS)
+        texts[place].citations.append(citation)
 
 
 @st.composite
@@ -118,6 +155,9 @@ def answers(draw: st.DrawFn, pair: tuple[str, str]) -> Answer:
     answer = Answer("resp_a1", "public-model", parts, finish, draw(usages(pair)), CREATED)
     if finish is Finish.STOP_SEQUENCE:
         answer.stop_sequence = draw(WORDS)
+    if can("tiers", *pair):
+        tiers = [tier for tier in TIERS if can(f"tier {tier}", *pair)]
+        answer.service_tier = draw(st.sampled_from([*([None] if can("no tier", *pair) else []), *tiers]))
     return answer
 
 
@@ -125,24 +165,49 @@ def answers(draw: st.DrawFn, pair: tuple[str, str]) -> Answer:
 
 
 def bare(answer: Answer, pair: tuple[str, str]) -> Answer:
-    """What is compared: a count that is not told is 0, as docs/compatibility.md says; signatures are read
-    by the family that made them, in what callers send back; a format without times tells none; tiers go by
-    each provider's own names."""
+    """What is compared: a count that is not told is 0, as docs/compatibility.md says; a format without
+    signatures, times or tiers tells none."""
     usage = answer.usage
     if usage is not None:
         counts: dict[str, Any] = {
             name: getattr(usage, name) or 0 for name in Usage.__slots__ if name != "units"
         }
         usage = Usage(**counts)
-    parts = [unsigned(part) for part in answer.parts]
-    created = answer.created if can("time", *pair) else 0
-    return replace(answer, parts=parts, usage=usage, created=created, service_tier=None)
+    return replace(
+        answer,
+        parts=[_plain(part, pair) for part in answer.parts],
+        usage=usage,
+        created=answer.created if can("time", *pair) else 0,
+        service_tier=answer.service_tier if can("tiers", *pair) else None,
+    )
 
 
-def unsigned(part: Part) -> Part:
+def _plain(part: Part, pair: tuple[str, str]) -> Part:
     match part:
-        case Thinking(text):
-            return Thinking(text)
+        case Thinking(text, signature, redacted, provider):
+            return (
+                Thinking(text, signature, redacted, provider)
+                if can("signed thoughts", *pair)
+                else Thinking(text)
+            )
         case ToolCall():
-            return replace(part, signature=None)
+            return replace(part, signature=own_signature(part.signature))
+        case Text() if not can("places of citations", *pair):
+            return replace(part, citations=[replace(one, start=None, end=None) for one in part.citations])
     return part
+
+
+def unsealed(answer: Answer, caller: str) -> Answer:
+    """An answer as its caller got it, each thought with the family that its signature tells of."""
+    parts = [_unsealed(part, caller) if isinstance(part, Thinking) else part for part in answer.parts]
+    return replace(answer, parts=parts)
+
+
+def _unsealed(thought: Thinking, caller: str) -> Thinking:
+    seal = thought.redacted or thought.signature
+    if caller == "gemini":
+        return read_thought(thought.text, seal)
+    told = sealed_thought(thought.text, seal if seal != UNSIGNED else None, FAMILY.get(caller, ""))
+    if thought.redacted is not None and told.redacted is None:
+        told.redacted, told.signature = told.signature, None
+    return told
