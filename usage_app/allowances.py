@@ -70,6 +70,19 @@ class Allowances:
     left_out: int = 0
     why: Any = ""
 
+    @property
+    def has_held(self) -> bool:
+        return any(line.held is not None for line in self.lines)
+
+    @property
+    def has_own(self) -> bool:
+        return any(line.own is not None for line in self.lines)
+
+    @property
+    def figures(self) -> int:
+        """Columns between what a line is of and its limit."""
+        return 3 + self.has_held + self.has_own
+
 
 def allowances_of(row: Request, sight: Sight) -> Allowances | None:
     """The limits of a call; None where nothing was asked of them, or nothing was kept."""
