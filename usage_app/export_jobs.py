@@ -23,10 +23,11 @@ from usage_app.exports import WRITERS, TooManyRows
 from usage_app.late_costs import late_costs
 from usage_app.models import Export, ExportPart, Request
 from usage_app.reports import reporting_zone
-from usage_app.request_search import WINDOW, RequestSearch
+from usage_app.request_search import RequestSearch
 from usage_app.selection import Selection, interval_for
 from usage_app.sight import Sight, sight_of
 from usage_app.usage_question import Asker, parse
+from usage_app.walking import WINDOW
 
 logger = logging.getLogger("gatehouse.exports")
 

@@ -1,6 +1,5 @@
 """Filters of the Requests page. They narrow what the viewer's sight and the range already bound."""
 
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -28,8 +27,17 @@ NUMBER_FILTERS = (
     "min_tokens",
     "max_tokens",
 )
-#: Parameters that an index of the ledger answers; the others look at row after row.
-INDEXED = frozenset({"status", "model", "key", "user", "session", "end_user"})
+#: Parameter -> column with an index of the ledger; the others look at row after row.
+INDEXED = {
+    "status": "status",
+    "model": "model",
+    "key": "key_id",
+    "user": "user_id",
+    "session": "session",
+    "end_user": "end_user",
+}
+#: Of these, those that know 'none'.
+_BY_ID = frozenset({"key", "user", "end_user"})
 #: Parameter -> field of the sums' Filters: what the figures above the table can be told of.
 SUMMED = {
     "status": "status",
@@ -165,20 +173,18 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
         return frozenset(name for name, _label, _value in self.active)
 
     @property
-    def indexed(self) -> frozenset[str]:
-        """Of the parameters in use, those that an index answers: an id, but no other search."""
-        found = self.names & INDEXED
-        return found | {"q"} if _is_uuid(self.data.get("q", "").strip()) else found
-
-    def narrowed(self, rows: "QuerySet[Request]", names: Iterable[str]) -> "QuerySet[Request]":
-        """Rows within some of the filters in use, by their parameters."""
-        chosen = frozenset(names)
+    def equals(self) -> dict[str, Any]:
+        """Columns with an index that the filters in use narrow to one value, and that value."""
         if not self.form.is_valid():
-            return rows
-        for name, value in self.form.cleaned_data.items():
-            if name in chosen:
-                rows = self.filters[name].filter(rows, value)
-        return rows
+            return {}
+        found: dict[str, Any] = {}
+        for name, column in INDEXED.items():
+            if sum(map(bool, self.data.getlist(name))) == 1:
+                value = self.form.cleaned_data[name]
+                value = value[0] if isinstance(value, list) else value
+                found[column] = named(value) if name in _BY_ID else value
+        text = self.data.get("q", "").strip()
+        return {**found, "id": UUID(text)} if _is_uuid(text) else found
 
 
 _ALL_TOKENS = Coalesce(F("input_tokens"), Value(0)) + Coalesce(F("output_tokens"), Value(0))

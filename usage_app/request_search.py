@@ -1,34 +1,34 @@
 """Finding calls: filters over the ledger's rows, pages, ranking, and how far a search has looked.
 
-An order by arrival is a walk along an index. A filter that has no index is answered in windows of
-rows for at most a second, and goes on from there when asked. Ranking looks at the newest matches.
+Rows are walked along one index. What no index leads to is looked for for at most a second, in every
+order and either way, and goes on from there when asked. Ranking looks at the newest matches.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import QueryDict
 
 from usage_app.filters import SUMMED, RequestFilter, is_id, named
-from usage_app.late_costs import FULL_COST, with_full_cost
+from usage_app.late_costs import FULL_COST, late_costs
 from usage_app.models import Request
-from usage_app.paging import KeysetPage, keyset_page, position_of
+from usage_app.paging import KeysetPage, paged, parse_cursor, place
+from usage_app.ranking import ranked_page
 from usage_app.reports import Filters, Totals, counted, snap, totals
 from usage_app.selection import Selection
 from usage_app.sight import Sight
 from usage_app.tables import DEFAULT_SORT, Sort, parse_sort
 from usage_app.views.scope import between, visible_requests
+from usage_app.walking import Path, Patience, path_along, walk, windows, within
 
 PAGE_SIZE = 50
 #: Ranking looks at this many of the newest matches.
 RANKED = 50_000
-#: Rows a look without an index takes at a time, and for how long it goes on.
-WINDOW = 2_000
-PATIENCE_S = 1.0
 #: A list that nobody may sum is counted so far.
 COUNTED = 1_000
 #: Columns no list shows; the widest of the row.
@@ -37,13 +37,15 @@ UNSEEN = ("timeline", "decision", "charges")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of calls. `stopped_at` is where a search that ran out of time goes on, '' when it is done.
+    """A page of calls. `stopped_at` is where a search that ran out of time goes on, '' when it is done:
+    after that call, or before it if it `goes_back`.
 
     `ranked_from` is the oldest call that was ranked, when not all were.
     """
 
     page: KeysetPage[Request]
     stopped_at: str = ""
+    goes_back: bool = False
     ranked_from: Request | None = None
 
 
@@ -89,19 +91,45 @@ class RequestSearch:
             rows = rows.filter(environment=named(self.selection.environment))
         return rows
 
-    @property
-    def is_indexed(self) -> bool:
-        """Whether indexes lead to every match. An environment alone has none."""
-        return self.filter.indexed == self.filter.names and not self.selection.environment
+    @cached_property
+    def path(self) -> Path:
+        """Along which index the matches lie, and whether alone."""
+        rows = between(Request.objects.all(), self.selection.since, self.selection.until)
+        equals = self.filter.equals
+        has_more = len(equals) < len(self.filter.names) or bool(self.selection.environment)
+        if self.selection.service_id:
+            equals["service_id"] = named(self.selection.service_id)
+        return path_along(rows, self.sight, equals, has_more=has_more)
 
     def found(self) -> Found:
         """The page that the query asks for."""
-        after, before = self.query.get("after", ""), self.query.get("before", "")
         if self.sort.field != "id":
-            return self._ranked(after, before)
-        if self.is_indexed or before or not self.sort.descending:
-            return Found(self._page(self.matches, after, before))
-        return self._walked(after)
+            return self._ranked()
+        after, before = (parse_cursor(self.query.get(name, "")) for name in ("after", "before"))
+        start, backwards = before or after, before is not None
+        walked = walk(
+            self.path,
+            self.matches.defer(*UNSEEN),
+            PAGE_SIZE + 1,
+            Patience(self._clock_s),
+            start=start.id if start else None,
+            descending=self.sort.descending != backwards,
+        )
+        rows, older, newer = paged(walked.rows, PAGE_SIZE, backwards=backwards, has_start=start is not None)
+        page = KeysetPage(rows, place(older.pk if older else None), place(newer.pk if newer else None))
+        return Found(page, place(walked.stopped_at), backwards)
+
+    def newer_than(self, newest: UUID | None, size: int) -> list[Request]:
+        """The newest matches beyond one; without an index, of what just came: one window."""
+        rows = self.matches.defer(*UNSEEN)
+        if newest is not None:
+            rows = rows.filter(pk__gt=newest)
+        if not self.path.is_exact:
+            edge = next(windows(self.path.rows), None)
+            if edge is None:
+                return []
+            rows = within(rows, *edge)
+        return list(rows.order_by("-id")[:size])
 
     def count(self) -> Count:
         """By the sums where they can tell, in constant time; else by looking, not far."""
@@ -109,18 +137,20 @@ class RequestSearch:
         if filters is not None:
             found = totals(self.selection.since, self.selection.until, filters, self.sight)
             return Count(found.requests, totals=found)
-        if not self.is_indexed:
+        if not self.path.is_exact:
             return Count(0, more=True)
         seen = len(self.matches.order_by("-id").values_list("pk", flat=True)[: COUNTED + 1])
         return Count(min(seen, COUNTED), more=seen > COUNTED)
 
-    def newest_first(self, size: int = WINDOW) -> Iterator[Request]:
+    def newest_first(self) -> Iterator[Request]:
         """Every match, in steps along the index: for files."""
-        for low, high in self._windows(None, size):
-            rows = self.matches.filter(pk__gte=low)
-            if high is not None:
-                rows = rows.filter(pk__lt=high)
-            yield from rows.order_by("-id")
+        for first, last in windows(self.path.rows):
+            yield from within(self.matches, first, last).order_by("-id")
+
+    def few(self, most: int) -> list[Request] | None:
+        """Every match, newest first; None where they are more, or not found in time."""
+        walked = walk(self.path, self.matches, most + 1, Patience(self._clock_s))
+        return None if walked.stopped_at or len(walked.rows) > most else walked.rows
 
     # ------------------------------------------------------------ inside
 
@@ -141,74 +171,38 @@ class RequestSearch:
         }
         return replace(self.selection.filters, **values) if values else self.selection.filters
 
-    def _page(self, rows: "QuerySet[Request]", after: str, before: str) -> KeysetPage[Request]:
-        if self.sort.field == FULL_COST:
-            rows = with_full_cost(rows)
-        return keyset_page(
-            rows.defer(*UNSEEN),
-            self.sort.field,
-            self.sort.descending,
-            after=after,
-            before=before,
-            size=PAGE_SIZE,
-        )
-
-    def _walked(self, after: str) -> Found:
-        """Windows of rows by arrival, each searched whole, until a page is full or time is up."""
-        ends_s = self._clock_s() + PATIENCE_S
-        rows: list[Request] = []
-        start = position_of(after)
-        for low, high in self._windows(start, WINDOW):
-            window = self.matches.filter(pk__gte=low)
-            if high is not None:
-                window = window.filter(pk__lt=high)
-            rows += window.defer(*UNSEEN).order_by("-id")[: PAGE_SIZE + 1 - len(rows)]
-            if len(rows) > PAGE_SIZE:
-                shown = rows[:PAGE_SIZE]
-                return Found(KeysetPage(shown, _cursor(shown[-1].pk), ""))
-            if self._clock_s() >= ends_s:
-                return Found(KeysetPage(rows, "", ""), stopped_at=_cursor(low))
-        return Found(KeysetPage(rows, "", ""))
-
-    def _windows(self, start: UUID | None, size: int) -> Iterator[tuple[UUID, UUID | None]]:
-        """Bounds [low, high) of ids, newest first, over what the indexes leave; each holds `size` rows."""
-        base = self.filter.narrowed(self.filter.queryset, self.filter.indexed)
-        ids = base.order_by("-id").values_list("pk", flat=True)
-        high = start
-        while True:
-            step = ids.filter(pk__lt=high) if high is not None else ids
-            found = list(step[:size])
-            if not found:
-                return
-            yield found[-1], high
-            if len(found) < size:
-                return
-            high = found[-1]
-
-    def _ranked(self, after: str, before: str) -> Found:
+    def _ranked(self) -> Found:
         """Ordered by a figure, among the newest matches."""
-        horizon, stopped = self._horizon()
-        rows = self.matches if horizon is None else self.matches.filter(pk__gte=horizon)
-        page = self._page(rows, after, before)
+        figures, horizon, stopped = self._figures()
+        after, before = (parse_cursor(self.query.get(name, "")) for name in ("after", "before"))
+        page = ranked_page(figures, self.sort.descending, after=after, before=before, size=PAGE_SIZE)
+        found = Request.objects.filter(pk__in=page.rows).defer(*UNSEEN)[:PAGE_SIZE]
+        rows = {row.pk: row for row in found}
+        shown = [rows[row_id] for row_id in page.rows if row_id in rows]
         oldest = Request.objects.only("id", "started_at").filter(pk=horizon).first() if horizon else None
-        return Found(page, _cursor(horizon) if stopped and horizon else "", oldest)
+        goes_on = place(horizon) if stopped else ""
+        return Found(KeysetPage(shown, page.older, page.newer), goes_on, ranked_from=oldest)
 
-    def _horizon(self) -> tuple[UUID | None, bool]:
-        """The oldest match to rank (None: all), and whether time was up before RANKED were seen."""
-        if self.is_indexed:
-            edge = self.matches.order_by("-id").values_list("pk", flat=True)[RANKED - 1 : RANKED]
-            return next(iter(edge), None), False
-        ends_s = self._clock_s() + PATIENCE_S
-        seen = 0
-        for low, high in self._windows(None, WINDOW):
-            window = self.matches.filter(pk__gte=low)
-            if high is not None:
-                window = window.filter(pk__lt=high)
-            seen += len(window.values_list("pk", flat=True))
-            if seen >= RANKED or self._clock_s() >= ends_s:
-                return low, seen < RANKED
-        return None, False
+    def _figures(self) -> tuple[list[tuple[UUID, float | None]], UUID | None, bool]:
+        """What to rank; the oldest call looked at (None: all), and whether time was up before RANKED."""
+        by_cost = self.sort.field == FULL_COST
+        column = "cost_nanodollars" if by_cost else self.sort.field
+        rows: Any = self.matches.order_by("-id").values_list("pk", column)
+        found: list[tuple[UUID, float | None]] = []
+        horizon, stopped, patience = None, False, Patience(self._clock_s)
+        if self.path.is_exact:
+            found = list(rows[:RANKED])
+            horizon = found[-1][0] if len(found) == RANKED else None
+        else:
+            for first, last in windows(self.path.rows):
+                found.extend(within(rows, first, last)[: RANKED - len(found)])
+                if len(found) >= RANKED or patience.is_over:
+                    horizon, stopped = last, len(found) < RANKED
+                    break
+        return (_with_late(found) if by_cost else found), horizon, stopped
 
 
-def _cursor(row_id: UUID) -> str:
-    return f"0.0~{row_id.hex}"
+def _with_late(found: list[tuple[UUID, float | None]]) -> list[tuple[UUID, float | None]]:
+    """Costs with what came later; unknown where nothing is."""
+    late = late_costs([row_id for row_id, _cost in found])
+    return [(row_id, (cost or 0) + late[row_id] if row_id in late else cost) for row_id, cost in found]

@@ -86,8 +86,10 @@ class ExportsView(PageView):
         count = search.count()
         if count.more or count.calls > DIRECT_ROWS:
             return None
-        rows = list(request_rows(search.newest_first()))
-        return self.file(asked, [*REQUEST_COLUMNS, *COST_COLUMNS], rows)
+        found = search.few(DIRECT_ROWS)
+        if found is None:
+            return None
+        return self.file(asked, [*REQUEST_COLUMNS, *COST_COLUMNS], list(request_rows(iter(found))))
 
     def expected(self, asked: Asked) -> int | None:
         """Rows that the file will have, where the sums know: a flood of refusals is one row of many calls."""

@@ -15,7 +15,7 @@ from usage_app.ledger_series import ledger_settings
 from usage_app.models import SavedView
 from usage_app.reports import breakdown
 from usage_app.reports_names import names_of
-from usage_app.request_search import RANKED, UNSEEN, Found, RequestSearch
+from usage_app.request_search import RANKED, Found, RequestSearch
 from usage_app.selection import Selection
 from usage_app.tables import DEFAULT_COLUMNS, RequestTable, Sort, parse_columns
 from usage_app.views.page import PageView
@@ -121,14 +121,11 @@ class RequestsView(PageView):
 
     def tail(self) -> HttpResponse:
         """Rows newer than the one on top, and the next look at the tail."""
-        rows = self.search.matches.defer(*UNSEEN)
         newest = self.request.GET.get("newest", "")
-        if newest:
-            try:
-                rows = rows.filter(id__gt=UUID(newest))
-            except ValueError:
-                return HttpResponse(status=400)
-        found = list(rows.order_by("-id")[:TAIL_SIZE])
+        try:
+            found = self.search.newer_than(UUID(newest) if newest else None, TAIL_SIZE)
+        except ValueError:
+            return HttpResponse(status=400)
         charge_late(found)
         return self.fragment(
             "ui/_request_tail.html", table=self.table(found), newest=found[0].pk if found else newest
