@@ -14,7 +14,7 @@ from proxy_app.formats.anthropic.blocks import PROVIDER, UNSIGNED
 from proxy_app.formats.anthropic.citations import render_citation
 from proxy_app.formats.anthropic.errors import error_body
 from proxy_app.formats.anthropic.response import stop_details, stop_word, thought_block
-from proxy_app.formats.anthropic.usage import render_usage
+from proxy_app.formats.anthropic.usage import render_last_usage, render_usage
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.signing import seal_of
 from proxy_app.formats.usage_merge import merge_usage
@@ -209,6 +209,7 @@ class Renderer:
             "stop_reason": None,
             "stop_sequence": None,
             "stop_details": None,
+            "container": None,
             "usage": render_usage(usage),
         }
         return encode(orjson.dumps({"type": "message_start", "message": message}), "message_start")
@@ -221,18 +222,13 @@ class Renderer:
             sent += self._start()
         refused = "".join(self._refused)
         word = stop_word(self._finish, called=bool(self._calls), refused=bool(refused))
-        usage: JSON = {"output_tokens": 0}
-        if self._usage is not None:
-            usage = render_usage(self._usage)
-            if self._usage.input_tokens is None:
-                del usage["input_tokens"]
-            del usage["cache_creation"]  # no field of this event
         delta = {
             "stop_reason": word,
             "stop_sequence": self._stop_sequence,
             "stop_details": stop_details(word, refused),
+            "container": None,
         }
-        told = {"type": "message_delta", "delta": delta, "usage": usage}
+        told = {"type": "message_delta", "delta": delta, "usage": render_last_usage(self._usage)}
         return sent + encode(orjson.dumps(told), "message_delta") + _STOP
 
     def _release(self) -> bytes:

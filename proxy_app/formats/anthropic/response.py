@@ -91,8 +91,7 @@ def render_answer(answer: Answer, options: RenderOptions) -> JSON:
     called = any(isinstance(part, ToolCall) for part in answer.parts)
     word = stop_word(answer.finish, called=called, refused=bool(refused))
     usage = render_usage(answer.usage or Usage(options.input_estimate))
-    if tier := _TIERS.get(answer.service_tier or ""):
-        usage["service_tier"] = tier
+    usage["service_tier"] = _TIERS.get(answer.service_tier or "")
     return {
         "id": answer.id or options.answer_id,
         "type": "message",
@@ -102,6 +101,7 @@ def render_answer(answer: Answer, options: RenderOptions) -> JSON:
         "stop_reason": word,
         "stop_sequence": answer.stop_sequence,
         "stop_details": stop_details(word, refused),
+        "container": None,
         "usage": usage,
     }
 

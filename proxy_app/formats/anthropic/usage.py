@@ -22,6 +22,8 @@ FINISH_WORDS = {
     Finish.CONTENT_FILTER: "refusal",
     Finish.PAUSE: "pause_turn",
 }
+_OF_DELTA = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
+_OF_DELTA += ("output_tokens_details", "server_tool_use")
 
 
 def read_usage(value: object) -> Usage | None:
@@ -52,7 +54,8 @@ def render_usage(usage: Usage | None) -> JSON:
     usage = usage or Usage()
     read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
     write_1h = usage.cache_write_1h_tokens or 0
-    rendered: JSON = {
+    thought = usage.reasoning_tokens
+    return {
         "input_tokens": max((usage.input_tokens or 0) - read - write, 0),
         "cache_creation_input_tokens": write,
         "cache_read_input_tokens": read,
@@ -61,7 +64,19 @@ def render_usage(usage: Usage | None) -> JSON:
             "ephemeral_1h_input_tokens": write_1h,
         },
         "output_tokens": usage.output_tokens or 0,
+        "output_tokens_details": None if thought is None else {"thinking_tokens": thought},
+        "server_tool_use": None,
+        "service_tier": None,
+        "inference_geo": None,
     }
-    if usage.reasoning_tokens is not None:
-        rendered["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
-    return rendered
+
+
+def render_last_usage(usage: Usage | None) -> JSON:
+    """The cumulative usage of a `message_delta`, which has fewer fields; here what was not told is null."""
+    rendered = render_usage(usage)
+    told = {name: rendered[name] for name in _OF_DELTA}
+    if usage is None:
+        told |= dict.fromkeys(("cache_creation_input_tokens", "cache_read_input_tokens"))
+    if usage is None or usage.input_tokens is None:
+        told["input_tokens"] = None
+    return told

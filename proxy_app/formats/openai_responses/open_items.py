@@ -234,5 +234,5 @@ class OpenCall(Item):
             kind = "response.function_call_arguments"
             if not self._pieces:
                 self.events.put(_TAIL % (self._head, b'"{}"', self.events.next_number()))
-            self.events.add(f"{kind}.done", self._place | {"arguments": arguments})
+            self.events.add(f"{kind}.done", self._place | {"name": item["name"], "arguments": arguments})
         return item

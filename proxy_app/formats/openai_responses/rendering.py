@@ -12,7 +12,7 @@ from proxy_app.formats.openai_responses.building import SERVICE_TIERS
 from proxy_app.formats.openai_responses.request import PROVIDER
 from proxy_app.formats.openai_responses.tools import Offered, offered_tools
 from proxy_app.formats.openai_responses.usage import ending, render_usage
-from proxy_app.formats.reading import as_text
+from proxy_app.formats.reading import as_list, as_text
 from proxy_app.formats.signing import seal_of
 from proxy_app.wire import (
     JSON,
@@ -34,15 +34,14 @@ _REPEATED: JSON = {
     "max_output_tokens": None,
     "metadata": {},
     "parallel_tool_calls": True,
-    "prompt_cache_key": None,
-    "safety_identifier": None,
     "temperature": 1.0,
     "tool_choice": "auto",
     "tools": [],
     "top_p": 1.0,
     "truncation": "disabled",
-    "user": None,
 }
+#: Fields that are repeated too, but are never null.
+_REPEATED_IF_TOLD = ("prompt_cache_key", "safety_identifier", "user")
 
 
 def answer_ids(upstream_id: str, options: RenderOptions) -> tuple[str, str]:
@@ -67,6 +66,8 @@ def repeated(options: RenderOptions) -> JSON:
     for name, default in _REPEATED.items():
         value = request.get(name)
         fields[name] = default if value is None else value
+    fields["tools"] = [_repeated_tool(tool) for tool in as_list(fields["tools"])]
+    fields |= {name: request[name] for name in _REPEATED_IF_TOLD if request.get(name) is not None}
     if fields["truncation"] not in ("auto", "disabled"):
         fields["truncation"] = "disabled"
     fields["reasoning"] = {"effort": None, "summary": None} | (request.get("reasoning") or {})
@@ -74,6 +75,13 @@ def repeated(options: RenderOptions) -> JSON:
         name: value for name, value in (request.get("text") or {}).items() if value is not None
     }
     return fields
+
+
+def _repeated_tool(tool: Any) -> Any:
+    """A function in an answer always tells its parameters and how strictly they are kept to."""
+    if not isinstance(tool, dict) or tool.get("type") != "function":
+        return tool
+    return {"parameters": None, "strict": None} | tool
 
 
 def response_object(
@@ -87,7 +95,7 @@ def response_object(
     service_tier: str | None = None,
 ) -> JSON:
     tier = service_tier if service_tier in SERVICE_TIERS else "default"
-    return {
+    response = {
         "id": answer_id,
         "created_at": created,
         "status": status,
@@ -95,8 +103,8 @@ def response_object(
         "incomplete_details": details,
         "output": output,
         "service_tier": tier,
-        "usage": None if usage is None else render_usage(usage),
     }
+    return response if usage is None else response | {"usage": render_usage(usage)}
 
 
 def render_answer(answer: Answer, options: RenderOptions) -> JSON:

@@ -150,7 +150,8 @@ def test_the_message_begins_with_an_estimate_and_ends_with_the_true_usage(name: 
 def test_a_stream_whose_usage_is_unknown_claims_no_input() -> None:
     events = events_of(render(TextDelta("a"), Terminated()))
     assert events[0]["message"]["usage"]["input_tokens"] == 7
-    assert events[-2]["usage"] == {"output_tokens": 0}
+    told = {name: value for name, value in events[-2]["usage"].items() if value is not None}
+    assert told == {"output_tokens": 0}
 
 
 @pytest.mark.parametrize("name", OWN)

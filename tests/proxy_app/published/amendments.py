@@ -1,0 +1,128 @@
+"""Where the documents are not taken at their word, each place with its reason.
+
+A place is (side, document, path): what is `asked` of a provider or `told` to a caller, and a schema's name
+followed by fields. `test_documents` says which of these a newer document makes needless.
+"""
+
+from copy import deepcopy
+from typing import Any, Final
+
+JSON = dict[str, Any]
+Place = tuple[str, str, str]
+
+_TEXT: Final = {"type": "string"}
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_SEALED: Final = {"type": "object", "properties": {"google": {"type": "object"}}, "required": ["google"]}
+_THOUGHTS: Final = {
+    "type": "array",
+    "items": {
+        "anyOf": [
+            {
+                "type": "object",
+                "properties": {
+                    "index": _COUNT,
+                    "type": {"const": "thinking"},
+                    "thinking": _TEXT,
+                    "signature": {"type": ["string", "null"]},
+                },
+                "required": ["type", "thinking"],
+            },
+            {
+                "type": "object",
+                "properties": {"index": _COUNT, "type": {"const": "redacted_thinking"}, "data": _TEXT},
+                "required": ["type", "data"],
+            },
+        ]
+    },
+}
+_AUDIO: Final = {
+    "type": "object",
+    "properties": {
+        "type": {"const": "input_audio"},
+        "input_audio": {
+            "type": "object",
+            "properties": {"data": _TEXT, "format": {"enum": ["wav", "mp3"]}},
+            "required": ["data", "format"],
+        },
+    },
+    "required": ["type", "input_audio"],
+}
+
+_NEWER: Final = "in the official SDK's types; the document is older"
+_SHOWN: Final = (
+    "how compatible servers show thoughts and clients read them; Chat Completions has no word for it"
+)
+_KEPT: Final = "what must come back with the next request and has no place of its own; clients carry it along"
+#: Fields that are there and not described: how they are, or like which other field they are.
+FIELDS: Final[dict[Place, tuple[JSON | str, str]]] = {
+    ("told", "openai", "CompletionUsage.prompt_tokens_details.cache_write_tokens"): (_COUNT, _NEWER),
+    ("told", "openai", "ResponseUsage.input_tokens_details.cache_write_tokens"): (_COUNT, _NEWER),
+    ("told", "openai", "ChatCompletionResponseMessage.reasoning_content"): (_TEXT, _SHOWN),
+    ("told", "openai", "ChatCompletionStreamResponseDelta.reasoning_content"): (_TEXT, _SHOWN),
+    ("told", "openai", "ChatCompletionResponseMessage.thinking_blocks"): (_THOUGHTS, _KEPT),
+    ("told", "openai", "ChatCompletionStreamResponseDelta.thinking_blocks"): (_THOUGHTS, _KEPT),
+    ("told", "openai", "ChatCompletionMessageToolCall.extra_content"): (_SEALED, _KEPT),
+    ("told", "openai", "ChatCompletionMessageToolCallChunk.extra_content"): (_SEALED, _KEPT),
+    ("told", "openai", "ChatCompletionStreamResponseDelta.annotations"): (
+        "ChatCompletionResponseMessage.annotations",
+        "OpenAI streams them so; only the whole message is described with them",
+    ),
+    ("told", "openai", "ResponseProperties.store"): (
+        {"type": "boolean"},
+        "in OpenAI's answers and the document's examples",
+    ),
+    ("asked", "gemini", "FunctionResponsePart.fileData"): (
+        {"$ref": "#/$defs/FileData"},
+        "in the official SDK's types, and described by Vertex AI",
+    ),
+    ("told", "gemini", "CitationSource.title"): (_TEXT, "in the official SDK's `Citation`, and on Vertex AI"),
+}
+
+_UNSTORED: Final = "an id names what a provider stored, and nothing is; Codex sends them without one too"
+_AS_CLAUDE: Final = "goes back with the next request; Claude leaves it out too, and it has a default"
+#: Fields that are described as always there and may be missing.
+MISSING: Final[dict[Place, str]] = {
+    ("asked", "openai", "OutputMessage.id"): _UNSTORED,
+    ("asked", "openai", "OutputMessage.status"): _UNSTORED,
+    ("asked", "openai", "OutputTextContent.logprobs"): "nothing of an earlier answer's is asked for again",
+    ("asked", "openai", "ReasoningItem.id"): _UNSTORED,
+    ("asked", "gemini", "GenerateContentRequest.model"): "the address names it",
+    ("asked", "gemini", "FunctionDeclaration.description"): "taken without, as an empty text counts as none",
+    ("told", "anthropic", "ResponseTextBlock.citations"): _AS_CLAUDE,
+    ("told", "anthropic", "ResponseToolUseBlock.caller"): _AS_CLAUDE,
+}
+
+#: Alternatives that are not described.
+OTHERS: Final[dict[Place, tuple[JSON, str]]] = {
+    ("asked", "openai", "InputContent"): (_AUDIO, "compatible servers take it; OpenAI says why it does not"),
+}
+
+
+def amend(published: JSON, document: str, side: str) -> JSON:
+    known = deepcopy(published)
+    for (of, about, path), (schema, _) in FIELDS.items():
+        if (of, about) == (side, document):
+            owner, field = owner_of(known, path)
+            owner["properties"][field] = _like(known, schema) if isinstance(schema, str) else schema
+    for of, about, path in MISSING:
+        if (of, about) == (side, document):
+            owner, field = owner_of(known, path)
+            owner["required"] = [name for name in owner["required"] if name != field]
+    for (of, about, path), (schema, _) in OTHERS.items():
+        if (of, about) == (side, document):
+            known[path]["oneOf"] = [*known[path]["oneOf"], schema]
+    return known
+
+
+def owner_of(known: JSON, path: str) -> tuple[JSON, str]:
+    """The schema that a field belongs to, and the field."""
+    name, *between, field = path.split(".")
+    owner = known[name]
+    for step in between:
+        owner = owner["properties"][step]
+    return owner, field
+
+
+def _like(known: JSON, path: str) -> Any:
+    owner, field = owner_of(known, path)
+    return owner["properties"][field]
