@@ -283,7 +283,7 @@ def test_an_answer_repeats_what_was_asked() -> None:
         "input": "Hi",
         "instructions": "Be brief.",
         "temperature": 0.5,
-        "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}],
+        "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": False}],
         "tool_choice": {"type": "function", "name": "f"},
         "reasoning": {"effort": "low"},
         "text": {"verbosity": "low"},
