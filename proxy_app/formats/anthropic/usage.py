@@ -22,8 +22,15 @@ FINISH_WORDS = {
     Finish.CONTENT_FILTER: "refusal",
     Finish.PAUSE: "pause_turn",
 }
-_OF_DELTA = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
-_OF_DELTA += ("output_tokens_details", "server_tool_use")
+#: What a `message_delta` tells of it.
+_OF_DELTA = (
+    "input_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "output_tokens",
+    "output_tokens_details",
+    "server_tool_use",
+)
 
 
 def read_usage(value: object) -> Usage | None:
