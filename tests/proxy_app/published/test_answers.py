@@ -78,8 +78,10 @@ def test_any_answer(caller: str, provider: str, data: st.DataObject) -> None:
 @given(st.data())
 def test_every_event_of_any_answer(caller: str, provider: str, data: st.DataObject) -> None:
     answer = data.draw(answers((caller, provider)))
+    early, mixed = data.draw(st.booleans()), data.draw(st.booleans())
     renderer = INBOUND[caller].open_renderer(OPTIONS)
-    events = list(told_in(b"".join([renderer.feed(event) for event in events_of(answer)])))
+    sent = [renderer.feed(event) for event in events_of(answer, early=early, mixed=mixed)]
+    events = list(told_in(b"".join(sent)))
     assert events
     for event in events:
         as_described(caller, EVENTS[caller], event)
