@@ -90,48 +90,55 @@ async def _cost(services: Services, record: Stored, provider: ProviderEntry, bat
     if price is None:
         log.warning("batch %s of call %s has no price: its cost stays unknown", record.object_id, record.id)
         return None
-    full = await _full_price(services, provider, kind, batch, price)
-    return divide_half_even(full * kind.percent_at(provider), 100)
+    tokens, searches = await _full_price(services, provider, kind, batch, price)
+    return divide_half_even(tokens * kind.percent_at(provider), 100) + searches
 
 
 async def _full_price(
     services: Services, provider: ProviderEntry, kind: BatchKind, batch: JSON, price: CompiledPrice
-) -> int:
-    """Nanodollars of every line that was answered, as though each had been a call of its own."""
+) -> tuple[int, int]:
+    """Nanodollars of every line that was answered, as though each had been a call of its own: of tokens, and
+    of a model's own searches, which cost no less in a batch."""
     path = kind.result_of(batch)
     if not path:
-        return 0
+        return 0, 0
     try:
         answer = await open_answer(services.upstream, provider, path, **_spoken(kind))
     except UpstreamRefused as error:
         if error.upstream_status != 404:
             raise
         log.warning("the result %s of a batch is gone: what it cost is not known", path)
-        return 0
-    total, unread = 0, 0
+        return 0, 0
+    total, tokens, unread = 0, 0, 0
     try:
         async for _, raw in lines_of(pieces_of(answer)):
             cost = _line_price(raw, kind, price)
-            total += cost or 0
             unread += cost is None
+            if cost is not None:
+                total += cost[0]
+                tokens += cost[1]
     finally:
         answer.release()
     if unread:
         log.warning("%d lines of the result %s say nothing of what they used", unread, path)
-    return total
+    return tokens, total - tokens
 
 
-def _line_price(raw: bytes, kind: BatchKind, price: CompiledPrice) -> int | None:
-    """What one line of a result cost at the full price; None where it does not tell."""
+def _line_price(raw: bytes, kind: BatchKind, price: CompiledPrice) -> tuple[int, int] | None:
+    """What one line of a result cost at the full price, and its tokens alone; None where it does not tell."""
     try:
         line = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return None
     body = kind.answer_in(line) if isinstance(line, dict) else None
     if body is None:
-        return 0
+        return 0, 0
     usage = kind.usage_of(body)
-    return pricing.cost(price, tokens_of(usage)) if usage is not None else None
+    whole = pricing.cost(price, tokens_of(usage)) if usage is not None else None
+    if usage is None or whole is None:
+        return None
+    searched = usage.units.pop("searches", 0)
+    return whole, (pricing.cost(price, tokens_of(usage)) or 0) if searched else whole
 
 
 def _spoken(kind: BatchKind) -> dict[str, Any]:

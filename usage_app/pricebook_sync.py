@@ -33,6 +33,7 @@ _LIST_UNITS = {
     "input_mchars": ("characters", 1_000_000),
     "audio_hours": ("audio_ms", 3_600_000),
     "input_audio_hours": ("audio_ms", 3_600_000),
+    "web_searches_kcount": ("searches", 1_000),
 }
 #: Kinds of token that the image endpoints of these providers tell apart.
 _TELL_IMAGES = frozenset({"openai", "azure"})
@@ -41,7 +42,7 @@ _LIST_IMAGE_TOKENS = {
     "output_image_mtok": ("output_image_tokens", 1_000_000),
 }
 #: Extras that come on top of tokens only when a call asks for them.
-_OPTIONAL = frozenset({"web_searches_kcount", "storage_searches_kcount"})
+_OPTIONAL = frozenset({"storage_searches_kcount"})
 #: Kinds that a call's usage does not tell apart: harmless when they cost what their parent costs.
 _UNTOLD = {
     "input_image_mtok": "input_mtok",

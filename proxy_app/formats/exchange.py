@@ -18,7 +18,7 @@ from proxy_app.formats.families import forget_foreign
 from proxy_app.formats.naming import call_ids, rename_calls, rename_tools
 from proxy_app.formats.openai_chat.usage import read_usage as read_chat_usage
 from proxy_app.formats.openai_responses.response import observe_kept as observe_kept_response
-from proxy_app.formats.openai_responses.usage import read_usage as read_responses_usage
+from proxy_app.formats.openai_responses.usage import usage_of as read_responses_usage
 from proxy_app.formats.registry import INBOUND, UPSTREAM
 from proxy_app.formats.signing import give_back
 from proxy_app.formats.translation import Translation, observe_parts
@@ -143,8 +143,7 @@ def _convert_answer(
 
 def read_usage(body: JSON) -> Usage | None:
     """What an answer that is no conversation says it used: input alone, or with output."""
-    usage = body.get("usage")
-    found = read_responses_usage(usage) or read_chat_usage(usage)
+    found = read_responses_usage(body) or read_chat_usage(body.get("usage"))
     if found is not None and found.output_tokens is None:
         found.output_tokens = 0
     return found

@@ -127,6 +127,12 @@ def as_count(value: Any) -> int | None:
     return int(min(max(value, 0), _MAX_COUNT))
 
 
+def searches(told: Any) -> dict[str, int]:
+    """The units of a provider's own searches; empty where there were none."""
+    count = as_count(told)
+    return {"searches": count} if count else {}
+
+
 def total(*counts: int | None) -> int | None:
     """The sum of what was told; None when nothing was."""
     told = [count for count in counts if count is not None]

@@ -117,11 +117,13 @@ async def gate(make_gateway, provider: Provider) -> Gateway:
     return await priced(make_gateway(provider, model("gpt", able()), model("other", able())))
 
 
+PRICE = CompiledPrice(id="price-1", provider_kind="openai", model="gpt-*", source="admin", rates=RATES)
+
+
 async def priced(gate: Gateway) -> Gateway:
     await opened(gate)
     sections = gate.keeper.current.sections
-    price = CompiledPrice(id="price-1", provider_kind="openai", model="gpt-*", source="admin", rates=RATES)
-    sections["prices"] = type(sections["prices"])([PriceRow(price=price)])
+    sections["prices"] = type(sections["prices"])([PriceRow(price=PRICE)])
     return gate
 
 
@@ -342,6 +344,23 @@ async def test_a_batch_is_charged_once_from_its_results_at_half_the_price(
     state = await level(gate)
     assert (state.spent, state.held) == (COST, 0)
     assert [record.state for record in batches(gate)][:2] == ["pending", "kept"]
+
+
+async def test_searches_cost_no_less_in_a_batch(
+    gate: Gateway, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sections = gate.keeper.current.sections
+    sections["prices"] = type(sections["prices"])(
+        [PriceRow(price=replace(PRICE, units={"searches": 10**13}))]
+    )
+    message = {"id": "msg_1", "usage": USAGE | {"server_tool_use": {"web_search_requests": 3}}}
+    told = [{"custom_id": "one", "result": {"type": "succeeded", "message": message}}, RESULTS[-1]]
+    monkeypatch.setattr(f"{__name__}.RESULTS", told)
+    await make(gate)
+    provider.finish()
+    await get(gate)
+    await due(gate, *batches(gate)).round()
+    assert {each.cost_nanodollars for each in gate.records(Adjust)} == {COST + 3 * 10**7}
 
 
 async def test_a_batch_that_does_not_fit_its_budget_is_refused(gate: Gateway, provider: Provider) -> None:

@@ -1,6 +1,7 @@
-"""Tokens as Anthropic counts them: cache reads and writes beside the input, thinking inside the output."""
+"""Tokens as Anthropic counts them: cache reads and writes beside the input, thinking inside the output; and
+the searches of its own tool, which cost beside the tokens."""
 
-from proxy_app.formats.reading import as_count, as_object, total
+from proxy_app.formats.reading import as_count, as_object, searches, total
 from proxy_app.wire import JSON, Finish, Usage
 
 #: stop_reason -> ours. A word not listed counts as a natural end.
@@ -53,6 +54,7 @@ def read_usage(value: object) -> Usage | None:
         cache_write_1h_tokens=write_1h,
         output_tokens=output,
         reasoning_tokens=as_count(as_object(value.get("output_tokens_details")).get("thinking_tokens")),
+        units=searches(as_object(value.get("server_tool_use")).get("web_search_requests")),
     )
 
 

@@ -12,16 +12,16 @@ from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.gemini.errors import error_object, read_in_band
 from proxy_app.formats.gemini.framing import Framing
 from proxy_app.formats.gemini.pieces import NOT_JSON, Piece, decode_piece, load_piece, usage_of
-from proxy_app.formats.gemini.usage import FINISHES, read_usage
-from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.formats.gemini.usage import FINISHES, read_usage, searched
+from proxy_app.formats.reading import as_list, as_object, as_text, searches
 from proxy_app.sse import Framer, read_block
-from proxy_app.wire import JSON, CallFacts, Finish, Observed
+from proxy_app.wire import JSON, CallFacts, Finish, Observed, Usage
 
 
 class Relay:
     """One stream. Forwards each event's data as they are; see `StreamPipe` for the contract."""
 
-    __slots__ = ("_candidates", "_finished", "_framer", "_framing", "_saw_call", "observed")
+    __slots__ = ("_candidates", "_finished", "_framer", "_framing", "_saw_call", "_searched", "observed")
 
     def __init__(self, facts: CallFacts) -> None:
         self.observed = Observed()
@@ -30,6 +30,7 @@ class Relay:
         self._candidates = facts.candidates
         self._finished: set[int] = set()
         self._saw_call = False
+        self._searched = 0
 
     def feed(self, chunk: bytes) -> bytes:
         blocks = self._framer.feed(chunk)
@@ -82,8 +83,10 @@ class Relay:
                         self._count(0)  # a picture, code, or a kind that is not known yet
             if candidate.finish_reason:
                 self._note_finish(candidate.index or 0, candidate.finish_reason)
+            if candidate.grounding_metadata is not None:
+                self._note_searches(candidate.grounding_metadata)
         if piece.usage_metadata is not None:
-            observed.usage = usage_of(piece.usage_metadata, data) or observed.usage
+            self._note_usage(usage_of(piece.usage_metadata, data))
         if piece.prompt_feedback is not None:
             self._note_blocked(piece.prompt_feedback)
 
@@ -101,6 +104,16 @@ class Relay:
             called = finish is Finish.STOP and self._saw_call
             self.observed.finish = Finish.TOOL_CALLS if called else finish
 
+    def _note_searches(self, grounding: Any) -> None:
+        """A later piece names again what an earlier one named."""
+        self._searched = max(self._searched, searched(grounding, self.observed.served_model or ""))
+        self._note_usage(self.observed.usage)
+
+    def _note_usage(self, usage: Usage | None) -> None:
+        if usage is not None:
+            usage.units = searches(self._searched)
+            self.observed.usage = usage
+
     def _note_blocked(self, feedback: Any) -> None:
         """A blocked prompt has no candidates at all."""
         if as_object(feedback).get("blockReason") and not self._finished:
@@ -116,10 +129,11 @@ class Relay:
             for part in map(as_object, as_list(as_object(candidate.get("content")).get("parts"))):
                 self._saw_call |= "functionCall" in part
                 self._count(len(as_text(part.get("text"))) or len(orjson.dumps(part)))
+            self._note_searches(candidate.get("groundingMetadata"))
             if candidate.get("finishReason"):
                 index = candidate.get("index")
                 self._note_finish(index if isinstance(index, int) else 0, as_text(candidate["finishReason"]))
-        self.observed.usage = read_usage(body.get("usageMetadata")) or self.observed.usage
+        self._note_usage(read_usage(body.get("usageMetadata")))
         self._note_blocked(body.get("promptFeedback"))
 
     def _pass_unusual(self, block: bytes) -> bytes:

@@ -8,8 +8,15 @@ from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.gemini.citations import read_citations, render_citation
 from proxy_app.formats.gemini.errors import read_in_band
 from proxy_app.formats.gemini.signatures import MARK, PROVIDER, UNSIGNED, wire_signature
-from proxy_app.formats.gemini.usage import FINISH_WORDS, FINISHES, is_failure, read_usage, render_usage
-from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.formats.gemini.usage import (
+    FINISH_WORDS,
+    FINISHES,
+    is_failure,
+    read_usage,
+    render_usage,
+    searched,
+)
+from proxy_app.formats.reading import as_list, as_object, as_text, searches
 from proxy_app.wire import JSON, Answer, Finish, Observed, Part, Refusal, Text, Thinking, ToolCall, Usage
 
 
@@ -103,8 +110,12 @@ def observe_answer(body: JSON) -> Observed:
     chars += sum(len(orjson.dumps(as_object(call).get("args"))) for call in calls)
     reason = as_text((candidate or {}).get("finishReason"))
     finish = FINISHES.get(reason, Finish.STOP) if candidate is not None else Finish.CONTENT_FILTER
+    usage = read_usage(body.get("usageMetadata"))
+    if usage is not None and candidate is not None:
+        told = searched(candidate.get("groundingMetadata"), as_text(body.get("modelVersion")))
+        usage.units = searches(told)
     return Observed(
-        usage=read_usage(body.get("usageMetadata")),
+        usage=usage,
         finish=Finish.TOOL_CALLS if calls and finish is Finish.STOP else finish,
         content_started=True,
         ended=True,

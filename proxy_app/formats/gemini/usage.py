@@ -69,6 +69,12 @@ def read_usage(value: Any) -> Usage | None:
     )
 
 
+def searched(grounding: Any, model: str) -> int:
+    """Google's searches that are billed: each query of an answer, or the answer once before Gemini 3."""
+    queries = len(as_list(as_object(grounding).get("webSearchQueries")))
+    return min(queries, 1) if model.startswith(("gemini-1", "gemini-2")) else queries
+
+
 def _audio(details: Any) -> int | None:
     counts = [
         as_count(detail.get("tokenCount"))

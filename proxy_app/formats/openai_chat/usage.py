@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from proxy_app.formats.reading import as_count, as_object
+from proxy_app.formats.reading import as_count, as_object, searches
 from proxy_app.wire import JSON, Finish, Usage
 
 #: finish_reason of this format -> ours. A word not listed counts as a natural end.
@@ -28,7 +28,7 @@ def read_usage(value: Any) -> Usage | None:
     """Our usage from a `usage` object; None when there is none.
 
     xAI counts reasoning beside the output: told by a total that is larger by just that much.
-    DeepSeek names its cache hits `prompt_cache_hit_tokens`.
+    DeepSeek names its cache hits `prompt_cache_hit_tokens`; Perplexity counts its `num_search_queries`.
     """
     if not isinstance(value, dict):
         return None
@@ -45,6 +45,7 @@ def read_usage(value: Any) -> Usage | None:
         reasoning_tokens=as_count(out.get("reasoning_tokens")),
         input_audio_tokens=as_count(into.get("audio_tokens")),
         output_audio_tokens=as_count(out.get("audio_tokens")),
+        units=searches(value.get("num_search_queries")),
     )
     if usage.input_tokens is None and usage.output_tokens is None:
         return None

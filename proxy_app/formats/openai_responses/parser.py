@@ -12,7 +12,7 @@ from proxy_app.formats.openai_responses.response import (
     parse_citation,
     refuse_failed,
 )
-from proxy_app.formats.openai_responses.usage import read_usage
+from proxy_app.formats.openai_responses.usage import usage_of
 from proxy_app.formats.reading import as_count, as_object, as_text
 from proxy_app.sse import ServerSentEvent
 from proxy_app.wire import (
@@ -140,7 +140,7 @@ class Parser:
     def _end(self, kind: str, response: JSON) -> Iterator[StreamEvent]:
         """What a terminal event tells. Usage comes out even of an answer that failed: it may cost."""
         yield from self._start(response)
-        usage = read_usage(response.get("usage"))
+        usage = usage_of(response)
         if usage is not None:
             yield UsageReported(usage)
         refuse_failed(response)

@@ -17,7 +17,7 @@ from proxy_app.formats.openai_responses.events import (
 )
 from proxy_app.formats.openai_responses.open_items import event_frame
 from proxy_app.formats.openai_responses.response import finish_after, has_calls, refuse_failed
-from proxy_app.formats.openai_responses.usage import read_usage
+from proxy_app.formats.openai_responses.usage import usage_of
 from proxy_app.formats.reading import as_object, as_text
 from proxy_app.sse import Framer, read_block
 from proxy_app.wire import CallFacts, Observed
@@ -115,7 +115,7 @@ class Relay:
         observed = self.observed
         self._note_start(event)
         response = object_of(event.response)
-        observed.usage = read_usage(response.get("usage")) or observed.usage
+        observed.usage = usage_of(response) or observed.usage
         refuse_failed(response)
         if event.type == "response.failed":
             raise read_in_band(as_object(response.get("error")), "The provider's answer has failed.")

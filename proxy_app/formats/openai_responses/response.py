@@ -7,7 +7,7 @@ from proxy_app.formats.contract import KeptAnswer
 from proxy_app.formats.openai_errors import read_in_band
 from proxy_app.formats.openai_responses.items import custom_arguments, thought_text
 from proxy_app.formats.openai_responses.request import PROVIDER
-from proxy_app.formats.openai_responses.usage import finish_of, read_usage
+from proxy_app.formats.openai_responses.usage import finish_of, usage_of
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.wire import (
     JSON,
@@ -38,7 +38,7 @@ def observe_answer(body: JSON) -> Observed:
                 chars += len(as_text(part.get("text"))) + len(as_text(part.get("refusal")))
         chars += len(as_text(item.get("arguments"))) + len(as_text(item.get("input")))
     return Observed(
-        usage=read_usage(body.get("usage")),
+        usage=usage_of(body),
         finish=None if as_text(body.get("status")) in _UNFINISHED else finish_of(body, has_calls(items)),
         content_started=True,
         ended=True,
@@ -54,7 +54,7 @@ def observe_kept(body: JSON) -> KeptAnswer | None:
     status = as_text(body.get("status"))
     if status in _UNFINISHED:
         return None
-    usage = read_usage(body.get("usage"))
+    usage = usage_of(body)
     if status == "cancelled":
         return KeptAnswer(usage, is_cancelled=True)
     if status == "failed" or body.get("error"):
@@ -79,7 +79,7 @@ def parse_answer(body: JSON) -> Answer:
         model=as_text(body.get("model")),
         parts=parts,
         finish=finish_of(body, has_call),
-        usage=read_usage(body.get("usage")),
+        usage=usage_of(body),
         created=as_count(body.get("created_at")) or 0,
         service_tier=as_text(body.get("service_tier")) or None,
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from proxy_app.formats.reading import as_count, as_object, as_text
+from proxy_app.formats.reading import as_count, as_object, as_text, searches
 from proxy_app.wire import JSON, Finish, Usage
 
 #: incomplete_details.reason -> ours. A reason not listed is an answer that ran out of room.
@@ -26,6 +26,15 @@ def read_usage(value: Any) -> Usage | None:
         output_audio_tokens=as_count(out.get("audio_tokens")),
     )
     return None if usage.input_tokens is None and usage.output_tokens is None else usage
+
+
+def usage_of(response: JSON) -> Usage | None:
+    """Our usage of a `response` object, with the searches of its own tool that OpenAI bills."""
+    usage = read_usage(response.get("usage"))
+    if usage is not None:
+        told = as_object(as_object(response.get("tool_usage")).get("web_search"))
+        usage.units = searches(told.get("num_requests"))
+    return usage
 
 
 def render_usage(usage: Usage) -> JSON:

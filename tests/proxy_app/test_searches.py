@@ -1,0 +1,126 @@
+"""A model's own searches cost beside its tokens: told in each provider's way, charged once."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.proxy_app import harness
+from tests.proxy_app.operating import priced
+
+CENT = 10**7
+SEARCH = 10 * 10**12  # nanodollars per million: a cent a search
+
+USED = {"input_tokens": 10, "output_tokens": 5}
+CLAUDE = {**USED, "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 1}}
+
+
+def responded(**fields: Any) -> dict[str, Any]:
+    return harness.response() | {"usage": {**USED, "total_tokens": 15}, **fields}
+
+
+def searched(*queries: str, version: str = "gemini-3.1-pro") -> dict[str, Any]:
+    candidate = {"content": {"parts": [{"text": "Hi"}], "role": "model"}, "finishReason": "STOP"}
+    return {
+        "candidates": [{**candidate, "groundingMetadata": {"webSearchQueries": list(queries)}}],
+        "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15},
+        "modelVersion": version,
+    }
+
+
+OPENAI = {"tool_usage": {"web_search": {"num_requests": 3}, "image_gen": {"total_tokens": 0}}}
+PERPLEXITY = {"prompt_tokens": 10, "completion_tokens": 5, "num_search_queries": 4}
+ASKED: dict[str, tuple[str, dict[str, Any]]] = {
+    "openai_chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}),
+    "openai_responses": ("/v1/responses", {"input": "Hi", "tools": [{"type": "web_search"}]}),
+    "anthropic": ("/v1/messages", {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9}),
+    "gemini": ("/v1beta/models/gpt:generateContent", {"contents": [{"parts": [{"text": "Hi"}]}]}),
+}
+WHOLE: list[tuple[str, dict[str, Any], int]] = [
+    ("anthropic", harness.message({"type": "text", "text": "Hi"}) | {"usage": CLAUDE}, 2),
+    ("anthropic", harness.message({"type": "text", "text": "Hi"}) | {"usage": USED}, 0),
+    ("openai_responses", responded(**OPENAI), 3),
+    ("openai_responses", responded(tool_usage=None), 0),
+    ("openai_chat", harness.completion() | {"usage": PERPLEXITY}, 4),
+    ("gemini", searched("a", "b"), 2),
+    ("gemini", searched("a", "b", version="gemini-2.5-flash"), 1),
+    ("gemini", searched(), 0),
+]
+
+
+def events(*told: dict[str, Any], named: bool = True) -> bytes:
+    head = (lambda each: f"event: {each['type']}\n") if named else (lambda each: "")
+    return "".join(f"{head(each)}data: {json.dumps(each)}\n\n" for each in told).encode()
+
+
+STREAMED: list[tuple[str, bytes, int]] = [
+    (
+        "anthropic",
+        events(
+            {"type": "message_start", "message": harness.message() | {"usage": {"input_tokens": 10}}},
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}},
+            {"type": "content_block_stop", "index": 0},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": CLAUDE},
+            {"type": "message_stop"},
+        ),
+        2,
+    ),
+    (
+        "openai_responses",
+        events(
+            {"type": "response.created", "sequence_number": 0, "response": responded(status="in_progress")},
+            {"type": "response.completed", "sequence_number": 1, "response": responded(**OPENAI)},
+        ),
+        3,
+    ),
+    ("gemini", events(searched("a"), searched("a", "b"), named=False), 2),
+    ("gemini", events({**searched("a"), "responseId": 7}, named=False), 1),
+]
+
+
+def serving(content: bytes, content_type: str) -> Callable[[httpx.Request], Any]:
+    async def script(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=content, headers={"content-type": content_type})
+
+    return script
+
+
+async def ends(folder: Path, wire: str, script: Any, *, stream: bool) -> Any:
+    owner = harness.deployment("alpha", wire)
+    gate = harness.gateway(folder, script, harness.model("gpt", owner))
+    priced(gate, {"searches": SEARCH}, input=10**9, output=4 * 10**9)
+    path, body = ASKED[wire]
+    if stream:
+        path = path.replace("generateContent", "streamGenerateContent")
+        body = body if wire == "gemini" else {**body, "stream": True}
+    query = "alt=sse" if stream and wire == "gemini" else ""
+    answer = await gate.ask(body if wire == "gemini" else {"model": "gpt", **body}, path=path, query=query)
+    assert answer.status == 200, answer.body
+    (end,) = gate.ends
+    return end
+
+
+def check(end: Any, searches: int) -> None:
+    assert end.status == "ok"
+    assert (end.tokens.input_tokens, end.tokens.output_tokens) == (10, 5)
+    assert end.tokens.units == ({"searches": searches} if searches else {})
+    assert end.cost_nanodollars == 10 * 1000 + 5 * 4000 + searches * CENT
+
+
+@pytest.mark.parametrize(("wire", "told", "searches"), WHOLE)
+async def test_searches_of_a_whole_answer_are_charged(
+    tmp_path: Path, wire: str, told: dict[str, Any], searches: int
+) -> None:
+    script = serving(json.dumps(told).encode(), "application/json")
+    check(await ends(tmp_path, wire, script, stream=False), searches)
+
+
+@pytest.mark.parametrize(("wire", "told", "searches"), STREAMED)
+async def test_searches_of_a_stream_are_charged_once(
+    tmp_path: Path, wire: str, told: bytes, searches: int
+) -> None:
+    check(await ends(tmp_path, wire, serving(told, "text/event-stream"), stream=True), searches)
