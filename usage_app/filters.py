@@ -11,9 +11,8 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from gateway_project.money import NANODOLLARS_PER_DOLLAR
-from usage_app.late_costs import FULL_COST, with_full_cost
+from usage_app.late_costs import FULL_COST, TELLS_COST, with_full_cost
 from usage_app.models import Adjustment, Request
-from usage_app.models.correction import CORRECTION_CAUSE
 from usage_app.selection import NONE
 
 STREAM_CHOICES = [("1", _("Streamed")), ("0", _("Not streamed"))]
@@ -150,12 +149,11 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
         return rows.alias(all_tokens=_ALL_TOKENS).filter(all_tokens__lt=int(value))
 
     def without_price(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
-        """Calls whose cost is unknown although a provider answered."""
-        corrected = Adjustment.objects.filter(
-            request_id=OuterRef("pk"), cause__startswith=CORRECTION_CAUSE, is_applied=True
-        )
-        unknown = rows.filter(~Exists(corrected), cost_nanodollars__isnull=True)
-        return unknown.exclude(status=Request.Status.REFUSED)
+        """Calls that the sums count as unpriced (`rollups.is_unpriced`), and that no later entry priced."""
+        told = Adjustment.objects.filter(TELLS_COST, request_id=OuterRef("pk"), is_applied=True)
+        unknown = rows.filter(~Exists(told), cost_nanodollars__isnull=True).exclude(deployment_id="")
+        failed = (Request.Status.REFUSED, Request.Status.ERROR)
+        return unknown.exclude(status__in=failed, usage_source=Request.UsageSource.NONE)
 
     @property
     def active(self) -> list[tuple[str, Any, str]]:

@@ -4,14 +4,17 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BigIntegerField, F, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models import BigIntegerField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from usage_app.models import Adjustment, Request
 from usage_app.models.correction import CORRECTION_CAUSE
+from usage_app.records import BATCH_CAUSE, LATE_END
 
 #: What `with_full_cost` calls the cost of a row in the end.
 FULL_COST = "full_cost_nanodollars"
+#: Of adjustments: those that tell what a call costs, whose price may not have been known.
+TELLS_COST = Q(cause__in=(LATE_END, BATCH_CAUSE)) | Q(cause__startswith=CORRECTION_CAUSE)
 #: So many values a query takes at once.
 _QUERY_IDS = {"sqlite": 500, "postgresql": 5_000}
 
@@ -39,6 +42,11 @@ def charge_late(rows: Iterable[Request]) -> dict[UUID, int]:
         if row.pk in late:
             row.cost_nanodollars = (row.cost_nanodollars or 0) + late[row.pk]
     return late
+
+
+def tells_cost(cause: str) -> bool:
+    """TELLS_COST, of one."""
+    return cause in (LATE_END, BATCH_CAUSE) or cause.startswith(CORRECTION_CAUSE)
 
 
 def with_full_cost(rows: "QuerySet[Request]") -> "QuerySet[Request]":

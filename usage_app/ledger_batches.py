@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -14,15 +15,16 @@ from gateway_project.clock import from_ms, now, uuid7
 from usage_app import ledger_rows, stored
 from usage_app.dialects import Dialect, insert_rows, upsert_rows
 from usage_app.journal import BadLine
+from usage_app.late_costs import TELLS_COST, corrections_of, tells_cost
 from usage_app.ledger_journals import Chunk, Position
 from usage_app.ledger_names import NameKeeper
 from usage_app.ledger_rows import SettledCall, countable, interrupted_end
 from usage_app.models import Adjustment, Attempt, BudgetSpend, JournalOffset, Request
-from usage_app.models.correction import CORRECTION_CAUSE
 from usage_app.models.rollup import DIMENSIONS
 from usage_app.pricebook import price_of_row
 from usage_app.records import (
     BATCHES,
+    LATE_END,
     Adjust,
     AttemptBegun,
     Begin,
@@ -36,7 +38,6 @@ from usage_app.rollups import ClaimValues, Countable, Sums, is_unpriced
 
 logger = logging.getLogger("gatehouse.ledger")
 
-LATE_END = "late end"
 QUERY_IDS = 500
 #: Endpoints of calls whose cost comes when their batch is done.
 LATER = ("batches", "messages.batches")
@@ -65,6 +66,7 @@ class Batch:
     attempt_rows: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     adjustments: list[Adjustment] = field(default_factory=list)
     causes: set[tuple[str, str]] = field(default_factory=set)  # of them: call, cause
+    priced: set[str] = field(default_factory=set)  # calls that were counted as unpriced, and are no more
     applied: list[uuid.UUID] = field(default_factory=list)  # adjustments whose request came now
     spend: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     stored: list[Stored] = field(default_factory=list)
@@ -193,67 +195,57 @@ class Batcher:
             status, charged, call = former.status, former.cost_nanodollars, countable(former)
         else:
             status, charged, call = row["status"], row["cost_nanodollars"], _countable_of(row)
-        if status == "interrupted" and end.status != "interrupted":
-            difference = (end.cost_nanodollars or 0) - (charged or 0)
-            self._add_adjustment(batch, end.id, LATE_END, difference, end.finished_at_ms, end.charges, call)
+        still_unknown = charged is None and _unpriced(end)
+        if status == "interrupted" and end.status != "interrupted" and not still_unknown:
+            corrected = sum(each.cost_nanodollars for each in corrections_of(uuid.UUID(end.id)))
+            difference = (end.cost_nanodollars or 0) - (charged or 0) - corrected
+            late = Adjust(end.id, end.finished_at_ms, LATE_END, difference, end.charges)
+            self._add_adjustment(batch, late, call, _unpriced(row or former))
         batch.settled.append(_settled(end))
 
     def _adjust(self, adjusts: list[Adjust], batch: Batch) -> None:
         known = self._known({adjust.id for adjust in adjusts if adjust.id not in batch.ends})
         for adjust in adjusts:
-            call, row = None, known.get(adjust.id)
             if end := batch.ends.get(adjust.id):
-                call = countable(end)
-            elif row is not None:
-                call = _countable_of(row)
-            is_new = self._add_adjustment(
-                batch, adjust.id, adjust.cause, adjust.cost_nanodollars, adjust.at_ms, adjust.charges, call
-            )
-            if is_new and row is not None and call is not None and self._is_priced_now(adjust, row):
-                batch.sums.add_priced(call, row["repeated"])
+                self._add_adjustment(batch, adjust, countable(end), _unpriced(end))
+            elif row := known.get(adjust.id):
+                self._add_adjustment(batch, adjust, _countable_of(row), _unpriced(row))
+            else:
+                self._add_adjustment(batch, adjust, None, 0)
 
-    def _is_priced_now(self, adjust: Adjust, row: dict[str, Any]) -> bool:
-        """Whether a correction gives a call its first price: it is counted among the unpriced no more."""
-        if not adjust.cause.startswith(CORRECTION_CAUSE) or not is_unpriced(
-            row["status"], row["cost_nanodollars"], row["deployment_id"], row["usage_source"]
-        ):
-            return False
-        former = Adjustment.objects.filter(request_id=adjust.id, cause__startswith=CORRECTION_CAUSE)
-        return not former.exists()
-
-    def _add_adjustment(
-        self,
-        batch: Batch,
-        call_id: str,
-        cause: str,
-        nanodollars: int,
-        at_ms: int,
-        charges: tuple[Charge, ...],
-        call: Countable | None,
-    ) -> bool:
-        """Whether it is one that was not counted yet."""
-        request_id = uuid.UUID(call_id)
-        cause = ledger_rows.text(cause, 80)
-        if (call_id, cause) in batch.causes:
-            return False
+    def _add_adjustment(self, batch: Batch, adjust: Adjust, call: Countable | None, unpriced: int) -> None:
+        """Once by its cause. `call` is None while it is not written yet."""
+        request_id, cause = uuid.UUID(adjust.id), ledger_rows.text(adjust.cause, 80)
+        if (adjust.id, cause) in batch.causes:
+            return
         if Adjustment.objects.filter(request_id=request_id, cause=cause).exists():
-            return False
-        batch.causes.add((call_id, cause))
+            return
+        batch.causes.add((adjust.id, cause))
         batch.adjustments.append(
             Adjustment(
                 id=uuid7(),
                 request_id=request_id,
                 cause=cause,
-                cost_nanodollars=nanodollars,
-                at=from_ms(at_ms),
-                charges=[{"budget_id": c.budget_id, "period": c.period} for c in charges],
+                cost_nanodollars=adjust.cost_nanodollars,
+                at=from_ms(adjust.at_ms),
+                charges=[{"budget_id": c.budget_id, "period": c.period} for c in adjust.charges],
                 is_applied=call is not None,
             )
         )
-        _charge(batch, charges, nanodollars, 0)
+        _charge(batch, adjust.charges, adjust.cost_nanodollars, 0)
         if call is not None:
-            batch.sums.add_cost(call, nanodollars)
-        return True
+            self._count_late(batch, adjust.id, cause, adjust.cost_nanodollars, call, unpriced)
+
+    def _count_late(
+        self, batch: Batch, call_id: str, cause: str, nanodollars: int, call: Countable, unpriced: int
+    ) -> None:
+        """A cost that came later; the first that tells what an unpriced call costs takes it out of these."""
+        batch.sums.add_cost(call, nanodollars)
+        if not unpriced or not tells_cost(cause) or call_id in batch.priced:
+            return
+        batch.priced.add(call_id)
+        if not Adjustment.objects.filter(TELLS_COST, request_id=call_id, is_applied=True).exists():
+            batch.sums.add_priced(call, unpriced)
 
     def _apply_waiting(self, batch: Batch) -> None:
         """Adjustments that came before their request are counted now that it is here."""
@@ -263,8 +255,9 @@ class Batcher:
         ids = list(batch.ends)
         for start in range(0, len(ids), QUERY_IDS):
             for adjustment in waiting.filter(request_id__in=ids[start : start + QUERY_IDS]):
-                call = countable(batch.ends[str(adjustment.request_id)])
-                batch.sums.add_cost(call, adjustment.cost_nanodollars)
+                end = batch.ends[str(adjustment.request_id)]
+                late = (adjustment.cause, adjustment.cost_nanodollars, countable(end), _unpriced(end))
+                self._count_late(batch, end.id, *late)
                 batch.applied.append(adjustment.pk)
 
     def _note_later(self, batch: Batch) -> None:
@@ -295,6 +288,13 @@ class Batcher:
 
 
 _COUNTED = ("started_at", *DIMENSIONS, "tags", "end_user", "client", "usage_source", "repeated")
+
+
+def _unpriced(told: End | dict[str, Any]) -> int:
+    """How often a call is counted among those whose cost nobody can tell."""
+    row = told if isinstance(told, dict) else msgspec.structs.asdict(told)
+    names = ("status", "cost_nanodollars", "deployment_id", "usage_source")
+    return max(row["repeated"], 1) if is_unpriced(*(row[name] for name in names)) else 0
 
 
 def _countable_of(row: dict[str, Any]) -> Countable:

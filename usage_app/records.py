@@ -18,6 +18,8 @@ StoredState = Literal["pending", "kept", "gone"]
 BATCHES: tuple[StoredKind, ...] = ("batch", "message_batch")
 #: Why the cost of a batch is an adjustment of its call.
 BATCH_CAUSE = "batch"
+#: An end that came after its call was taken for interrupted.
+LATE_END = "late end"
 
 
 class Caller(msgspec.Struct, frozen=True):

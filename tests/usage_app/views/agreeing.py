@@ -140,6 +140,7 @@ def build(house: House) -> dict[str, User]:
     Membership.objects.create(user=alice, service=search, role=Membership.Role.MANAGER)
     with tempfile.TemporaryDirectory() as folder:
         play(Path(folder), records(house))
+        play(Path(folder), late_ends(house), "worker-2")
     if house.prunes:
         Rollup.objects.filter(bucket_at__lt=now() - timedelta(days=house.kept_days)).delete()
     ReportingSeries.objects.filter(zone=house.zone).update(since_day=house.since_day)
@@ -147,9 +148,9 @@ def build(house: House) -> dict[str, User]:
     return {"root": root, "alice": alice, "bob": bob}
 
 
-def play(folder: Path, told: Iterable[Any]) -> None:
+def play(folder: Path, told: Iterable[Any], worker: str = "worker-1") -> None:
     """What a worker writes, and the ledger process reads to the end."""
-    writer = JournalWriter(folder, "worker-1", spare_bytes=0, minimum_free_bytes=0)
+    writer = JournalWriter(folder, worker, spare_bytes=0, minimum_free_bytes=0)
     writer.open()
     for record in told:
         writer.append(record)
@@ -189,6 +190,15 @@ def records(house: House) -> Iterator[Any]:
             yield Adjust(call_id, at_ms + 10**7, cause, dice.randrange(-(10**6), 10**11))
 
 
+def late_ends(house: House) -> Iterator[Any]:
+    """Ends of some of the calls that were taken for interrupted."""
+    dice = random.Random(house.seed)
+    for row in Request.objects.filter(status="interrupted").order_by("pk"):
+        if dice.random() < 0.6:
+            at_ms = int(row.started_at.timestamp() * 1000)
+            yield an_end(str(row.pk), at_ms=at_ms, cost_nanodollars=dice.choice([None, 0, 3, 10**9]))
+
+
 def ending(dice: random.Random) -> dict[str, Any]:
     """How a call that reached a provider ended."""
     provider, deployment = dice.choice([(PROVIDER, DEPLOYMENT), (SECOND_PROVIDER, SECOND_DEPLOYMENT)])
@@ -219,11 +229,11 @@ def moment(dice: random.Random, house: House) -> int:
 
 def rows_of(
     since: datetime, until: datetime, filters: Mapping[str, str], sight: Sight
-) -> list[tuple[Request, int]]:
+) -> list[tuple[Request, list[Adjustment]]]:
     """Rows of a range that match and may be seen, with what came later."""
-    late: dict[UUID, int] = defaultdict(int)
+    late: dict[UUID, list[Adjustment]] = defaultdict(list)
     for each in Adjustment.objects.filter(is_applied=True):
-        late[each.request_id] += each.cost_nanodollars
+        late[each.request_id].append(each)
     return [
         (row, late[row.pk])
         for row in Request.objects.all()
@@ -241,11 +251,11 @@ def may_see(sight: Sight, row: Request) -> bool:
     )
 
 
-def added(rows: Iterable[tuple[Request, int]]) -> Figures:
+def added(rows: Iterable[tuple[Request, list[Adjustment]]]) -> Figures:
     """FIGURES of rows, one by one."""
     sums: Counter[str] = Counter(dict.fromkeys(FIGURES, 0))
     for row, late in rows:
-        cost = (row.cost_nanodollars or 0) + late
+        cost = (row.cost_nanodollars or 0) + sum(each.cost_nanodollars for each in late)
         sums["requests"] += row.repeated
         sums["cost_nanodollars"] += cost
         if row.status in ("error", "truncated", "interrupted"):
@@ -257,7 +267,8 @@ def added(rows: Iterable[tuple[Request, int]]) -> Figures:
         if row.usage_source == "estimate":
             sums["estimated_cost_nanodollars"] += row.cost_nanodollars or 0
         failed_unread = row.status in ("refused", "error") and row.usage_source == "none"
-        if row.cost_nanodollars is None and row.deployment_id and not failed_unread:
+        is_told = any(each.cause in ("late end", "batch") for each in late)
+        if row.cost_nanodollars is None and row.deployment_id and not failed_unread and not is_told:
             sums["unpriced_requests"] += row.repeated
         for kind in ("input", "cache_read", "cache_write", "output", "reasoning"):
             sums[f"{kind}_tokens"] += getattr(row, f"{kind}_tokens") or 0
