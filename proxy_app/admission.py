@@ -206,11 +206,16 @@ async def _ask(call: Call, demand: Demand, hold: Hold) -> Grant:
 
 
 async def until_loaded(limits: LimitStore) -> None:
-    """A worker that has just started reads its limits back: a moment's wait beats a refusal."""
+    """A worker that has just started reads its limits back: a moment's wait beats a refusal, and being let
+    through unchecked where limits fail open. Raises LimitsUnavailable where they do not."""
     for _ in range(int(LOADING_S / LOOK_S)):
+        if limits.fails_open and limits.is_away:
+            return
         await asyncio.sleep(LOOK_S)
         if not limits.needs_load:
             return
+    if limits.fails_open:
+        return
     raise LimitsUnavailable("The limits are being read back from the ledger.", retry_after_s=2)
 
 

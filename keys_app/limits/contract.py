@@ -147,6 +147,16 @@ class LimitStore(Protocol):
         """True until `load` has filled the counters (and again when they were lost)."""
         ...
 
+    @property
+    def fails_open(self) -> bool:
+        """Whether calls pass unchecked while the counters cannot be asked."""
+        ...
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it is known already that the counters cannot be asked: waiting is in vain."""
+        ...
+
     async def reserve(
         self,
         call_id: str,

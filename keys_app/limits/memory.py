@@ -125,6 +125,14 @@ class MemoryStore:
         self._until_sweep = _SWEEP_EVERY
 
     @property
+    def fails_open(self) -> bool:
+        return False
+
+    @property
+    def is_away(self) -> bool:
+        return False
+
+    @property
     def needs_load(self) -> bool:
         return not self._loaded
 

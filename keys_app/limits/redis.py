@@ -85,6 +85,14 @@ class RedisStore:
     def needs_load(self) -> bool:
         return not self._loaded
 
+    @property
+    def fails_open(self) -> bool:
+        return self._fail_open
+
+    @property
+    def is_away(self) -> bool:
+        return self._breaker.is_open
+
     # ------------------------------------------------------------ steps
 
     async def reserve(

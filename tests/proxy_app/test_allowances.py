@@ -4,10 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import pytest
 
+from gateway_project.errors import LimitsUnavailable
 from keys_app.entries import BudgetEntry, RateLimitEntry
 from keys_app.limits import Demand, Grant, MemoryStore
 from keys_app.limits.contract import UNCHECKED
+from keys_app.limits.redis import RedisStore
+from proxy_app import admission
 from proxy_app.allowing import MOST
 from proxy_app.catalogue import FallbackEntry
 from tests.proxy_app.harness import Gateway, asked, completion, deployment, model
@@ -194,3 +198,21 @@ async def test_of_very_many_limits_those_with_the_least_left_are_kept(make_gatew
     assert {each["id"] for each in told(end)} == {f"b{number}" for number in range(MOST)}
     assert end.decision["allowances_left_out"] == 3
     assert len(as_json(told(end))) < 200 * MOST
+
+
+async def test_a_worker_that_starts_while_redis_is_away_lets_calls_through_where_limits_fail_open(
+    make_gateway, monkeypatch
+):
+    monkeypatch.setattr(admission, "LOADING_S", 0.1)
+    gate = limited(make_gateway(answering), budget("b-key", KEY), rate("r-key", KEY, requests=5))
+    for fails_open in (True, False):
+        store = RedisStore.connect("redis://127.0.0.1:1/0", fail_open=fails_open)
+        gate.services.limits = store
+        for _ in range(4):  # before it is known that nobody answers there, and after
+            answer = await gate.ask(asked())
+            assert answer.status == (200 if fails_open else 503)
+        with pytest.raises(LimitsUnavailable):
+            await store.load({}, [])
+        await store.close()
+    assert [end.status for end in gate.ends[:5]] == ["ok"] * 4 + ["refused"]
+    assert all(level["unchecked"] for end in gate.ends[:4] for level in told(end))
