@@ -1,7 +1,8 @@
 """Where the documents are not taken at their word, each place with its reason.
 
 A place is (side, document, path): what is `asked` of a provider or `told` to a caller, and a schema's name
-followed by fields. `test_documents` says which of these a newer document makes needless.
+followed by fields ([] after one: in each item of it). `test_documents` says which of these a newer document
+makes needless.
 """
 
 from copy import deepcopy
@@ -48,13 +49,22 @@ _AUDIO: Final = {
     "required": ["type", "input_audio"],
 }
 
+_CODE: Final = {"type": "object", "properties": {"error_code": _TEXT}, "required": ["error_code"]}
+_TOO_LARGE: Final = {
+    "type": "object",
+    "properties": {"type": {"const": "request_too_large"}, "message": _TEXT, "details": _CODE},
+    "required": ["type", "message"],
+}
+_ERRORS: Final = ("APIError", "AuthenticationError", "GatewayTimeoutError", "InvalidRequestError")
+_ERRORS_TOO: Final = ("NotFoundError", "OverloadedError", "PermissionError", "RateLimitError")
+
 _NEWER: Final = "in the official SDK's types; the document is older"
 _SHOWN: Final = (
     "how compatible servers show thoughts and clients read them; Chat Completions has no word for it"
 )
 _KEPT: Final = "what must come back with the next request and has no place of its own; clients carry it along"
 #: Fields that are there and not described: how they are, or like which other field they are.
-FIELDS: Final[dict[Place, tuple[JSON | str, str]]] = {
+FIELDS: dict[Place, tuple[JSON | str, str]] = {
     ("told", "openai", "CompletionUsage.prompt_tokens_details.cache_write_tokens"): (_COUNT, _NEWER),
     ("told", "openai", "ResponseUsage.input_tokens_details.cache_write_tokens"): (_COUNT, _NEWER),
     ("told", "openai", "ChatCompletionResponseMessage.reasoning_content"): (_TEXT, _SHOWN),
@@ -75,7 +85,21 @@ FIELDS: Final[dict[Place, tuple[JSON | str, str]]] = {
         {"$ref": "#/$defs/FileData"},
         "in the official SDK's types, and described by Vertex AI",
     ),
+    ("told", "openai", "CreateTranscriptionResponseVerboseJson.task"): (_TEXT, "in OpenAI's own answers"),
+    ("told", "openai", "CreateTranslationResponseJson.usage"): (
+        {"$ref": "#/components/schemas/TranscriptTextUsageDuration"},
+        "the sandbox tells how much it heard, as transcriptions do",
+    ),
+    ("told", "openai", "ImagesUsage.output_tokens_details"): (
+        "ImageGenUsage.output_tokens_details",
+        "told in a stream as in a whole answer, which is described with it",
+    ),
+    ("told", "anthropic", "ModelInfo.lifecycle"): ({"enum": ["active"]}, _NEWER),
     ("told", "gemini", "CitationSource.title"): (_TEXT, "in the official SDK's `Citation`, and on Vertex AI"),
+}
+FIELDS |= {
+    ("told", "anthropic", f"{name}.details"): (_CODE, "the gateway's own code: its kinds of error are more")
+    for name in _ERRORS + _ERRORS_TOO
 }
 
 _UNSTORED: Final = "an id names what a provider stored, and nothing is; Codex sends them without one too"
@@ -88,13 +112,25 @@ MISSING: Final[dict[Place, str]] = {
     ("asked", "openai", "ReasoningItem.id"): _UNSTORED,
     ("asked", "gemini", "GenerateContentRequest.model"): "the address names it",
     ("asked", "gemini", "FunctionDeclaration.description"): "taken without, as an empty text counts as none",
+    ("told", "gemini", "Model.baseModelId"): "left out of Google's own lists; the official SDK refuses it",
     ("told", "anthropic", "ResponseTextBlock.citations"): _AS_CLAUDE,
     ("told", "anthropic", "ResponseToolUseBlock.caller"): _AS_CLAUDE,
 }
 
+#: Fields that may be null.
+NULLS: dict[Place, str] = {
+    ("told", "openai", "CreateCompletionResponse.choices[].finish_reason"): (
+        "until a stream's last piece; the document has one description of whole answers and pieces"
+    ),
+}
+
+_UNTIL: Final = "null in the document's own example until there is one"
+NULLS |= {("told", "openai", f"Batch.{name}_file_id"): _UNTIL for name in ("output", "error")}
+
 #: Alternatives that are not described.
 OTHERS: Final[dict[Place, tuple[JSON, str]]] = {
     ("asked", "openai", "InputContent"): (_AUDIO, "compatible servers take it; OpenAI says why it does not"),
+    ("told", "anthropic", "ErrorResponse.error"): (_TOO_LARGE, "told by Claude with 413, as its pages say"),
 }
 
 
@@ -108,9 +144,14 @@ def amend(published: JSON, document: str, side: str) -> JSON:
         if (of, about) == (side, document):
             owner, field = owner_of(known, path)
             owner["required"] = [name for name in owner["required"] if name != field]
+    for of, about, path in NULLS:
+        if (of, about) == (side, document):
+            owner, field = owner_of(known, path)
+            owner["properties"][field] = {"anyOf": [owner["properties"][field], {"type": "null"}]}
     for (of, about, path), (schema, _) in OTHERS.items():
         if (of, about) == (side, document):
-            known[path]["oneOf"] = [*known[path]["oneOf"], schema]
+            union = _like(known, path) if "." in path else known[path]
+            union["oneOf"] = [*union["oneOf"], schema]
     return known
 
 
@@ -119,7 +160,8 @@ def owner_of(known: JSON, path: str) -> tuple[JSON, str]:
     name, *between, field = path.split(".")
     owner = known[name]
     for step in between:
-        owner = owner["properties"][step]
+        inner = owner["properties"][step.removesuffix("[]")]
+        owner = inner["items"] if step.endswith("[]") else inner
     return owner, field
 
 

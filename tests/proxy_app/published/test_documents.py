@@ -13,7 +13,7 @@ from tests.proxy_app.formats.test_answers import ANSWERS as RECORDED
 from tests.proxy_app.formats.wire_bytes import open_pipe, read, run
 from tests.proxy_app.pairs.fuzzing import with_odd
 from tests.proxy_app.pairs.speaking import FORMATS
-from tests.proxy_app.published.amendments import FIELDS, MISSING, OTHERS, owner_of
+from tests.proxy_app.published.amendments import FIELDS, MISSING, NULLS, OTHERS, owner_of
 from tests.proxy_app.published.documents import DOCUMENTS, faults, published, schemas
 from tests.proxy_app.published.test_answers import ANSWERS, EVENTS, OPTIONS, told_in
 from tests.proxy_app.published.test_requests import CALLS, question, sent
@@ -202,7 +202,10 @@ def test_a_field_that_may_be_missing_is_demanded_by_the_document(place: tuple[st
 
 
 def test_every_amendment_says_why() -> None:
-    said = [reason for _, reason in (*FIELDS.values(), *OTHERS.values())] + list(MISSING.values())
+    said = [reason for _, reason in (*FIELDS.values(), *OTHERS.values())] + [
+        *MISSING.values(),
+        *NULLS.values(),
+    ]
     assert all(len(reason) > 15 for reason in said)
-    for side, document, path in (*FIELDS, *MISSING, *OTHERS):
+    for side, document, path in (*FIELDS, *MISSING, *NULLS, *OTHERS):
         assert side in ("asked", "told") and path.partition(".")[0] in schemas(document, side)
