@@ -1,6 +1,7 @@
 """The documents catch what they should: a wrong type, a field that is missing, one that nobody knows, a word
 that is none of those listed. And no amendment outlives its reason."""
 
+import json
 from copy import deepcopy
 from typing import Any
 
@@ -199,6 +200,12 @@ def test_a_field_that_is_added_is_not_in_the_document(place: tuple[str, str, str
 def test_a_field_that_may_be_missing_is_demanded_by_the_document(place: tuple[str, str, str]) -> None:
     owner, field = owner_of(published(place[1]), place[2])
     assert field in owner["required"], "not demanded any more: take it out of the amendments"
+
+
+@pytest.mark.parametrize("place", NULLS, ids=lambda place: place[2])
+def test_a_field_that_may_be_null_is_none_in_the_document(place: tuple[str, str, str]) -> None:
+    owner, field = owner_of(published(place[1]), place[2])
+    assert "null" not in json.dumps(owner["properties"][field].get("anyOf", [])), "null by now: as above"
 
 
 def test_every_amendment_says_why() -> None:
