@@ -4,6 +4,7 @@ The ledger keeps the plan's own sentences (`proxy_app.planning`); one that is no
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext, gettext_noop
@@ -51,11 +52,22 @@ def reason_words(reason: str) -> str:
     return reason
 
 
-def candidates_of(decision: Any) -> list[dict[str, Any]]:
-    """The deployments that were considered, in the plan's order, each with its reason in words."""
+def candidates_of(decision: Any, tried: Sequence[tuple[str, str]] = ()) -> list[dict[str, Any]]:
+    """The deployments that were considered, in the plan's order, each with its reason in words.
+
+    `tried` has the attempts: the deployment, and what it failed with. Chosen is who answered in the end, and
+    not who was to be asked first; before any attempt it is that one.
+    """
     candidates = decision.get("candidates", []) if isinstance(decision, dict) else []
+    failures = dict(tried)
+    answered = next((name for name, failure in reversed(tried) if not failure), None)
     return [
-        {**each, "reason": reason_words(str(each.get("reason", "")))}
+        {
+            **each,
+            "reason": reason_words(str(each.get("reason", ""))),
+            "chosen": each.get("deployment") == answered if tried else each.get("chosen", False),
+            "failure": failures.get(each.get("deployment", ""), ""),
+        }
         for each in candidates
         if isinstance(each, dict)
     ]

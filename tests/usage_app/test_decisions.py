@@ -51,4 +51,20 @@ def test_what_is_not_known_is_shown_as_it_is_and_odd_decisions_are_empty() -> No
     assert reason_words("because") == "because"
     assert strategy_of(None) == strategy_of({}) == ""
     assert candidates_of(None) == candidates_of({"candidates": ["x"]}) == []
-    assert candidates_of({"candidates": [{"deployment": "d"}]}) == [{"deployment": "d", "reason": ""}]
+    assert candidates_of({"candidates": [{"deployment": "d"}]}) == [
+        {"deployment": "d", "reason": "", "chosen": False, "failure": ""}
+    ]
+
+
+def test_chosen_is_who_answered_and_who_failed_says_with_what() -> None:
+    plan = [{"deployment": "a", "chosen": True}, {"deployment": "b", "chosen": False}, {"deployment": "c"}]
+
+    def told(*tried: tuple[str, str]) -> list[tuple[bool, str]]:
+        return [
+            (each["chosen"], each["failure"]) for each in candidates_of({"candidates": plan}, list(tried))
+        ]
+
+    assert told() == [(True, ""), (False, ""), (False, "")]
+    assert told(("a", "503"), ("b", "")) == [(False, "503"), (True, ""), (False, "")]
+    assert told(("a", "503"), ("a", "")) == [(True, ""), (False, ""), (False, "")]
+    assert told(("a", "503"), ("b", "timeout")) == [(False, "503"), (False, "timeout"), (False, "")]

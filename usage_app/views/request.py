@@ -35,6 +35,12 @@ from usage_app.views.scope import visible_requests
 _MAY_STILL_COME = timedelta(hours=1)
 
 
+def tried(attempt: Attempt) -> tuple[str, str]:
+    """(deployment, what it failed with; '' for one that did not)."""
+    has_failed = attempt.status == Request.Status.ERROR
+    return attempt.deployment, str(attempt.http_status or attempt.error_code) if has_failed else ""
+
+
 class RequestView(PageView):
     name = "requests"
     title = _("Request")
@@ -60,7 +66,7 @@ class RequestView(PageView):
             "bill": bill,
             "late": late.get(row.pk),
             "corrections": corrections_of(row.pk) if row.pk in late else [],
-            "candidates": candidates_of(row.decision),
+            "candidates": candidates_of(row.decision, list(map(tried, attempts))),
             "strategy": strategy_of(row.decision),
             "allowances": allowances_of(row, self.sight),
             "facts": self.facts(row),
