@@ -194,12 +194,16 @@ class Renderer:
     def _delta(self, delta: JSON) -> bytes:
         return b"%b%b}\n\n" % (_DELTA % (self._next - 1), orjson.dumps(delta))
 
-    def _start(self) -> bytes:
-        """The input is an estimate where the provider tells it only at the end."""
-        self._started = True
+    def _usage_so_far(self) -> Usage:
+        """The input is an estimate until the provider tells it, at the end or never: it is never null, since
+        clients add to it."""
         usage = self._usage or Usage()
         if usage.input_tokens is None:
             usage = replace(usage, input_tokens=self._options.input_estimate)
+        return usage
+
+    def _start(self) -> bytes:
+        self._started = True
         message: JSON = {
             "id": self._id,
             "type": "message",
@@ -210,7 +214,7 @@ class Renderer:
             "stop_sequence": None,
             "stop_details": None,
             "container": None,
-            "usage": render_usage(usage),
+            "usage": render_usage(self._usage_so_far()),
         }
         return encode(orjson.dumps({"type": "message_start", "message": message}), "message_start")
 
@@ -228,7 +232,7 @@ class Renderer:
             "stop_details": stop_details(word, refused),
             "container": None,
         }
-        told = {"type": "message_delta", "delta": delta, "usage": render_last_usage(self._usage)}
+        told = {"type": "message_delta", "delta": delta, "usage": render_last_usage(self._usage_so_far())}
         return sent + encode(orjson.dumps(told), "message_delta") + _STOP
 
     def _release(self) -> bytes:

@@ -80,12 +80,7 @@ def render_usage(usage: Usage | None) -> JSON:
     }
 
 
-def render_last_usage(usage: Usage | None) -> JSON:
-    """The cumulative usage of a `message_delta`, which has fewer fields; here what was not told is null."""
+def render_last_usage(usage: Usage) -> JSON:
+    """The cumulative usage of a `message_delta`, which has fewer fields."""
     rendered = render_usage(usage)
-    told = {name: rendered[name] for name in _OF_DELTA}
-    if usage is None:
-        told |= dict.fromkeys(("cache_creation_input_tokens", "cache_read_input_tokens"))
-    if usage is None or usage.input_tokens is None:
-        told["input_tokens"] = None
-    return told
+    return {name: rendered[name] for name in _OF_DELTA}

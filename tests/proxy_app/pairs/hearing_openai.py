@@ -75,7 +75,7 @@ def hear_response(body: JSON) -> Heard:
     if body["status"] == "incomplete":
         reason = body["incomplete_details"]["reason"]
         heard.finish = "length" if reason == "max_output_tokens" else reason
-    _count(heard, body["usage"])
+    _count(heard, body.get("usage"))
     return heard
 
 
