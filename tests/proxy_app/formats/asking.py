@@ -87,7 +87,7 @@ def goes_on_unsigned(turns: list[Turn]) -> bool:
     turns = joined([Turn(turn.role, [*turn.parts]) for turn in turns])
     if len(turns) < 2 or not any(isinstance(part, ToolResult) for part in turns[-1].parts):
         return False
-    return not any(isinstance(part, Thinking) for part in turns[-2].parts)
+    return not any(isinstance(part, Thinking) and part.provider == "anthropic" for part in turns[-2].parts)
 
 
 def reasoning(draw: st.DrawFn, pair: Pair, asked: Conversation) -> Reasoning | None:
@@ -142,7 +142,10 @@ def free(choice: ToolChoice | None) -> bool:
 def plain(told: Conversation, pair: tuple[str, ...]) -> Conversation:
     """What is compared: what says the same in other words is said in one, and what one of the pair cannot
     say beside what it can is left out."""
-    turns = [Turn(turn.role, [_part(part, pair) for part in turn.parts]) for turn in told.turns]
+    turns = [
+        Turn(turn.role, [_part(part, pair) for part in turn.parts if _is_told(part, pair)])
+        for turn in told.turns
+    ]
     if not can("turns of one role in a row", *pair):
         turns = joined(turns)
     return replace(
@@ -162,6 +165,10 @@ def joined(turns: list[Turn]) -> list[Turn]:
         else:
             kept.append(turn)
     return kept
+
+
+def _is_told(part: Part, pair: tuple[str, ...]) -> bool:
+    return not isinstance(part, Thinking) or can(f"thoughts of {part.provider or 'nobody'}", *pair)
 
 
 def _part(part: Part, pair: tuple[str, ...]) -> Part:

@@ -116,7 +116,15 @@ def answered(draw: st.DrawFn, pair: Pair, number: int) -> list[Part]:
     parts += calls
     if several:
         parts = draw(st.permutations(parts))
-    return in_order(parts, pair)
+    return [*others_thoughts(draw), *in_order(parts, pair)]
+
+
+def others_thoughts(draw: st.DrawFn) -> list[Part]:
+    """A thought of whatever family, or of none: it reaches those alone that signed it."""
+    family = draw(st.sampled_from([None, *FAMILIES]))
+    if family is None:
+        return [Thinking(draw(WORDS))] if draw(st.booleans()) else []
+    return [Thinking(draw(WORDS), draw(DATA), provider=family)]
 
 
 def in_order(parts: list[Part], pair: Pair) -> list[Part]:
