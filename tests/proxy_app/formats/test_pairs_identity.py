@@ -1,18 +1,19 @@
 """For each caller's format and each provider's: what both can say comes through translation unchanged."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.registry import INBOUND, UPSTREAM
 from proxy_app.formats.translation import Translation
 from proxy_app.formats.usage_merge import merge_usage
-from proxy_app.sse import Decoder
+from proxy_app.sse import Decoder, ServerSentEvent
 from proxy_app.wire import (
     Answer,
     CitationDelta,
@@ -36,7 +37,7 @@ from proxy_app.wire import (
 )
 from tests.proxy_app.formats.saying import CREATED, FORMATS, HOLES, PAIRS, answers, bare, unsealed
 
-OPTIONS = RenderOptions("public-model", "resp_ours", CREATED)
+OPTIONS = RenderOptions("public-model", "resp_ours", CREATED + 9)
 
 
 def over_the_wire(body: Any) -> Any:
@@ -187,11 +188,25 @@ def test_a_stream_both_formats_can_say_comes_through_unchanged(
 
 def streamed(pair: tuple[str, str], events: list[StreamEvent]) -> list[StreamEvent]:
     """What a caller hears of a provider's stream of events."""
+    reader = UPSTREAM[pair[0]].open_parser()
+    again = [event for one in sent_to(pair, events) for event in reader.feed(one)]
+    return [*again, *reader.finish()]
+
+
+def sent_to(pair: tuple[str, str], events: list[StreamEvent]) -> list[ServerSentEvent]:
     caller, provider = pair
     written = INBOUND[provider].open_renderer(OPTIONS)
     sent = b"".join([written.feed(event) for event in events])
     pipe = Translation(UPSTREAM[provider].open_parser(), INBOUND[caller].open_renderer(OPTIONS))
-    passed = pipe.feed(sent) + pipe.finish()
-    reader = UPSTREAM[caller].open_parser()
-    again = [event for one in Decoder().feed(passed) for event in reader.feed(one)]
-    return [*again, *reader.finish()]
+    return list(Decoder().feed(pipe.feed(sent) + pipe.finish()))
+
+
+@pytest.mark.parametrize("provider", FORMATS)
+@settings(max_examples=40)
+@given(st.data())
+def test_the_end_of_a_response_tells_what_its_stream_told(provider: str, data: st.DataObject) -> None:
+    pair = ("openai_responses", provider)
+    events = events_of(data.draw(answers(pair)), early=False, mixed=data.draw(st.booleans()))
+    last = orjson.loads(sent_to(pair, events)[-1].data)["response"]
+    whole = UPSTREAM["openai_responses"].parse_answer(last)
+    assert bare(whole, pair) == bare(replace(heard(streamed(pair, events)), service_tier="default"), pair)
