@@ -78,7 +78,10 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Names of parameters are those of the management API."""
 
     q = django_filters.CharFilter(method="search", label=_("Search"))
-    status = django_filters.MultipleChoiceFilter(choices=Request.Status.choices, label=_("Status"))
+    # Not DISTINCT, which the library adds: nothing is joined, and all matches would be sorted for a page.
+    status = django_filters.MultipleChoiceFilter(
+        choices=Request.Status.choices, label=_("Status"), distinct=False
+    )
     model = django_filters.CharFilter(field_name="model", label=_("Model"))
     key = django_filters.CharFilter(field_name="key_id", method="exactly", label=_("Key"))
     user = django_filters.CharFilter(field_name="user_id", method="exactly", label=_("User"))

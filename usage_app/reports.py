@@ -5,6 +5,7 @@ is snapped outwards to quarters of an hour, and to whole days where days alone a
 says which); ids group, names are today's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -16,7 +17,7 @@ from usage_app.models import LedgerStatus
 from usage_app.reports_names import names_of
 from usage_app.reports_reading import DIMENSION_COLUMNS, Filters, read_sums, read_sums_over_time
 from usage_app.reports_spans import ONE_DAY, QUARTER, Spans, snap, split, widen
-from usage_app.reports_sums import Sums, Totals
+from usage_app.reports_sums import Ids, Sums, Totals, added, folded
 from usage_app.sight import EVERYTHING, Sight
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "balance",
     "breakdown",
     "breakdown_over_time",
+    "breakdowns",
     "bucket_of",
     "buckets",
     "counted",
@@ -75,6 +77,7 @@ class Series:
     buckets: list[datetime]
     lines: list[SeriesLine]
     unfinished_from: datetime | None
+    whole: Totals | None = None  # of a series that is not stacked: everything in the range
 
 
 @dataclass(frozen=True)
@@ -100,11 +103,13 @@ class Balance:
 
 
 @one_picture()
-def totals(since: datetime, until: datetime, filters: Filters, sight: Sight) -> Totals:
+def totals(
+    since: datetime, until: datetime, filters: Filters, sight: Sight, *, durations: bool = True
+) -> Totals:
     """Everything in the range, added up."""
     sums = Sums()
-    for row in read_sums((), _spans(since, until), filters, sight):
-        sums.add(row[0], row[1:])
+    for row in read_sums((), _spans(since, until), filters, sight, durations=durations):
+        sums.add(row)
     return sums.totals()
 
 
@@ -121,17 +126,50 @@ def breakdown(
     durations: bool = True,
 ) -> list[Line]:
     """The range by one or more dimensions, ordered by a field of Totals ('-' for descending)."""
+    scope = (since, until, filters, sight)
+    return breakdowns((dimensions,), *scope, order=order, limit=limit, durations=durations)[0]
+
+
+@one_picture()
+def breakdowns(
+    groupings: Sequence[tuple[str, ...]],
+    since: datetime,
+    until: datetime,
+    filters: Filters,
+    sight: Sight,
+    *,
+    order: str = "-cost_nanodollars",
+    limit: int | None = None,
+    durations: bool = False,
+) -> list[list[Line]]:
+    """Several breakdowns of one range, from one look at it."""
+    dimensions = tuple(dict.fromkeys(name for grouping in groupings for name in grouping))
     columns = tuple(DIMENSION_COLUMNS[name] for name in dimensions)
     width = len(columns)
     groups: dict[tuple[str, ...], Sums] = {}
     for row in read_sums(columns, _spans(since, until), filters, sight, durations=durations):
-        groups.setdefault(tuple(row[:width]), Sums()).add(row[width], row[width + 1 :])
+        groups.setdefault(tuple(row[:width]), Sums()).add(row[width:])
     field, descending = order.removeprefix("-"), order.startswith("-")
-    found = sorted(((ids, sums.totals()) for ids, sums in groups.items()), key=lambda pair: pair[0])
-    found.sort(key=lambda pair: getattr(pair[1], field) or 0, reverse=descending)
-    found = found[:limit]
-    names = [names_of(name, {ids[place] for ids, _ in found}) for place, name in enumerate(dimensions)]
-    return [Line(ids, _named(ids, names), line) for ids, line in found]
+    found = [folded(groups, [dimensions.index(name) for name in grouping]) for grouping in groupings]
+    for lines in found:
+        lines.sort(key=lambda pair: getattr(pair[1], field) or 0, reverse=descending)
+        del lines[limit if limit is not None else len(lines) :]
+    names = _names_in(groupings, found)
+    return [
+        [Line(ids, _named(ids, [names[name] for name in grouping]), line) for ids, line in lines]
+        for grouping, lines in zip(groupings, found, strict=True)
+    ]
+
+
+def _names_in(
+    groupings: Sequence[tuple[str, ...]], found: list[list[tuple[Ids, Totals]]]
+) -> dict[str, dict[str, str]]:
+    """What the ids of each dimension are called."""
+    wanted: dict[str, set[str]] = {}
+    for grouping, lines in zip(groupings, found, strict=True):
+        for at, name in enumerate(grouping):
+            wanted.setdefault(name, set()).update(ids[at] for ids, _line in lines)
+    return {name: names_of(name, ids) for name, ids in wanted.items()}
 
 
 @one_picture()
@@ -144,13 +182,16 @@ def series(
     sight: Sight,
     *,
     zone: ZoneInfo,
+    durations: bool = True,
 ) -> Series:
     """The range over time; hours and days are those of `zone`. Lines by cost, largest first."""
     since, until = snap(*counted(since, until))
     starts = buckets(since, until, interval, zone)
-    cells = _cells((stack_by,) if stack_by else (), since, until, interval, filters, sight, zone)
+    dimensions = (stack_by,) if stack_by else ()
+    cells = _cells(dimensions, since, until, interval, filters, sight, zone, durations=durations)
+    whole = None
     if not stack_by:
-        cells.setdefault((), {})
+        whole = added(cells.setdefault((), {}).values())
     names = names_of(stack_by, {ids[0] for ids in cells}) if stack_by else {}
     empty = Totals()
     # By instant: two local hours of the same name are two buckets.
@@ -162,7 +203,7 @@ def series(
         lines.append(SeriesLine(ref, names.get(ref, ref), figures))
     lines.sort(key=lambda line: (-sum(t.cost_nanodollars for t in line.totals), line.name))
     unfinished = [at for at in starts if end_of(at, interval, zone) > now()]
-    return Series(starts, lines, unfinished[0] if unfinished else None)
+    return Series(starts, lines, unfinished[0] if unfinished else None, whole)
 
 
 @one_picture()
@@ -196,7 +237,7 @@ def recent_percentiles(model: str, deployment_id: str = "", days: int = 7) -> Pe
     filters = Filters(model=model, deployment_id=deployment_id, status="ok")
     sums = Sums()
     for row in read_sums((), spans, filters, EVERYTHING):
-        sums.add(row[0], row[1:])
+        sums.add(row)
     found = sums.totals()
     return Percentiles(
         found.latency_p50_ms, found.latency_p95_ms, found.ttft_p50_ms, found.ttft_p95_ms, found.requests
@@ -257,10 +298,13 @@ def _cells(
     width = len(columns)
     spans = _spans(since, until, zone.key) if interval in CIVIL_INTERVALS else Spans(((since, until),))
     cells: dict[tuple[str, ...], dict[datetime, Sums]] = {}
+    known: dict[datetime, datetime] = {}
     for at, row in read_sums_over_time(columns, spans, filters, sight, durations=durations):
-        bucket = bucket_of(at, interval, zone).astimezone(UTC)
+        bucket = known.get(at)
+        if bucket is None:
+            bucket = known[at] = bucket_of(at, interval, zone).astimezone(UTC)
         line = cells.setdefault(tuple(row[:width]), {})
-        line.setdefault(bucket, Sums()).add(row[width], row[width + 1 :])
+        line.setdefault(bucket, Sums()).add(row[width:])
     return cells
 
 

@@ -5,7 +5,6 @@ whoever does not see everything sees the claims of the services they manage, and
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +16,7 @@ from usage_app.reports import Line
 from usage_app.reports_names import names_of
 from usage_app.reports_reading import Filters
 from usage_app.reports_spans import ONE_DAY, start_of
-from usage_app.reports_sums import Totals
+from usage_app.reports_sums import FIELDS, Totals
 from usage_app.rollups import FIGURES
 from usage_app.sight import Sight
 
@@ -105,9 +104,5 @@ def _lines(across: str, found: list[tuple[tuple[str, ...], Totals]]) -> list[Lin
 
 def summed(parts: Iterable[Totals]) -> Totals:
     """Figures added up; durations cannot be, and are unknown."""
-    sums: dict[str, int] = {}
-    for part in parts:
-        for name, value in asdict(part).items():
-            if not name.endswith("_ms"):
-                sums[name] = sums.get(name, 0) + value
-    return Totals(**sums)
+    columns = zip(*(map(vars(part).__getitem__, FIELDS) for part in parts), strict=True)
+    return Totals(**dict(zip(FIELDS, map(sum, columns), strict=False)))

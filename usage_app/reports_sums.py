@@ -1,14 +1,29 @@
 """Figures of the roll-ups added up: what one line of a report says. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from usage_app.histograms import BUCKETS, percentile
 from usage_app.rollups import FIGURES
 
-_COST, _ESTIMATED = FIGURES.index("cost_nanodollars"), FIGURES.index("estimated_cost_nanodollars")
-FAILED = frozenset({"error", "truncated", "interrupted"})
+Ids = tuple[str, ...]
+
+
+def _of(column: str, *statuses: str, but: bool = False) -> str:
+    named = ", ".join(f"'{status}'" for status in statuses)
+    return f"CASE WHEN status {'NOT ' * but}IN ({named}) THEN {column} ELSE 0 END"
+
+
+#: What a line says -> what of the roll-ups is summed for it: a figure, or that of some statuses alone.
+FIELDS: dict[str, str] = {
+    **{name: name for name in FIGURES},
+    "errors": _of("requests", "error", "truncated", "interrupted"),
+    "refused": _of("requests", "refused"),
+    "cancelled": _of("requests", "cancelled"),
+    "interrupted_cost_nanodollars": _of("cost_nanodollars", "interrupted"),
+    "estimated_finished_nanodollars": _of("estimated_cost_nanodollars", "interrupted", but=True),
+}
 
 
 @dataclass(frozen=True)
@@ -48,39 +63,50 @@ class Totals:
 
 
 class Sums:
-    """Figures of one line, from rows of (status, SUM_COLUMNS…)."""
+    """Figures of one line, from rows of FIELDS, and of the histograms if they were asked for."""
 
-    __slots__ = ("columns", "estimated_finished", "interrupted_cost", "of_status")
+    __slots__ = ("columns",)
 
     def __init__(self) -> None:
-        self.columns = [0] * len(FIGURES)
-        self.of_status: dict[str, int] = {}
-        self.interrupted_cost = 0
-        self.estimated_finished = 0
+        self.columns: list[int] = []
 
-    def add(self, status: str, figures: Sequence[Any]) -> None:
-        if len(self.columns) < len(figures):
-            self.columns += [0] * (len(figures) - len(self.columns))
-        self.columns = [a + int(b) for a, b in zip(self.columns, figures, strict=True)]
-        self.of_status[status] = self.of_status.get(status, 0) + int(figures[0])
-        if status == "interrupted":
-            self.interrupted_cost += int(figures[_COST])
+    def add(self, figures: Sequence[Any]) -> None:
+        known = self.columns
+        if len(known) == len(figures):
+            self.columns = [a + int(b) for a, b in zip(known, figures, strict=True)]
+        elif not known:
+            self.columns = [int(each) for each in figures]
         else:
-            self.estimated_finished += int(figures[_ESTIMATED])
+            raise ValueError("rows of different questions")
 
     def totals(self) -> Totals:
-        named = dict(zip(FIGURES, self.columns, strict=False))
-        latency = self.columns[len(FIGURES) : len(FIGURES) + BUCKETS]
-        ttft = self.columns[len(FIGURES) + BUCKETS :]
+        if not self.columns:
+            return Totals()
+        width = len(FIELDS)
+        named = dict(zip(FIELDS, self.columns, strict=False))
+        if len(self.columns) == width:
+            return Totals(**named)
+        latency, ttft = self.columns[width : width + BUCKETS], self.columns[width + BUCKETS :]
         return Totals(
             **named,
-            errors=sum(count for status, count in self.of_status.items() if status in FAILED),
-            refused=self.of_status.get("refused", 0),
-            cancelled=self.of_status.get("cancelled", 0),
-            interrupted_cost_nanodollars=self.interrupted_cost,
-            estimated_finished_nanodollars=self.estimated_finished,
             latency_p50_ms=percentile(latency, 0.5),
             latency_p95_ms=percentile(latency, 0.95),
             ttft_p50_ms=percentile(ttft, 0.5),
             ttft_p95_ms=percentile(ttft, 0.95),
         )
+
+
+def folded(groups: dict[Ids, Sums], places: list[int]) -> list[tuple[Ids, Totals]]:
+    """Sums by some of the dimensions that they are known by, in the order of the ids."""
+    found: dict[Ids, Sums] = {}
+    for ids, sums in groups.items():
+        found.setdefault(tuple(ids[at] for at in places), Sums()).add(sums.columns)
+    return [(ids, sums.totals()) for ids, sums in sorted(found.items(), key=lambda pair: pair[0])]
+
+
+def added(parts: Iterable[Sums]) -> Totals:
+    """The sums of several lines."""
+    whole = Sums()
+    for part in parts:
+        whole.add(part.columns)
+    return whole.totals()

@@ -135,7 +135,8 @@ class RequestSearch:
         """By the sums where they can tell, in constant time; else by looking, not far."""
         filters = self._summed
         if filters is not None:
-            found = totals(self.selection.since, self.selection.until, filters, self.sight)
+            chosen = self.selection
+            found = totals(chosen.since, chosen.until, filters, self.sight, durations=False)
             return Count(found.requests, totals=found)
         if not self.path.is_exact:
             return Count(0, more=True)

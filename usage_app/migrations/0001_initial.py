@@ -285,7 +285,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'day',
                 'verbose_name_plural': 'days',
-                'indexes': [models.Index(fields=['user_id', 'zone', 'day'], name='dayrollup_user'), models.Index(fields=['service_id', 'zone', 'day'], name='dayrollup_service')],
+                'indexes': [models.Index(fields=['zone', 'day'], name='dayrollup_day'), models.Index(fields=['user_id', 'zone', 'day'], name='dayrollup_user'), models.Index(fields=['service_id', 'zone', 'day'], name='dayrollup_service')],
                 'constraints': [models.UniqueConstraint(fields=('zone', 'day', 'key_id', 'user_id', 'service_id', 'environment', 'model', 'deployment_id', 'provider_id', 'status'), name='dayrollup_once')],
             },
         ),

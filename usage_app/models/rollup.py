@@ -94,6 +94,8 @@ class DayRollup(Dimensions, Figures, Distributions):
         verbose_name_plural = _("days")
         constraints = [models.UniqueConstraint(fields=["zone", "day", *DIMENSIONS], name="dayrollup_once")]
         indexes = [
+            # Narrow: the unique one is so wide that PostgreSQL reads all days there are for a month of them.
+            models.Index(fields=["zone", "day"], name="dayrollup_day"),
             models.Index(fields=["user_id", "zone", "day"], name="dayrollup_user"),
             models.Index(fields=["service_id", "zone", "day"], name="dayrollup_service"),
         ]

@@ -83,7 +83,9 @@ class BudgetView(PageView):
         until = clock.now()
         hours = until - since <= timedelta(days=3)
         interval: Interval = "hour" if hours else "day"
-        drawn = series(since, until, interval, None, filters, EVERYTHING, zone=self.reporting_zone)
+        drawn = series(
+            since, until, interval, None, filters, EVERYTHING, zone=self.reporting_zone, durations=False
+        )
         spent = list(accumulate(each.cost_nanodollars for each in drawn.lines[0].totals))
         if not spent or not spent[-1]:
             return None

@@ -1,7 +1,6 @@
 """Overview: where is the money going, is anything wrong?"""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,7 +18,7 @@ from usage_app.charts import (
     layers_of,
 )
 from usage_app.headline import headline
-from usage_app.reports import Filters, Line, Series, Totals, balance, breakdown, series, totals
+from usage_app.reports import Filters, Line, Series, Totals, balance, breakdown, breakdowns, series, totals
 from usage_app.selection import NONE
 from usage_app.snippets import BY_NAME
 from usage_app.tiles import tiles
@@ -87,11 +86,13 @@ class OverviewView(PageView):
 
     def shown(self) -> dict[str, Any]:
         chosen = self.selection
-        now = totals(chosen.since, chosen.until, self.filters, self.sight)
+        over_time = self.series(None)
+        now = over_time.whole or Totals()
         before = totals(*chosen.before, self.filters, self.sight)
-        lines = self.lines(self.by, chosen.since, chosen.until)
-        before_lines = self.lines(self.by, *chosen.before, limit=None)
-        earlier = {line.ids[0]: line for line in before_lines}
+        scope = (chosen.since, chosen.until, self.filters, self.sight)
+        lines = breakdown((self.by,), *scope, limit=TABLE_LIMIT + 1)
+        tops = dict(zip(parts.TOPS, breakdowns([(name,) for name in parts.TOPS], *scope), strict=True))
+        former, former_models = breakdowns([(self.by,), ("model",)], *chosen.before, *scope[2:])
         drawn = self.series(self.by)
         data = chart_data(drawn, self.measure, chosen, self.reporting_zone, self.interval)
         shown: dict[str, Any] = {
@@ -99,9 +100,9 @@ class OverviewView(PageView):
             "total_tokens": now.input_tokens + now.output_tokens,
             "is_empty": not now.requests and not before.requests,
             "headline": headline(chosen, now, before, lines, self.by),
-            "tiles": tiles(now, before, self.series(None), self.requests_link(status="error")),
+            "tiles": tiles(now, before, over_time, self.requests_link(status="error")),
             "chart": data,
-            "rows": self.rows(lines, earlier, drawn),
+            "rows": self.rows(lines, {line.ids[0]: line for line in former}, drawn),
             "more_rows": len(lines) > TABLE_LIMIT,
             "dimensions": DIMENSIONS,
             "measures": MEASURES,
@@ -109,27 +110,16 @@ class OverviewView(PageView):
             "measure": self.measure,
             "balance": balance() if self.viewer.sees_everything else None,
             "month": parts.month(self.filters, self.sight, self.reporting_zone),
-            "tops": parts.tops(chosen, self.filters, self.sight, self.requests_link),
+            "tops": parts.tops(tops, now, self.requests_link),
             "budgets": parts.budgets_near_end(self.sight),
             "providers": parts.providers(chosen, self.filters, self.sight, self.requests_link),
         }
         difference = now.cost_nanodollars - before.cost_nanodollars
-        shown |= {"difference": difference, "causes": self.causes() if difference else []}
+        causes = parts.causes(tops["model"], former_models, self.requests_link) if difference else []
+        shown |= {"difference": difference, "causes": causes}
         if shown["is_empty"]:
             shown["first_call"] = BY_NAME["curl"].filled(config().public_url, "sandbox")
         return shown
-
-    def lines(
-        self, by: str, since: datetime, until: datetime, limit: int | None = TABLE_LIMIT + 1
-    ) -> list[Line]:
-        return breakdown((by,), since, until, self.filters, self.sight, limit=limit)
-
-    def causes(self) -> list[parts.Cause]:
-        """Why the spend changed from the period before, by model."""
-        chosen = self.selection
-        now = self.lines("model", chosen.since, chosen.until, limit=None)
-        before = self.lines("model", *chosen.before, limit=None)
-        return parts.causes(now, before, self.requests_link)
 
     def series(self, by: str | None) -> Series:
         chosen = self.selection
@@ -141,6 +131,7 @@ class OverviewView(PageView):
             self.filters,
             self.sight,
             zone=self.reporting_zone,
+            durations=not by,  # the tiles' lines alone tell how long calls took
         )
 
     def rows(self, lines: list[Line], earlier: dict[str, Line], drawn: Series) -> list[Row]:

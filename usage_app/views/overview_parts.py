@@ -1,6 +1,6 @@
 """What stands below the Overview's chart: the tops, why it changed, budgets near their end, providers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -96,20 +96,18 @@ def weights(models: Sequence[str]) -> dict[str, Weights]:
     return found
 
 
-def tops(chosen: Selection, filters: Filters, sight: Sight, link: Link) -> list[tuple[Any, str, list[Any]]]:
+def tops(lines: Mapping[str, Sequence[Line]], whole: Totals, link: Link) -> list[tuple[Any, str, list[Any]]]:
     """(label, dimension, [(name, spend, share, link)]) of the most expensive of each kind."""
     found = []
     for dimension, label in TOPS.items():
-        lines = breakdown((dimension,), chosen.since, chosen.until, filters, sight, durations=False)
-        whole = sum(line.totals.cost_nanodollars for line in lines)
         rows = [
             (
                 line.names[0] or _("none"),
                 line.totals.cost_nanodollars,
-                figures.share(line.totals.cost_nanodollars, whole),
+                figures.share(line.totals.cost_nanodollars, whole.cost_nanodollars),
                 link(**{dimension: line.ids[0] or "none"}),
             )
-            for line in lines[:TOP_COUNT]
+            for line in lines[dimension][:TOP_COUNT]
         ]
         found.append((label, dimension, rows))
     return found
@@ -159,9 +157,9 @@ def month(filters: Filters, sight: Sight, zone: ZoneInfo) -> Month:
     now = clock.now()
     since, until = span("month", now, zone)
     ends_at = (since + timedelta(days=32)).replace(day=1)
-    spent = totals(since, until, filters, sight).cost_nanodollars
+    spent = totals(since, until, filters, sight, durations=False).cost_nanodollars
     elapsed = until - since
     whole_s, elapsed_s = round((ends_at - since).total_seconds()), round(elapsed.total_seconds())
     forecast = spent * whole_s // elapsed_s if elapsed > timedelta(hours=6) else None
-    before = totals(*span("last_month", now, zone), filters, sight)
+    before = totals(*span("last_month", now, zone), filters, sight, durations=False)
     return Month(spent, forecast, ends_at - timedelta(days=1), before)

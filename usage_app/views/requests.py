@@ -13,7 +13,7 @@ from usage_app.filters import NUMBER_FILTERS, TEXT_FILTERS, RequestFilter
 from usage_app.late_costs import charge_late
 from usage_app.ledger_series import ledger_settings
 from usage_app.models import SavedView
-from usage_app.reports import breakdown
+from usage_app.reports import breakdowns
 from usage_app.reports_names import names_of
 from usage_app.request_search import RANKED, Found, RequestSearch
 from usage_app.selection import Selection
@@ -134,19 +134,13 @@ class RequestsView(PageView):
     def choices(self) -> dict[str, list[tuple[str, str]]]:
         """What the range holds, most expensive first, for the filter's lists."""
         chosen = self.selection
-        found: dict[str, list[tuple[str, str]]] = {}
-        for dimension in ("model", "key", "user", "deployment", "provider"):
-            lines = breakdown(
-                (dimension,),
-                chosen.since,
-                chosen.until,
-                chosen.filters,
-                self.sight,
-                limit=200,
-                durations=False,
-            )
-            found[dimension] = [(line.ids[0], line.names[0]) for line in lines if line.ids[0]]
-        return found
+        kinds = ("model", "key", "user", "deployment", "provider")
+        scope = (chosen.since, chosen.until, chosen.filters, self.sight)
+        found = breakdowns([(name,) for name in kinds], *scope, limit=200)
+        return {
+            name: [(line.ids[0], line.names[0]) for line in lines if line.ids[0]]
+            for name, lines in zip(kinds, found, strict=True)
+        }
 
     def names(self, rows: Any) -> dict[str, str]:
         """What ids in the address are called: by the rows shown, else by today's names.

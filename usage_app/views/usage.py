@@ -138,6 +138,7 @@ class UsageView(PageView):
             chosen.filters,
             self.sight,
             zone=self.reporting_zone,
+            durations=False,
         )
 
     @cached_property
