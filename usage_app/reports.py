@@ -7,22 +7,23 @@ says which); ids group, names are today's.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway_project.clock import now
 from usage_app.ledger_series import UTC_ZONE, ledger_settings, one_picture, reporting_zone, series_since
 from usage_app.models import LedgerStatus
+from usage_app.reports_buckets import CIVIL_INTERVALS, Interval, bucket_of, buckets, end_of
 from usage_app.reports_names import names_of
 from usage_app.reports_reading import DIMENSION_COLUMNS, Filters, read_sums, read_sums_over_time
-from usage_app.reports_spans import ONE_DAY, QUARTER, Spans, snap, split, widen
+from usage_app.reports_spans import Spans, snap, split, widen
 from usage_app.reports_sums import Ids, Sums, Totals, added, folded
 from usage_app.sight import EVERYTHING, Sight
 
 __all__ = [
     "Balance",
     "Filters",
+    "Interval",
     "Line",
     "Percentiles",
     "Series",
@@ -44,13 +45,9 @@ __all__ = [
     "totals",
 ]
 
-Interval = Literal["quarter", "hour", "day", "week", "month"]
-#: Buckets that are whole days of a zone.
-CIVIL_INTERVALS = ("day", "week", "month")
 #: The longest that a day is: a clock is set back by two hours at most.
 LONGEST_DAY = timedelta(hours=26)
 
-ONE_HOUR = timedelta(hours=1)
 STALE_S = 30.0
 
 
@@ -310,53 +307,3 @@ def _cells(
 
 def _named(ids: tuple[str, ...], names: list[dict[str, str]]) -> tuple[str, ...]:
     return tuple(names[place].get(ref, ref) for place, ref in enumerate(ids))
-
-
-# ---------------------------------------------------------------- buckets
-
-
-def buckets(since: datetime, until: datetime, interval: Interval, zone: ZoneInfo) -> list[datetime]:
-    """Starts of the buckets that touch [since, until), in `zone`; empty ones too."""
-    starts = []
-    at = bucket_of(since, interval, zone)
-    while at < until:
-        starts.append(at)
-        at = end_of(at, interval, zone)
-    return starts
-
-
-def bucket_of(at: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
-    """The local start of the bucket that an instant belongs to."""
-    local = at.astimezone(zone)
-    if interval in CIVIL_INTERVALS:
-        day = local.date()
-        if interval == "week":
-            day -= timedelta(days=day.weekday())
-        return datetime.combine(day.replace(day=1) if interval == "month" else day, time(), zone)
-    if interval == "hour":
-        return _hour_of(at, zone).astimezone(zone)
-    return local
-
-
-def end_of(start: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
-    """Where the bucket that begins at `start` ends. Weeks begin on Mondays."""
-    if interval in CIVIL_INTERVALS:
-        days = {"day": ONE_DAY, "week": 7 * ONE_DAY, "month": 31 * ONE_DAY}[interval]
-        day = start.date() + days
-        return datetime.combine(day.replace(day=1) if interval == "month" else day, time(), zone)
-    at = start.astimezone(UTC)
-    if interval == "quarter":
-        return (at + QUARTER).astimezone(zone)
-    later = _hour_of(at + ONE_HOUR, zone)
-    return (later if later > at else _hour_of(at + 2 * ONE_HOUR, zone)).astimezone(zone)
-
-
-def _hour_of(at: datetime, zone: ZoneInfo) -> datetime:
-    """Where the local hour of an instant begins, UTC: one that occurs twice is two.
-
-    An hour in which a clock changes by half of one is cut at the whole hours around it: of 90 minutes.
-    """
-    start = at.astimezone(UTC).replace(second=0, microsecond=0)
-    for _ in range(2):  # what the first step leads to may be told by the clock before its change
-        start -= timedelta(minutes=start.astimezone(zone).minute)
-    return start

@@ -18,12 +18,12 @@ from usage_app.filters import SUMMED, RequestFilter, is_id, named
 from usage_app.late_costs import FULL_COST, late_costs
 from usage_app.models import Request
 from usage_app.paging import KeysetPage, paged, parse_cursor, place
-from usage_app.ranking import ranked_page
+from usage_app.ranking import Order, next_among, next_of
 from usage_app.reports import Filters, Totals, counted, snap, totals
 from usage_app.selection import Selection
 from usage_app.sight import Sight
 from usage_app.tables import DEFAULT_SORT, Sort, parse_sort
-from usage_app.views.scope import between, visible_requests
+from usage_app.views.scope import ID_SLACK, between, lowest_id, visible_requests
 from usage_app.walking import Path, Patience, path_along, walk, windows, within
 
 PAGE_SIZE = 50
@@ -174,15 +174,27 @@ class RequestSearch:
 
     def _ranked(self) -> Found:
         """Ordered by a figure, among the newest matches."""
-        figures, horizon, stopped = self._figures()
-        after, before = (parse_cursor(self.query.get(name, "")) for name in ("after", "before"))
-        page = ranked_page(figures, self.sort.descending, after=after, before=before, size=PAGE_SIZE)
+        order = Order(
+            self.sort.descending, *(parse_cursor(self.query.get(name, "")) for name in ("after", "before"))
+        )
+        stopped = False
+        if self.path.is_exact:
+            newest = self.matches.order_by("-id")
+            edge = newest.values_list("pk", flat=True)[RANKED - 1 : RANKED]
+            horizon = next(iter(edge), None)
+            oldest = horizon or lowest_id(self.selection.since - ID_SLACK)
+            places = next_of(newest[:RANKED], oldest, self.sort.field, order, PAGE_SIZE + 1)
+        else:
+            figures, horizon, stopped = self._figures()
+            places = next_among(figures, order, PAGE_SIZE + 1)
+        page = order.page(places, PAGE_SIZE)
         found = Request.objects.filter(pk__in=page.rows).defer(*UNSEEN)[:PAGE_SIZE]
         rows = {row.pk: row for row in found}
         shown = [rows[row_id] for row_id in page.rows if row_id in rows]
-        oldest = Request.objects.only("id", "started_at").filter(pk=horizon).first() if horizon else None
+        known = Request.objects.only("id", "started_at")
+        ranked_from = known.filter(pk=horizon).first() if horizon else None
         goes_on = place(horizon) if stopped else ""
-        return Found(KeysetPage(shown, page.older, page.newer), goes_on, ranked_from=oldest)
+        return Found(KeysetPage(shown, page.older, page.newer), goes_on, ranked_from=ranked_from)
 
     def _figures(self) -> tuple[list[tuple[UUID, float | None]], UUID | None, bool]:
         """What to rank; the oldest call looked at (None: all), and whether time was up before RANKED."""
@@ -191,15 +203,11 @@ class RequestSearch:
         rows: Any = self.matches.order_by("-id").values_list("pk", column)
         found: list[tuple[UUID, float | None]] = []
         horizon, stopped, patience = None, False, Patience(self._clock_s)
-        if self.path.is_exact:
-            found = list(rows[:RANKED])
-            horizon = found[-1][0] if len(found) == RANKED else None
-        else:
-            for first, last in windows(self.path.rows):
-                found.extend(within(rows, first, last)[: RANKED - len(found)])
-                if len(found) >= RANKED or patience.is_over:
-                    horizon, stopped = last, len(found) < RANKED
-                    break
+        for first, last in windows(self.path.rows):
+            found.extend(within(rows, first, last)[: RANKED - len(found)])
+            if len(found) >= RANKED or patience.is_over:
+                horizon, stopped = last, len(found) < RANKED
+                break
         return (_with_late(found) if by_cost else found), horizon, stopped
 
 
