@@ -7,6 +7,7 @@ import pytest
 from asgiref.sync import SyncToAsync
 from django.db import connections
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 #: The same examples at each run, so that a change is judged by what it changed, however slow the machine;
 #: GATEHOUSE_TEST_SEARCH=1 looks for new ones.
@@ -14,6 +15,11 @@ _STEADY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("steady", derandomize=True, **_STEADY)
 settings.register_profile("search", print_blob=True, **_STEADY)
 settings.load_profile("search" if "GATEHOUSE_TEST_SEARCH" in os.environ else "steady")
+if "GATEHOUSE_TEST_SEARCH" not in os.environ:
+    # Examples are also made of the constants in whatever modules are loaded so far, and that differs with
+    # the tests a worker happened to run before: the same examples need the same constants, which are none.
+    assert callable(providers._get_local_constants)
+    providers._get_local_constants = lambda: providers._local_constants
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -82,12 +82,14 @@ def sampling(draw: st.DrawFn, pair: Pair) -> Sampling:
     return drawn
 
 
-def goes_on_unsigned(turns: list[Turn]) -> bool:
-    """What the user said last begins with results of calls that no thought was signed for."""
+def goes_on_unsigned(turns: list[Turn], pair: Pair) -> bool:
+    """What the user said last begins with results of calls that no thought was signed for, or whose
+    thoughts one of the pair cannot carry."""
     turns = joined([Turn(turn.role, [*turn.parts]) for turn in turns])
     if len(turns) < 2 or not any(isinstance(part, ToolResult) for part in turns[-1].parts):
         return False
-    return not any(isinstance(part, Thinking) and part.provider == "anthropic" for part in turns[-2].parts)
+    signed = [part for part in turns[-2].parts if isinstance(part, Thinking) and part.provider == "anthropic"]
+    return not signed or not can("thoughts of anthropic", *pair)
 
 
 def reasoning(draw: st.DrawFn, pair: Pair, asked: Conversation) -> Reasoning | None:
@@ -95,7 +97,7 @@ def reasoning(draw: st.DrawFn, pair: Pair, asked: Conversation) -> Reasoning | N
     off = asked.tool_choice is not None and asked.tool_choice.mode == "required"
     if (off and not can("thoughts before a forced tool", *pair)) or draw(st.booleans()):
         return None
-    if goes_on_unsigned(asked.turns) and not can("thoughts after unsigned calls", *pair):
+    if goes_on_unsigned(asked.turns, pair) and not can("thoughts after unsigned calls", *pair):
         return None
     shown = [None, *([True] if can("thoughts shown", *pair) else [])]
     shown += [False] if can("thoughts hidden", *pair) else []
