@@ -73,8 +73,9 @@ async def keep_loaded(store: LimitStore, journals: Path, own: str, *, alone: boo
             try:
                 waiting = await asyncio.to_thread(_unresolved, journals, own) if alone else []
                 if not waiting:
-                    spend, holds, adjusted, teller = await asyncio.to_thread(read_standing, journals)
-                    await store.load(spend, holds, adjusted)
+                    spend, holds, adjusted, counted = await asyncio.to_thread(read_standing, journals)
+                    is_ours = await store.load(spend, holds, adjusted)
+                    teller = counted if is_ours else CorrectionTeller()
                     log.info("limits are loaded: %d budgets, %d calls in flight", len(spend), len(holds))
                 elif said_s >= SAY_S:
                     said_s = 0.0

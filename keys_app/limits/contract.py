@@ -219,10 +219,11 @@ class LimitStore(Protocol):
         spend: Mapping[tuple[str, str], int],
         holds: Iterable[OpenHold],
         adjusted: Iterable[str] = (),
-    ) -> None:
+    ) -> bool:
         """Fill the counters at start: the ledger's sums by (budget id, period) and the open calls.
 
-        `adjusted`: causes whose cost is among the sums already, and may be told once more.
+        `adjusted`: causes whose cost is among the sums already, and may be told once more. Answers whether
+        these are the counters now: another process may have been first.
         """
         ...
 

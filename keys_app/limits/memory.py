@@ -340,7 +340,7 @@ class MemoryStore:
         spend: Mapping[tuple[str, str], int],
         holds: Iterable[OpenHold],
         adjusted: Iterable[str] = (),
-    ) -> None:
+    ) -> bool:
         self._counters.clear()
         self._holds.clear()
         self._windows.clear()
@@ -356,6 +356,7 @@ class MemoryStore:
         for cause_id in adjusted:
             self._note_adjusted(cause_id)
         self._loaded = True
+        return True
 
     async def open_calls(self, before_ms: int) -> tuple[str, ...]:
         return tuple(call_id for call_id, hold in self._holds.items() if hold.at_ms < before_ms)

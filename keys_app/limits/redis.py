@@ -210,17 +210,19 @@ class RedisStore:
         spend: Mapping[tuple[str, str], int],
         holds: Iterable[OpenHold],
         adjusted: Iterable[str] = (),
-    ) -> None:
+    ) -> bool:
         """Begin an epoch with these counts, unless one is in use. Raises LimitsUnavailable."""
         try:
             run = await self._server()
             await self._verify(run)
-            if not self._loaded:
-                await self._fill(run, spend, holds, adjusted)
-                await self._verify(run)
+            if self._loaded:
+                return False
+            is_ours = await self._fill(run, spend, holds, adjusted)
+            await self._verify(run)
         except (RedisError, OSError) as error:
             self._breaker.failed(error)
             raise LimitsUnavailable(retry_after_s=1) from None
+        return is_ours
 
     async def _fill(
         self,
@@ -228,7 +230,8 @@ class RedisStore:
         spend: Mapping[tuple[str, str], int],
         holds: Iterable[OpenHold],
         adjusted: Iterable[str] = (),
-    ) -> None:
+    ) -> bool:
+        """Answers whether the epoch is this one: another worker may have been first."""
         epoch = str(uuid7())
         base = f"{self._prefix}:{epoch}"
         counters: dict[str, dict[str, int]] = defaultdict(lambda: {"s": 0, "h": 0, "n": 0})
@@ -266,6 +269,7 @@ class RedisStore:
         if not begun:  # another worker was first
             self._ended.add(epoch)
         await self._sweep()
+        return bool(begun)
 
     async def _sweep(self) -> None:
         """Delete what ended epochs left behind."""

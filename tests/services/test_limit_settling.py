@@ -3,8 +3,9 @@
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,12 @@ from tests.keys_app.limits.demands import NOW, budget, demand, rate
 from tests.services.test_redis_limits import open_redis, remove_keys
 from tests.usage_app.conftest import read_all
 from tests.usage_app.workload import BUDGET, a_batch, a_begin, an_attempt
+from usage_app import limit_loading
 from usage_app.journal import JournalWriter
 from usage_app.ledger import Ledger
 from usage_app.ledger_rows import SettledCall
 from usage_app.limit_correcting import CorrectionTeller
-from usage_app.limit_loading import Spend, read_standing
+from usage_app.limit_loading import Spend, keep_loaded, read_standing
 from usage_app.limit_settling import LATE_AFTER_MS, LimitSettler, settle_late, settle_waiting
 from usage_app.models import Adjustment, BudgetSpend
 from usage_app.records import Charge, later_cost
@@ -134,6 +136,53 @@ async def test_a_correction_of_prices_counts_once_whoever_tells_it(tmp_path: Pat
     await remove_keys(store)
     await store.close()
     await asyncio.to_thread(close_connections)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_correction_that_its_worker_did_not_live_to_tell_is_told_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next finds counters in use: what it read itself is not what these began with."""
+    monkeypatch.setattr(limit_loading, "LOOK_S", 0.01)
+    monkeypatch.setattr(limit_loading, "CORRECTIONS_EVERY_S", 0.01)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))  # one connection to close
+    asked = demand(budget(BUDGET, limit=10_000), rate(parallel=1))
+    prefix = f"{{test-{uuid.uuid4()}}}"
+    first = open_redis(prefix)
+    async with keeping(first, tmp_path):
+        await until(lambda: not first.needs_load)
+    await asyncio.to_thread(enter, 50, is_summed=True)
+    for _ in range(2):
+        following = open_redis(prefix)
+        async with keeping(following, tmp_path):
+            for _ in range(500):
+                if not following.needs_load and await standing(following, asked) == (50, 0, 0):
+                    break
+                await asyncio.sleep(0.01)
+        assert await standing(following, asked) == (50, 0, 0)
+        await following.close()
+    await remove_keys(first)
+    await first.close()
+    await asyncio.to_thread(close_connections)
+
+
+@asynccontextmanager
+async def keeping(store: RedisStore, journals: Path) -> AsyncIterator[None]:
+    """The part of a worker that loads the limits and tells them of corrections."""
+    task = asyncio.create_task(keep_loaded(store, journals, "worker-2", alone=False))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come to be")
 
 
 def enter(amount: int, *, is_summed: bool = False) -> None:
