@@ -20,6 +20,7 @@ from usage_app.ledger_journals import Chunk, Position
 from usage_app.ledger_names import NameKeeper
 from usage_app.ledger_rows import SettledCall, countable, interrupted_end
 from usage_app.models import Adjustment, Attempt, BudgetSpend, JournalOffset, Request
+from usage_app.models.correction import CORRECTION_CAUSE
 from usage_app.models.rollup import DIMENSIONS
 from usage_app.pricebook import price_of_row
 from usage_app.records import (
@@ -214,11 +215,15 @@ class Batcher:
                 self._add_adjustment(batch, adjust, None, 0)
 
     def _add_adjustment(self, batch: Batch, adjust: Adjust, call: Countable | None, unpriced: int) -> None:
-        """Once by its cause. `call` is None while it is not written yet."""
+        """Once by its cause. `call` is None while it is not written yet.
+
+        A correction was computed from a row that a late end has told more of since: then that counts alone.
+        """
         request_id, cause = uuid.UUID(adjust.id), ledger_rows.text(adjust.cause, 80)
-        if (adjust.id, cause) in batch.causes:
+        told = (cause, LATE_END) if cause.startswith(CORRECTION_CAUSE) else (cause,)
+        if any((adjust.id, each) in batch.causes for each in told):
             return
-        if Adjustment.objects.filter(request_id=request_id, cause=cause).exists():
+        if Adjustment.objects.filter(request_id=request_id, cause__in=told).exists():
             return
         batch.causes.add((adjust.id, cause))
         batch.adjustments.append(

@@ -102,9 +102,12 @@ def test_what_tells_no_cost_leaves_a_call_unpriced(writer: JournalWriter, ledger
     assert unpriced_calls() == (1, 1)
 
 
-def test_a_late_end_after_a_correction_charges_what_is_missing_alone(
-    writer: JournalWriter, ledger: Ledger, journal_dir: Path
+@pytest.mark.parametrize("reads", ["at once", "one by one"])
+@pytest.mark.parametrize("first", ["correction", "end"])
+def test_a_late_end_and_a_correction_of_one_call_charge_what_the_end_tells(
+    writer: JournalWriter, ledger: Ledger, journal_dir: Path, first: str, reads: str
 ) -> None:
+    """The correction was computed from what was known before the end, whichever is read first."""
     LedgerSettings.objects.create(pk=1, reporting_zone="UTC")
     begin = a_begin()
     writer.append(begin)
@@ -113,11 +116,16 @@ def test_a_late_end_after_a_correction_charges_what_is_missing_alone(
     read_all(ledger)
     other = JournalWriter(journal_dir, "worker-2", spare_bytes=0, minimum_free_bytes=0)
     other.open()
-    other.append(Adjust(begin.id, NOON_MS + 9, "price:1", 900_000, (MONTH,)))
-    read_all(ledger)
-    assert unpriced_calls() == (0, 0)
-    other.append(an_end(begin.id, cost_nanodollars=3_500_000))
+    told = [
+        Adjust(begin.id, NOON_MS + 9, "price:1", 900_000, (MONTH,)),
+        an_end(begin.id, cost_nanodollars=3_500_000),
+    ]
+    for record in told if first == "correction" else told[::-1]:
+        other.append(record)
+        if reads == "one by one":
+            read_all(ledger)
     read_all(ledger)
     other.close()
     assert unpriced_calls() == (0, 0)
     assert sums() == (1, 3_500_000)
+    assert_balanced()
