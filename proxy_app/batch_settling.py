@@ -90,15 +90,18 @@ async def _cost(services: Services, record: Stored, provider: ProviderEntry, bat
     if price is None:
         log.warning("batch %s of call %s has no price: its cost stays unknown", record.object_id, record.id)
         return None
-    tokens, searches = await _full_price(services, provider, kind, batch, price)
+    whole = await _full_price(services, provider, kind, batch, price)
+    if whole is None:
+        return None
+    tokens, searches = whole
     return divide_half_even(tokens * kind.percent_at(provider), 100) + searches
 
 
 async def _full_price(
     services: Services, provider: ProviderEntry, kind: BatchKind, batch: JSON, price: CompiledPrice
-) -> tuple[int, int]:
+) -> tuple[int, int] | None:
     """Nanodollars of every line that was answered, as though each had been a call of its own: of tokens, and
-    of a model's own searches, which cost no less in a batch."""
+    of a model's own searches, which cost no less in a batch. None where the result is gone."""
     path = kind.result_of(batch)
     if not path:
         return 0, 0
@@ -108,24 +111,25 @@ async def _full_price(
         if error.upstream_status != 404:
             raise
         log.warning("the result %s of a batch is gone: what it cost is not known", path)
-        return 0, 0
-    total, tokens, unread = 0, 0, 0
+        return None
+    tokens, searches, unread = 0, 0, 0
     try:
         async for _, raw in lines_of(pieces_of(answer)):
             cost = _line_price(raw, kind, price)
             unread += cost is None
             if cost is not None:
-                total += cost[0]
-                tokens += cost[1]
+                tokens += cost[0]
+                searches += cost[1]
     finally:
         answer.release()
     if unread:
         log.warning("%d lines of the result %s say nothing of what they used", unread, path)
-    return tokens, total - tokens
+    return tokens, searches
 
 
 def _line_price(raw: bytes, kind: BatchKind, price: CompiledPrice) -> tuple[int, int] | None:
-    """What one line of a result cost at the full price, and its tokens alone; None where it does not tell."""
+    """What the tokens and the searches of one line of a result cost at the full price; None where it does
+    not tell."""
     try:
         line = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -137,8 +141,10 @@ def _line_price(raw: bytes, kind: BatchKind, price: CompiledPrice) -> tuple[int,
     whole = pricing.cost(price, tokens_of(usage)) if usage is not None else None
     if usage is None or whole is None:
         return None
-    searched = usage.units.pop("searches", 0)
-    return whole, (pricing.cost(price, tokens_of(usage)) or 0) if searched else whole
+    if not usage.units.pop("searches", 0):
+        return whole, 0
+    tokens = pricing.cost(price, tokens_of(usage)) or 0
+    return tokens, whole - tokens
 
 
 def _spoken(kind: BatchKind) -> dict[str, Any]:

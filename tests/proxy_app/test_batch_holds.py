@@ -118,6 +118,18 @@ async def test_one_that_its_provider_has_no_more_holds_nothing(gate: Gateway, pr
     assert gate.records(Stored)[-1].state == "gone"
 
 
+async def test_one_whose_result_is_gone_holds_nothing_and_is_not_said_to_cost_nothing(
+    gate: Gateway, provider: Provider
+) -> None:
+    record = await under_way(gate)
+    provider.finish()
+    provider.files.clear()
+    await due(gate, record).round()
+    assert await holds(gate) == (0, 0, 0)
+    assert gate.records(Adjust) == []
+    assert [each.state for each in gate.records(Stored) if each.kind == "batch"][-1] == "kept"
+
+
 async def test_one_of_a_provider_that_is_not_used_any_more_holds_nothing_and_is_charged_if_it_comes_back(
     gate: Gateway, provider: Provider
 ) -> None:
