@@ -118,7 +118,7 @@ def _make_pool(ends: list[Any]) -> None:
     from usage_app.dialects import dialect_of, insert_rows
     from usage_app.ledger_rows import ATTEMPT_COLUMNS, REQUEST_COLUMNS, attempt_row, countable, request_row
     from usage_app.models.rollup import DIMENSIONS
-    from usage_app.rollups import CLAIM_KEYS, FIGURES, SUM_COLUMNS, Sums
+    from usage_app.rollups import CLAIM_KEYS, FIGURES, SUM_COLUMNS, ClaimValues, Sums
 
     with connection.cursor() as cursor:
         for table, model in POOLS.items():
@@ -130,7 +130,7 @@ def _make_pool(ends: list[Any]) -> None:
     insert_rows(connection, "big_tries", ("n", *ATTEMPT_COLUMNS), tries)
     figures, claims = [], []
     for n, end in enumerate(ends):
-        call, sums = countable(end), Sums((), None)  # type: ignore[arg-type]
+        call, sums = countable(end), Sums((), ClaimValues(connection))
         sums.add(dataclasses.replace(call, claims=()))
         ((_bucket, keys), added) = next(iter(sums.quarters.items()))
         figures.append((n, *keys, *added))

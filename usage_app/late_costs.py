@@ -30,7 +30,7 @@ def late_costs(ids: Sequence[UUID]) -> dict[UUID, int]:
     else:
         among, given = "IN (SELECT value FROM json_each(%s))", json.dumps([each.hex for each in ids])
     sql = (
-        f"SELECT request_id, SUM(cost_nanodollars) FROM {Adjustment._meta.db_table} "  # noqa: S608
+        f"SELECT request_id, SUM(cost_nanodollars) FROM {Adjustment._meta.db_table} "  # noqa: S608  names are ours
         f"WHERE is_applied AND request_id {among} GROUP BY request_id"
     )
     with connection.cursor() as cursor:

@@ -67,7 +67,7 @@ def next_of(rows: "QuerySet[Request]", oldest: UUID, field: str, order: Order, c
     value, joined, late = "seen.figure", "", ""
     if by_cost:
         late = (
-            f", late (id, figure) AS (SELECT request_id, SUM(cost_nanodollars) "  # noqa: S608
+            f", late (id, figure) AS (SELECT request_id, SUM(cost_nanodollars) "  # noqa: S608  names are ours
             f"FROM {Adjustment._meta.db_table} WHERE is_applied AND request_id >= %s GROUP BY request_id)"
         )
         given = (*given, dialect_of(connection).uuid(oldest))
@@ -82,7 +82,7 @@ def next_of(rows: "QuerySet[Request]", oldest: UUID, field: str, order: Order, c
         arguments = [order.start.value, order.start.value, dialect_of(connection).uuid(order.start.id)]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH seen (id, figure) AS ({sql}){late}, placed (id, value) AS (SELECT seen.id, "  # noqa: S608
+            f"WITH seen (id, figure) AS ({sql}){late}, placed (id, value) AS (SELECT seen.id, "  # noqa: S608  names are ours
             f"CAST(COALESCE({value}, {UNKNOWN}) AS DOUBLE PRECISION) FROM seen {joined}) "
             f"SELECT value, id FROM placed {where} ORDER BY value {direction}, id {direction} LIMIT {count}",
             [*given, *arguments],

@@ -88,7 +88,7 @@ def _query(
     conditions, more = _conditions(filters, sight)
     selected = ", ".join([*groups, *(f"SUM({column})" for column in sums)])
     grouped = f"GROUP BY {', '.join(groups)}" if groups else "HAVING COUNT(*) > 0"
-    sql = f"SELECT {selected} FROM {table} WHERE ({where}){conditions} {grouped}"  # noqa: S608
+    sql = f"SELECT {selected} FROM {table} WHERE ({where}){conditions} {grouped}"  # noqa: S608  names are ours
     with connection.cursor() as cursor:
         cursor.execute(sql, [*arguments, *more])
         rows: list[tuple[Any, ...]] = cursor.fetchall()

@@ -11,12 +11,12 @@ from proxy_app.formats.gemini.request import generation
 from proxy_app.formats.gemini.spelling import CamelFields
 from proxy_app.formats.media import guess_type, is_web_url
 from proxy_app.formats.reading import wrong_type
+from proxy_app.google_files import file_name
 from proxy_app.wire import JSON, Audio, File, Image, Target
 
 _FIRST_WITH_ADDRESSES = (2, 5)
 _YOUTUBE = ("https://www.youtube.com/", "https://youtube.com/", "https://youtu.be/")
-_HOST_WORD = "generativelanguage"
-_FILES_API = f"https://{_HOST_WORD}.googleapis.com/"
+_FILES_API = "https://generativelanguage.googleapis.com/"
 
 
 def parse_media(part: CamelFields) -> Image | File | Audio:
@@ -88,7 +88,7 @@ def _check_address(part: Image | File, url: str, target: Target) -> None:
     taken = target.quirks.get("web_media")
     if taken is None:
         taken = (generation(target) or (0, 0)) >= _FIRST_WITH_ADDRESSES
-    is_disguised = _HOST_WORD in url.lower()  # else it would be looked at as nobody's
+    is_disguised = file_name(url) is not None  # else it would be looked at as nobody's
     if _is_own(url) or (taken and url[:8].lower() == "https://" and not is_disguised):
         return
     raise cannot_carry(part, "media by web address cannot be carried to this model: send it in base64.")

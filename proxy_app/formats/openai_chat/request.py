@@ -75,8 +75,8 @@ def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> O
         wanted = {**options, "include_usage": True} if isinstance(options, dict) else {"include_usage": True}
         fields["stream_options"] = msgspec.Raw(orjson.dumps(wanted))
     if any(mark in raw for mark in MARKS):
-        messages = _decode_items(fields["messages"])
-        kept = [own_words(message, family_of(target)) for message in messages]
+        messages, family = _decode_items(fields["messages"]), family_of(target)
+        kept = [own_words(message, family) for message in messages]
         if kept != messages:
             fields["messages"] = kept
     return Outgoing(PATH, msgspec.json.encode(fields), dict(HEADERS))

@@ -106,13 +106,13 @@ def answered(draw: st.DrawFn, pair: Pair, number: int) -> list[Part]:
     if not parts or isinstance(parts[-1], Thinking) or draw(st.booleans()):
         at = len(parts) if not parts or isinstance(parts[-1], Thinking) else len(parts) - 1
         parts[at:at] = texts(draw, pair, 2 if several else 1)
-    calls: list[Part] = [
+    calls = [
         ToolCall(f"{draw(IDS)}{number}{place}", draw(IDS), draw(ARGUMENTS), None, cached(draw, pair))
         for place in range(draw(st.integers(0, 2)))
     ]
     for call in calls:
         if can("signatures of calls", *pair) and draw(st.booleans()):
-            call.signature = draw(DATA)  # type: ignore[union-attr]
+            call.signature = draw(DATA)
     parts += calls
     if several:
         parts = draw(st.permutations(parts))

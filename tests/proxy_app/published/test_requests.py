@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from gateway_project.errors import BadRequest
 from proxy_app.formats import exchange
 from proxy_app.formats.registry import UPSTREAM
+from proxy_app.providers.presets import PRESETS, STARTER_MODELS
 from proxy_app.wire import NOWHERE, Address, Conversation, Target
 from tests.proxy_app.formats import test_anthropic_properties, test_gemini_properties
 from tests.proxy_app.formats.asking import BY_BUDGET, requests
+from tests.proxy_app.formats.test_pairs_requests import PROBES
 from tests.proxy_app.pairs.pairing import PAIRS
 from tests.proxy_app.pairs.speaking import FORMATS, called, media, question, results, user
-from tests.proxy_app.published.asking import conversations, targets
 from tests.proxy_app.published.documents import DOCUMENTS, faults
 
 #: What each format's document calls a call.
@@ -34,6 +35,20 @@ translated = pytest.mark.parametrize(
     [pair for pair in PAIRS if pair[0] != pair[1]],
     ids=[" to ".join(pair) for pair in PAIRS if pair[0] != pair[1]],
 )
+
+
+def targets(format: str) -> list[Target]:
+    """Every way in which a provider that we know wants to be spoken to in this format."""
+    found: dict[str, Target] = {}
+    for preset in PRESETS.values():
+        if format in (preset.format, *preset.other_formats):
+            starters = STARTER_MODELS.get(preset.kind, ())
+            for model, quirks in [("model-1", {}), *((one.upstream_model, one.quirks) for one in starters)]:
+                target = Target(format, model, {**preset.quirks, **quirks})
+                found.setdefault(repr(sorted(target.quirks.items(), key=str)) + model[:8], target)
+    return list(found.values())
+
+
 TARGETS = {format: targets(format) for format in FORMATS}
 #: Words of the official SDK's types that the documents are too old for -> what they know.
 NEWER = {"fast": "auto", "ultrafast": "auto", "max": "high"}
@@ -46,31 +61,43 @@ def as_described(format: str, raw: Any) -> None:
     assert not found, (found, body)
 
 
+def in_older_words(asked: Conversation) -> Conversation:
+    tier, thinks = asked.service_tier, asked.reasoning
+    if thinks is not None and thinks.effort in NEWER:
+        thinks = replace(thinks, effort=NEWER[thinks.effort])
+    return replace(asked, service_tier=NEWER.get(tier or "", tier), reasoning=thinks)
+
+
 @pytest.mark.parametrize("format", FORMATS)
-@FEW
-@given(st.data())
-def test_a_request_built_from_any_conversation(format: str, data: st.DataObject) -> None:
-    conversation: Conversation = data.draw(conversations())
-    target = data.draw(st.sampled_from(TARGETS[format]))
-    try:
-        outgoing = UPSTREAM[format].build_request(conversation, target)
-    except BadRequest:  # said to the caller: the format has no word for it
-        return
-    as_described(format, outgoing.body)
+def test_whatever_is_asked_for_of_every_kind_of_provider(format: str) -> None:
+    """Also what a format has no field for: left out, told in other words, or refused."""
+    sent = 0
+    for made in PROBES.values():
+        asked = in_older_words(made(format) if callable(made) else made)
+        for target in TARGETS[format]:
+            try:
+                outgoing = UPSTREAM[format].build_request(asked, target)
+            except BadRequest:  # said to the caller: the format has no word for it
+                continue
+            as_described(format, outgoing.body)
+            sent += 1
+    assert sent
 
 
 @pytest.mark.parametrize("format", FORMATS)
 @FEW
 @given(st.data())
 def test_a_request_that_a_format_can_say(format: str, data: st.DataObject) -> None:
-    """None of these is refused, so each is held to the description."""
-    conversation = data.draw(requests((format, format)))
-    conversation.service_tier = NEWER.get(conversation.service_tier or "", conversation.service_tier)
-    if conversation.reasoning is not None and conversation.reasoning.effort in NEWER:
-        conversation.reasoning = replace(conversation.reasoning, effort=NEWER[conversation.reasoning.effort])
+    """None of these is refused, so each is held to the description; and for every kind of provider."""
+    conversation = in_older_words(data.draw(requests((format, format))))
     style = {"thinking_style": "budget"} if conversation.model == BY_BUDGET else {}
     target = Target(format, conversation.model, style)
     as_described(format, UPSTREAM[format].build_request(conversation, target).body)
+    try:
+        outgoing = UPSTREAM[format].build_request(conversation, data.draw(st.sampled_from(TARGETS[format])))
+    except BadRequest:  # this kind of provider takes less
+        return
+    as_described(format, outgoing.body)
 
 
 def sent(inbound: str, upstream: str, body: dict[str, Any]) -> bytes:
