@@ -9,13 +9,11 @@ import time
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamFailed
 from proxy_app.abandoning import client_left, forget
-from proxy_app.answering import answer_headers, figures, render_options, with_cost
-from proxy_app.brake import Brake
+from proxy_app.answering import answer_headers, figures, render_options
 from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import Timeouts
 from proxy_app.costing import add_cost
 from proxy_app.formats import exchange
-from proxy_app.formats.contract import StreamPipe
 from proxy_app.formats.depth import refusing_depth
 from proxy_app.guard import Guard
 from proxy_app.hiding import hide_credential
@@ -24,12 +22,10 @@ from proxy_app.operations import serving
 from proxy_app.planning import Step
 from proxy_app.preparing import content_type_of, open_pipe, prepare
 from proxy_app.remembering import keep
-from proxy_app.sampling import Sampler
+from proxy_app.streaming import relay_stream
 from proxy_app.upstream import UpstreamAnswer, on_connected
 from proxy_app.wire import Outgoing, Target
 from usage_app.records import AttemptBegun
-
-LINGER_S = 1.0  # how long a provider may keep a connection open after the end of its answer
 
 
 class Relay:
@@ -103,7 +99,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
         with refusing_depth():
             pipe = open_pipe(call, answer, target)
             if pipe is not None:
-                await _relay_stream(call, relay, attempt, answer, pipe)
+                relay.tail = await relay_stream(call, relay.guard, attempt, answer, pipe)
             else:
                 await _take_whole(call, relay, attempt, answer, target)
     except UpstreamFailed as error:
@@ -216,102 +212,6 @@ async def _take_whole(
     call.answered = True
     relay.headers = answer_headers(call, attempt)
     relay.headers["content-type"] = content_type
-
-
-async def _relay_stream(
-    call: Call, relay: Relay, attempt: Attempt, answer: UpstreamAnswer, pipe: StreamPipe
-) -> None:
-    """A stream: provider bytes in, caller bytes out, until the provider's own end.
-
-    What the end came with is held back until the call is settled: a client may leave as soon as it has it.
-    """
-    attempt.observed = pipe.observed
-    call.pipe = pipe
-    held = b""
-    observed = pipe.observed
-    lingers = False
-    sample = Sampler(call)
-    brake = Brake(call, attempt)
-    braked = brake.is_needed and call.operation is None
-    content_type = content_type_of(answer)
-    monotonic_ns = time.monotonic_ns
-    wants_cost = call.wants_cost and not call.is_binary
-    guard = relay.guard
-    while True:
-        waiting = monotonic_ns()
-        try:
-            chunk = await answer.next_chunk()
-        except UpstreamFailed:
-            if not observed.ended:
-                raise
-            break
-        came = monotonic_ns()
-        call.waited_ns += came - waiting
-        if not chunk:
-            break
-        guard.last_s = came / 1e9
-        out = pipe.feed(chunk)
-        if wants_cost and out:
-            out = with_cost(call, attempt, out)
-        if observed.ended:
-            held += out
-            if not lingers:
-                lingers = True
-                guard.expect("idle", LINGER_S)
-        elif call.committed:
-            if out:
-                guard.sent_s = guard.last_s
-                if not (call.client_gone_ms is None and call.reply.write_now(out)):
-                    await _send(call, out)
-        else:
-            held += out
-            if observed.content_started:
-                await _commit(call, relay, attempt, held, content_type)
-                held = b""
-        if braked and brake.is_due(observed):
-            await brake.look(observed)
-        if came >= sample.due_ns:
-            sample.take(pipe, came)
-    tail = pipe.finish()
-    if not call.committed:
-        await _commit(call, relay, attempt, b"", content_type)
-    relay.tail = held + (with_cost(call, attempt, tail) if wants_cost else tail)
-    call.answered = True
-
-
-async def _commit(call: Call, relay: Relay, attempt: Attempt, held: bytes, content_type: str) -> None:
-    """First content: from here on the caller has this attempt's answer and no other. `content_type` is
-    the provider's."""
-    call.committed = True
-    keep_answer(call, attempt)
-    attempt.first_content_ms = call.ttft_ms = call.mark("first_content")
-    timeouts = attempt.step.deployment.timeouts
-    relay.guard.expect("idle", timeouts.idle_s)
-    if call.live is not None:
-        call.live.ttft_ms = call.ttft_ms
-        call.live.enter("streaming", call.ttft_ms)
-    if call.client_gone_ms is None:
-        headers = answer_headers(call, attempt)
-        headers["content-type"] = (
-            serving.told_content_type(content_type)
-            if call.operation is not None
-            else exchange.stream_content_type(call.format, call.facts)
-        )
-        headers["cache-control"] = "no-cache"
-        await call.reply.begin(200, headers)
-        if held:
-            await _send(call, held)
-        if call.is_binary:
-            return
-        quiet = exchange.keep_alive(call.format)
-        relay.guard.keep_alive(lambda: call.client_gone_ms is None and call.reply.write_now(quiet))
-
-
-async def _send(call: Call, chunk: bytes) -> None:
-    if call.client_gone_ms is None:
-        sending = time.monotonic_ns()
-        await call.reply.write(chunk)
-        call.waited_ns += time.monotonic_ns() - sending
 
 
 def _note_success(call: Call, attempt: Attempt) -> None:

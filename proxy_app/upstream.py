@@ -51,6 +51,11 @@ class UpstreamAnswer(Protocol):
         """Some bytes as they come; b'' at the end. Raises UpstreamFailed."""
         ...
 
+    async def pass_to(self, take: Callable[[bytes], bool]) -> bool:
+        """Give `take` each piece as it comes, until it answers False or the body is over: then this answers
+        False too. Raises UpstreamFailed, and whatever `take` does."""
+        ...
+
     async def read(self) -> bytes:
         """The whole body; UpstreamInvalid past ANSWER_LIMIT."""
         ...
@@ -62,6 +67,14 @@ class UpstreamAnswer(Protocol):
     def release(self) -> None:
         """Done: a fully read connection goes back to the pool, any other is closed."""
         ...
+
+
+async def pull(answer: UpstreamAnswer, take: Callable[[bytes], bool]) -> bool:
+    """`pass_to` of an answer that is asked for each piece."""
+    while piece := await answer.next_chunk():
+        if not take(piece):
+            return True
+    return False
 
 
 class Sender(Protocol):

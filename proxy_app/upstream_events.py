@@ -1,6 +1,6 @@
 """An answer that comes as an AWS event stream, read as server-sent events like any other."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from gateway_project.errors import GatehouseError
@@ -33,6 +33,13 @@ class EventStreamAnswer:
             if events := b"".join([to_sse(message) for message in self._decoder.feed(chunk)]):
                 return events
         return b""
+
+    async def pass_to(self, take: Callable[[bytes], bool]) -> bool:
+        def take_events(chunk: bytes) -> bool:
+            events = b"".join([to_sse(message) for message in self._decoder.feed(chunk)])
+            return not events or take(events)
+
+        return await self._answer.pass_to(take_events)
 
     async def read(self) -> bytes:
         parts = []

@@ -20,7 +20,7 @@ from gateway_project.errors import (
 )
 from keys_app.tasks import Tasks
 from proxy_app.providers import sandbox
-from proxy_app.upstream import UpstreamAnswer, UpstreamRequest, body_of, headers_of, on_connected
+from proxy_app.upstream import UpstreamAnswer, UpstreamRequest, body_of, headers_of, on_connected, pull
 
 
 class IteratedAnswer:
@@ -63,6 +63,9 @@ class IteratedAnswer:
         finally:
             if not step.done():
                 step.cancel()
+
+    async def pass_to(self, take: Callable[[bytes], bool]) -> bool:
+        return await pull(self, take)
 
     async def read(self) -> bytes:
         parts = []

@@ -1,6 +1,9 @@
 """Requests over the network: aiohttp's pool, guarded addresses, aiohttp's exceptions made ours."""
 
+import asyncio
 import ssl
+from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -149,6 +152,65 @@ def _map_aiohttp(error: Exception) -> UpstreamFailed:
     return UpstreamUnreachable()
 
 
+def _map_reading(error: BaseException) -> BaseException:
+    """What a body's end may be, cut; what ended it from our side stays as it is."""
+    if isinstance(error, aiohttp.ClientError):
+        return _map_aiohttp(error)
+    return UpstreamCut() if isinstance(error, OSError | RuntimeError) else error
+
+
+class _Passing(asyncio.Future[None]):
+    """Gives pieces on as they come, without waking a task and its whole chain of coroutines for each.
+
+    It stands where aiohttp's reader keeps the future of whoever waits for more, and hears of more by the
+    same call. The pieces of one read of the socket go on as one, in the next turn of the loop.
+    """
+
+    def __init__(self, content: aiohttp.StreamReader, take: Callable[[bytes], bool]) -> None:
+        self._waiting_loop = asyncio.get_running_loop()
+        super().__init__(loop=self._waiting_loop)
+        self._content = content
+        self._take = take
+        self._context = copy_context()
+        self.over: asyncio.Future[bool] = self._waiting_loop.create_future()
+        self._go_on()
+
+    def set_result(self, _result: None) -> None:
+        """Something has come, or the end."""
+        self._waiting_loop.call_soon(self._go_on, context=self._context)
+
+    def set_exception(self, error: type | BaseException) -> None:
+        if not self.over.done():
+            self.over.set_exception(_map_reading(error) if isinstance(error, BaseException) else error)
+
+    def stop(self) -> None:
+        """Hear of no more. An error that nobody waited for was heard of."""
+        if self._content._waiter is self:
+            self._content._waiter = None
+        if not self.over.cancelled() and self.over.done():
+            self.over.exception()
+
+    def _go_on(self) -> None:
+        content, over = self._content, self.over
+        if over.done():
+            return
+        if (cause := content.exception()) is not None:
+            self.set_exception(cause)
+            return
+        try:
+            while piece := content.read_nowait():
+                if not self._take(piece):
+                    over.set_result(True)
+                    return
+        except Exception as error:  # noqa: BLE001 - whoever waits for the end is told, not the loop
+            over.set_exception(error)
+            return
+        if content.at_eof():
+            over.set_result(False)
+        else:
+            content._waiter = self
+
+
 class AiohttpAnswer:
     """aiohttp's response as an UpstreamAnswer."""
 
@@ -162,10 +224,15 @@ class AiohttpAnswer:
     async def next_chunk(self) -> bytes:
         try:
             return await self._response.content.readany()
-        except aiohttp.ClientError as error:
-            raise _map_aiohttp(error) from None
-        except (OSError, RuntimeError):
-            raise UpstreamCut() from None
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            raise _map_reading(error) from None
+
+    async def pass_to(self, take: Callable[[bytes], bool]) -> bool:
+        passing = _Passing(self._response.content, take)
+        try:
+            return await passing.over
+        finally:
+            passing.stop()
 
     async def read(self) -> bytes:
         parts = []

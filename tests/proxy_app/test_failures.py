@@ -272,7 +272,7 @@ async def test_a_client_that_leaves_once_the_answer_is_whole_has_all_of_it(make_
 async def test_a_provider_that_keeps_the_connection_after_its_answer_is_not_waited_for(
     make_gateway, monkeypatch
 ):
-    monkeypatch.setattr("proxy_app.attempting.LINGER_S", 0.01)
+    monkeypatch.setattr("proxy_app.streaming.LINGER_S", 0.01)
     gate = make_gateway(by_host(alpha=lambda _: streamed([*STREAM, asyncio.Event()])))
     answer = await gate.ask(asked(stream=True))
     assert answer.events[-1] == "[DONE]"
