@@ -32,6 +32,7 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 #: What else a model may not take.
 _OF_THE_WHOLE = frozenset({"service_tier", "verbosity"})
+_ONE_LINE = str.maketrans("\r\n", "  ")
 
 
 def refuse_sampling(conversation: Conversation, *names: str) -> None:
@@ -116,11 +117,12 @@ def allowed_tools(conversation: Conversation) -> set[str] | None:
 
 
 def arguments_object(call: ToolCall) -> orjson.Fragment:
-    """A call's arguments as a JSON object, digit for digit. What a model once wrote that is no object
-    goes as `{"invalid_json": …}`, so that the conversation about it can go on."""
+    """A call's arguments as a JSON object, digit for digit, in one line as a stream's events need it. What
+    a model once wrote that is no object goes as `{"invalid_json": …}`, so that the conversation can go on."""
     text = call.arguments.strip() or "{}"
     try:
         is_object = isinstance(orjson.loads(text), dict)
     except orjson.JSONDecodeError:
         is_object = False
-    return orjson.Fragment(text if is_object else orjson.dumps({"invalid_json": text}))
+    # Between JSON's tokens a line's end is a space; within its texts it cannot stand.
+    return orjson.Fragment(text.translate(_ONE_LINE) if is_object else orjson.dumps({"invalid_json": text}))

@@ -328,6 +328,12 @@ def test_a_call_that_goes_on_after_its_end_is_no_answer() -> None:
         render(*call(0, "{}"), *call(1, "{}"), ToolCallDelta(0, "{}"))
 
 
+def test_a_call_with_line_ends_between_its_arguments_is_one_line() -> None:
+    """A model may break its JSON's lines, and a line's end would end the event's data."""
+    (part,) = parts_of(*call(0, '{"a"\n :1,\r\n', '"b":"x\\ny",\r"c": 1.0}'))
+    assert part["functionCall"]["args"] == {"a": 1, "b": "x\ny", "c": 1.0}
+
+
 def test_arguments_that_are_no_object_are_wrapped() -> None:
     (part,) = parts_of(*call(0, "{oops"))
     assert part["functionCall"]["args"] == {"invalid_json": "{oops"}
