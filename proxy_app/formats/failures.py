@@ -34,6 +34,12 @@ _RETRYABLE = frozenset({408, 409, 424, 429})  # 424: a model on Bedrock failed b
 _NO_CREDIT = re.compile(r"credit balance is too low|billing|budget has been exceeded", re.IGNORECASE)
 #: Some providers say 400 of a key they do not know.
 _BAD_KEY = re.compile(r"(?:incorrect|invalid) api[ _-]?(?:key|token)", re.IGNORECASE)
+#: llama.cpp says 500 of these, though no other try will do better.
+_UNREADABLE = re.compile(
+    r"(?:image|audio|video) input is not supported"
+    r"|failed to (?:parse|load) (?:messages|tools|tool call|image)",
+    re.IGNORECASE,
+)
 _MOST_DETAILS = 5
 
 
@@ -98,6 +104,8 @@ def failure(status: int, complaint: Complaint, headers: Mapping[str, str] | None
     code = _code(status, complaint)
     if status == 403 and code == "content_filter":
         status = 400  # a moderator's no, not the door's
+    if status == 500 and _UNREADABLE.match(complaint.message):
+        status, complaint.type = 400, "invalid_request_error"
     if complaint.is_credential or status in (401, 403) or (status == 400 and _is_bad_key(complaint)):
         return CredentialRefused(upstream_status=status)
     if status == 402 or (status == 400 and _NO_CREDIT.search(complaint.message)):

@@ -306,6 +306,21 @@ def test_the_provider_s_words_reach_the_caller(kind: str, body: Any, words: str)
     assert refused.detail.startswith(words)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+        "Failed to parse tool call arguments as JSON: [json.exception.parse_error.101] parse error",
+        'Failed to parse tools: Unsupported tool type: {"type":"x"}; tools = []',
+    ],
+)
+def test_a_callers_mistake_that_llama_cpp_takes_for_its_own_is_the_callers(words: str) -> None:
+    refused = told("llama_cpp", 500, openai(words, "server_error", 500))
+    assert isinstance(refused, UpstreamRefused)
+    assert (refused.status, refused.upstream_type, refused.can_retry) == (400, "invalid_request_error", False)
+    assert told("llama_cpp", 500, openai("Compute error.", "server_error", 500)).retryable
+
+
 def test_odd_and_endless_words_are_no_trouble() -> None:
     deep: Any = "x"
     for _ in range(200):
