@@ -38,12 +38,23 @@ def choose_format(
     if (preferred := quirks.get("prefers")) in formats:
         return str(preferred)
     chosen = inbound if inbound in formats else formats[0]
+    if chosen == "anthropic" and _is_unheeded(body, quirks):
+        return "openai_chat"
     if chosen != "openai_chat" or "openai_responses" not in formats or not body.get("tools"):
         return chosen
     need = quirks.get("tools_need_responses")
     if not need or (need == "unless_effort_none" and body.get("reasoning_effort") == "none"):
         return chosen
     return "openai_responses"
+
+
+def _is_unheeded(body: JSON, quirks: Mapping[str, Any]) -> bool:
+    """Whether Messages ask for what the server would pass over in silence: a schema, or a tool by name."""
+    settings, choice = body.get("output_config"), body.get("tool_choice")
+    if quirks.get("no_named_tools") and isinstance(choice, dict) and choice.get("type") == "tool":
+        return True
+    has_schema = body.get("output_format") or (isinstance(settings, dict) and settings.get("format"))
+    return bool(has_schema and quirks.get("schemas_need_chat"))
 
 
 def _completes(model: str, quirk: Any) -> bool:

@@ -1,8 +1,8 @@
 """A conversation written as a Chat Completions request, for OpenAI and compatible servers.
 
 Quirks: `max_tokens_field` (compatible servers know only `max_tokens`), `no_stream_options`,
-`system_role` (default `system`). Thoughts are not sent: the format has no input field for them. The service
-tier `auto` is what nothing said means, and is not told to servers that may know no tiers.
+`system_role` (default `system`), `no_named_tools`. Thoughts are not sent: the format has no input field for
+them. The service tier `auto` is what nothing said means, and is not told to servers that may know no tiers.
 """
 
 from typing import assert_never
@@ -41,9 +41,13 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
     """The provider request. Raises UnsupportedContent and UnsupportedParameter."""
     body: JSON = {"model": target.upstream_model, "messages": _messages(conversation.turns, target)}
     if conversation.tools:
-        body["tools"] = [_tool(tool) for tool in conversation.tools]
-        if conversation.tool_choice is not None:
-            body["tool_choice"] = _tool_choice(conversation.tool_choice)
+        tools, choice = conversation.tools, conversation.tool_choice
+        if choice is not None and choice.names and target.quirks.get("no_named_tools"):
+            tools = [tool for tool in tools if tool.name in choice.names]
+            choice = ToolChoice(choice.mode)
+        body["tools"] = [_tool(tool) for tool in tools]
+        if choice is not None:
+            body["tool_choice"] = _tool_choice(choice)
         if conversation.parallel_tools is not None:
             body["parallel_tool_calls"] = conversation.parallel_tools
     if conversation.output.kind != "text":

@@ -24,6 +24,10 @@ QUIRKS: Mapping[str, str] = {
     "prefers": "Name of the format the model is always called in, where the caller's would else do.",
     "tools_need_responses": "True: the model takes tools on the Responses endpoint only; "
     "unless_effort_none: on Chat Completions too where the caller asks for no reasoning.",
+    "no_named_tools": "True: the server heeds no names in tool_choice: Messages that name a tool are "
+    "translated, and translated calls leave out the tools that are not named.",
+    "schemas_need_chat": "True: the server heeds an answer's schema in Chat Completions only: Messages with "
+    "one are translated.",
     "drop": "Names of parameters the model does not take: left out when a call is translated, and told so.",
     "drop_when_reasoning": "The same, unless the caller asks for no reasoning.",
     "no_reasoning": "True: the model does not reason: how hard to think is left out of a translated call.",

@@ -34,10 +34,10 @@ def body_with(**change: Any) -> dict[str, Any]:
     return {"model": "public", "max_tokens": 99, "messages": [USER], **change}
 
 
-def outgoing_for(wire: str, body: dict[str, Any], raw: bytes | None = None) -> Any:
+def outgoing_for(wire: str, body: dict[str, Any], raw: bytes | None = None, **quirks: Any) -> Any:
     raw = orjson.dumps(body) if raw is None else raw
     facts = exchange.read_call("anthropic", body, NOWHERE)
-    return exchange.build_outgoing("anthropic", Target(wire, "up"), raw, body, facts)
+    return exchange.build_outgoing("anthropic", Target(wire, "up", quirks), raw, body, facts)
 
 
 def build(wire: str, **change: Any) -> dict[str, Any]:
@@ -171,6 +171,17 @@ def test_wrong_types_are_named_whatever_the_provider(change: dict[str, Any], par
     with pytest.raises(InvalidBody) as caught:
         exchange.read_call("anthropic", body_with(**change), NOWHERE)
     assert caught.value.param == param
+
+
+def test_a_server_that_heeds_no_names_is_offered_the_named_tool_alone() -> None:
+    body = body_with(tools=[WEATHER, {**WEATHER, "name": "now"}], tool_choice={"type": "tool", "name": "now"})
+    usual, narrow = (
+        orjson.loads(outgoing_for("openai_chat", body, no_named_tools=quirk).body) for quirk in (False, True)
+    )
+    assert [tool["function"]["name"] for tool in usual["tools"]] == ["weather", "now"]
+    assert usual["tool_choice"] == {"type": "function", "function": {"name": "now"}}
+    assert [tool["function"]["name"] for tool in narrow["tools"]] == ["now"]
+    assert narrow["tool_choice"] == "required"
 
 
 AT = "messages[0].content[0]"

@@ -76,6 +76,25 @@ def test_tools_of_a_chat_go_by_responses_to_models_that_want_it_so() -> None:
     assert choose_format("anthropic", formats, luna.quirks, with_tools) == "openai_responses"
 
 
+SCHEMA = {"type": "json_schema", "schema": {}}
+
+
+@pytest.mark.parametrize(
+    ("body", "chosen"),
+    [
+        ({"output_config": {"format": SCHEMA}}, "openai_chat"),
+        ({"output_format": SCHEMA}, "openai_chat"),
+        ({"tool_choice": {"type": "tool", "name": "f"}}, "openai_chat"),
+        ({"tool_choice": {"type": "any"}, "output_config": {"effort": "low"}}, "anthropic"),
+    ],
+)
+def test_messages_with_what_llama_cpp_would_pass_over_go_by_chat(body, chosen) -> None:
+    preset = PRESETS["llama_cpp"]
+    formats = (preset.format, *preset.other_formats)
+    assert choose_format("anthropic", formats, preset.quirks, body) == chosen
+    assert choose_format("anthropic", formats, {}, body) == "anthropic"
+
+
 @pytest.mark.parametrize(
     ("effort", "dropped"), [(None, ("temperature",)), ("low", ("temperature",)), ("none", ())]
 )
