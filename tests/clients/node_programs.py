@@ -35,10 +35,10 @@ def run(*command: str, folder: Path = FOLDER, **environment: str) -> "subprocess
 
 
 @contextmanager
-def serving(*command: str, port: int) -> Iterator[None]:
+def serving(*command: str, port: int, folder: Path = FOLDER) -> Iterator[None]:
     """A server of somebody else's, on this port of loopback, while the block runs."""
     process = subprocess.Popen(
-        command, cwd=FOLDER, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         give_up = time.monotonic() + START_S

@@ -85,6 +85,7 @@ async def say(client: Any, model: str, turns: Sequence[Turn], wish: Wish, stream
                 answer = events.current_completion_snapshot
     [choice] = answer.choices
     message, usage = choice.message, answer.usage
+    details = usage and usage.completion_tokens_details  # not every server has them
     calls = message.tool_calls or []
     return Said(
         text=message.content or "",
@@ -97,7 +98,7 @@ async def say(client: Any, model: str, turns: Sequence[Turn], wish: Wish, stream
             usage.prompt_tokens,
             usage.prompt_tokens_details.cached_tokens,
             usage.completion_tokens,
-            usage.completion_tokens_details.reasoning_tokens,
+            details.reasoning_tokens if details else 0,
         ),
         parsed=getattr(message, "parsed", None),
         ids=[call.id for call in calls],
