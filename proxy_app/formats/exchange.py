@@ -38,7 +38,7 @@ def choose_format(
     if (preferred := quirks.get("prefers")) in formats:
         return str(preferred)
     chosen = inbound if inbound in formats else formats[0]
-    if chosen == "anthropic" and _is_unheeded(body, quirks):
+    if chosen == "anthropic" and "openai_chat" in formats and _is_unheeded(body, quirks):
         return "openai_chat"
     if chosen != "openai_chat" or "openai_responses" not in formats or not body.get("tools"):
         return chosen
