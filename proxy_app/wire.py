@@ -236,6 +236,7 @@ class Started:
     id: str
     model: str
     created: int = 0
+    service_tier: str | None = None  # as in `Answer`, where it is known from the start
 
 
 @dataclass(slots=True)
@@ -298,6 +299,7 @@ class UsageReported:
 class Finished:
     finish: Finish
     stop_sequence: str | None = None
+    service_tier: str | None = None  # counts more than what was told at the start
 
 
 @dataclass(slots=True)

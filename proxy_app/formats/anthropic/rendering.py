@@ -13,7 +13,7 @@ from gateway_project.errors import GatehouseError, UpstreamInvalid
 from proxy_app.formats.anthropic.blocks import PROVIDER, UNSIGNED
 from proxy_app.formats.anthropic.citations import render_citation
 from proxy_app.formats.anthropic.errors import error_body
-from proxy_app.formats.anthropic.response import stop_details, stop_word, thought_block
+from proxy_app.formats.anthropic.response import stop_details, stop_word, thought_block, tier_word
 from proxy_app.formats.anthropic.usage import render_last_usage, render_usage
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.signing import seal_of
@@ -62,6 +62,7 @@ class Renderer:
         self._options = options
         self._id = options.answer_id
         self._started = False
+        self._tier: str | None = None
         self._usage: Usage | None = None
         self._finish: Finish | None = None
         self._stop_sequence: str | None = None
@@ -86,7 +87,7 @@ class Renderer:
                 self._usage = merge_usage(self._usage, usage)
                 return b""
             case Started():
-                self._id = event.id or self._id
+                self._id, self._tier = event.id or self._id, event.service_tier
                 return b""
             case Finished():
                 self._finish, self._stop_sequence = event.finish, event.stop_sequence
@@ -214,7 +215,7 @@ class Renderer:
             "stop_sequence": None,
             "stop_details": None,
             "container": None,
-            "usage": render_usage(self._usage_so_far()),
+            "usage": render_usage(self._usage_so_far()) | {"service_tier": tier_word(self._tier)},
         }
         return encode(orjson.dumps({"type": "message_start", "message": message}), "message_start")
 

@@ -1,4 +1,6 @@
-"""Anthropic Messages answers: read from a provider, observed while relayed, rendered for a caller."""
+"""Anthropic Messages answers: read from typing import Any
+
+from a provider, observed while relayed, rendered for a caller."""
 
 import orjson
 
@@ -30,8 +32,18 @@ def parse_answer(body: JSON) -> Answer:
         finish=finish,
         usage=read_usage(body.get("usage")),
         stop_sequence=as_text(body.get("stop_sequence")) or None,
-        service_tier=_TOLD_TIERS.get(as_text(as_object(body.get("usage")).get("service_tier"))),
+        service_tier=read_tier(body.get("usage")),
     )
+
+
+def read_tier(usage: object) -> str | None:
+    """The tier that usage names, in OpenAI's words."""
+    return _TOLD_TIERS.get(as_text(as_object(usage).get("service_tier")))
+
+
+def tier_word(tier: str | None) -> str | None:
+    """OpenAI's word for a tier as usage names it here; None where there is no such tier."""
+    return _TIERS.get(tier or "")
 
 
 def _blocks(body: JSON) -> list[JSON]:
@@ -91,7 +103,7 @@ def render_answer(answer: Answer, options: RenderOptions) -> JSON:
     called = any(isinstance(part, ToolCall) for part in answer.parts)
     word = stop_word(answer.finish, called=called, refused=bool(refused))
     usage = render_usage(answer.usage or Usage(options.input_estimate))
-    usage["service_tier"] = _TIERS.get(answer.service_tier or "")
+    usage["service_tier"] = tier_word(answer.service_tier)
     return {
         "id": answer.id or options.answer_id,
         "type": "message",

@@ -10,7 +10,7 @@ from gateway_project.errors import UpstreamInvalid
 from proxy_app.formats.anthropic.blocks import PROVIDER
 from proxy_app.formats.anthropic.citations import read_citation
 from proxy_app.formats.anthropic.errors import read_in_band
-from proxy_app.formats.anthropic.response import explanation
+from proxy_app.formats.anthropic.response import explanation, read_tier
 from proxy_app.formats.anthropic.usage import FINISHES, read_usage
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.sse import ServerSentEvent
@@ -108,8 +108,11 @@ class Parser:
         return ()
 
     def _started(self, message: JSON) -> list[StreamEvent]:
-        events: list[StreamEvent] = [Started(as_text(message.get("id")), as_text(message.get("model")))]
-        self._report(message.get("usage"), events)
+        usage = message.get("usage")
+        started = Started(as_text(message.get("id")), as_text(message.get("model")))
+        started.service_tier = read_tier(usage)
+        events: list[StreamEvent] = [started]
+        self._report(usage, events)
         return events
 
     def _report(self, usage: Any, events: list[StreamEvent]) -> None:

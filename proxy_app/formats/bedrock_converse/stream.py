@@ -1,6 +1,6 @@
 """Converse streams: the service's events (framed as AWS does it, read as server-sent ones) to ours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
@@ -35,9 +35,9 @@ class Parser:
         self._calls: dict[int | None, int] = {}  # block index -> tool call index
         self._with_arguments: set[int] = set()
         self._signatures: dict[int | None, str] = {}  # block index of a thought -> its signature so far
-        self._stopped = False
+        self._finished: Finished | None = None
 
-    def feed(self, event: ServerSentEvent) -> Sequence[StreamEvent]:
+    def feed(self, event: ServerSentEvent) -> Iterable[StreamEvent]:
         try:
             body = as_object(orjson.loads(event.data))
         except orjson.JSONDecodeError as error:
@@ -55,15 +55,14 @@ class Parser:
             case "messageStop":
                 return self._message_stopped(body)
             case "metadata":
-                usage = read_usage(body.get("usage"))
-                return (UsageReported(usage), Terminated()) if usage is not None else (Terminated(),)
+                return self._end(body)
             case "error":
                 raise read_in_band(body)
         return ()
 
     def finish(self) -> Sequence[StreamEvent]:
         """A message that stopped is whole, even where its figures were lost."""
-        return (Terminated(),) if self._stopped else ()
+        return (self._finished, Terminated()) if self._finished is not None else ()
 
     def _block_started(self, index: int | None, start: JSON) -> Sequence[StreamEvent]:
         if "toolUse" not in start:
@@ -107,6 +106,17 @@ class Parser:
     def _message_stopped(self, body: JSON) -> Sequence[StreamEvent]:
         reason = as_text(body.get("stopReason"))
         check_reason(reason)
-        self._stopped = True
         more = as_object(body.get("additionalModelResponseFields"))
-        return (Finished(FINISHES.get(reason, Finish.STOP), as_text(more.get("stop_sequence")) or None),)
+        self._finished = Finished(
+            FINISHES.get(reason, Finish.STOP), as_text(more.get("stop_sequence")) or None
+        )
+        return ()
+
+    def _end(self, body: JSON) -> Iterator[StreamEvent]:
+        """The tier that served comes with the figures: the message's end waits for both."""
+        if self._finished is not None:
+            self._finished.service_tier = as_text(as_object(body.get("serviceTier")).get("type")) or None
+            yield self._finished
+        if (usage := read_usage(body.get("usage"))) is not None:
+            yield UsageReported(usage)
+        yield Terminated()

@@ -9,6 +9,7 @@ import orjson
 from gateway_project.errors import GatehouseError, UpstreamInvalid
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.openai_chat.response import (
+    SERVICE_TIERS,
     read_citations,
     render_citation,
     signature_field,
@@ -97,17 +98,18 @@ class Parser:
         if body.get("error") or event.event == "error":
             raise read_in_band(body.get("error") or body, as_text(body.get("message")))
         events: list[StreamEvent] = []
+        tier = as_text(body.get("service_tier")) or None
         if not self._started:
             self._started = True
             created = as_count(body.get("created")) or 0
-            events.append(Started(as_text(body.get("id")), as_text(body.get("model")), created))
+            events.append(Started(as_text(body.get("id")), as_text(body.get("model")), created, tier))
         for choice in as_list(body.get("choices")):
             choice = as_object(choice)
             if not choice.get("index"):
                 self._read_delta(as_object(choice.get("delta")), events)
                 if word := as_text(choice.get("finish_reason")):
                     self._finished = True
-                    events.append(Finished(FINISHES.get(word, Finish.STOP)))
+                    events.append(Finished(FINISHES.get(word, Finish.STOP), None, tier))
         usage = read_usage(body.get("usage"))
         if usage is not None:
             events.append(UsageReported(usage))
@@ -172,6 +174,7 @@ class Renderer:
         self._id = options.answer_id
         self._created = options.created
         self._head = b""
+        self._tier: str | None = None
         self._usage: Usage | None = None
         self._finish = Finish.STOP
         self._has_finish = False
@@ -205,6 +208,8 @@ class Renderer:
                 return self._start(event)
             case Finished(finish):
                 self._finish, self._has_finish = finish, True
+                if event.service_tier in SERVICE_TIERS and event.service_tier != self._tier:
+                    self._tier, self._head = event.service_tier, b""
                 return b""
             case Terminated():
                 return self._end()
@@ -219,22 +224,26 @@ class Renderer:
             return b""
         self._id = event.id or self._id
         self._created = event.created or self._created
+        self._tier = event.service_tier if event.service_tier in SERVICE_TIERS else None
         return self._delta({"role": "assistant", "content": "", "refusal": None})
 
     def _frame(self) -> bytes:
         """The part all chunks begin with, up to the choices."""
         if not self._head:
-            head = {
-                "id": self._id,
-                "object": "chat.completion.chunk",
-                "created": self._created,
-                "model": self._options.model,
-            }
-            self._head = b"data: " + orjson.dumps(head)[:-1]
+            self._head = b"data: " + orjson.dumps(self._common())[:-1]
             if self._options.include_usage:
                 self._head += b',"usage":null'
             self._head += b',"choices":[{"index":0,"delta":'
         return self._head
+
+    def _common(self) -> JSON:
+        common: JSON = {
+            "id": self._id,
+            "object": "chat.completion.chunk",
+            "created": self._created,
+            "model": self._options.model,
+        }
+        return common if self._tier is None else common | {"service_tier": self._tier}
 
     def _content(self, field: bytes, text: str) -> bytes:
         return b'%b{"%b":%b},"logprobs":null,"finish_reason":null}]}\n\n' % (
@@ -267,12 +276,5 @@ class Renderer:
         last = b'%b{},"logprobs":null,"finish_reason":"%b"}]}\n\n' % (self._frame(), word.encode())
         if not self._options.include_usage or self._usage is None:
             return last + DONE
-        chunk = {
-            "id": self._id,
-            "object": "chat.completion.chunk",
-            "created": self._created,
-            "model": self._options.model,
-            "choices": [],
-            "usage": render_usage(self._usage),
-        }
+        chunk = self._common() | {"choices": [], "usage": render_usage(self._usage)}
         return last + encode(orjson.dumps(chunk)) + DONE

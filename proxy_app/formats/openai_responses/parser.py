@@ -91,8 +91,10 @@ class Parser:
         if self._started:
             return ()
         self._started = True
-        created = as_count(response.get("created_at")) or 0
-        return (Started(as_text(response.get("id")), as_text(response.get("model")), created),)
+        created, tier = as_count(response.get("created_at")) or 0, as_text(response.get("service_tier"))
+        started = Started(as_text(response.get("id")), as_text(response.get("model")), created)
+        started.service_tier = tier if tier != "auto" else None  # what was asked for, until it is served
+        return (started,)
 
     def _item_added(self, position: int | None, item: JSON) -> list[StreamEvent]:
         """A call begins; of other items their deltas tell."""
@@ -146,5 +148,6 @@ class Parser:
         refuse_failed(response)
         if kind == "response.failed":
             raise read_in_band(as_object(response.get("error")), "The provider's answer has failed.")
-        yield Finished(finish_after(response, bool(self._calls)))
+        tier = as_text(response.get("service_tier")) or None
+        yield Finished(finish_after(response, bool(self._calls)), None, tier)
         yield Terminated()

@@ -56,6 +56,7 @@ class Renderer:
         self._open: OpenMessage | OpenThought | None = None
         self._usage: Usage | None = None
         self._finish: Finish | None = None
+        self._tier: str | None = None
 
     def feed(self, event: StreamEvent) -> bytes:
         match event:
@@ -83,7 +84,7 @@ class Renderer:
             case Started():
                 return self._start(event)
             case Finished(finish):
-                self._finish = finish
+                self._finish, self._tier = finish, event.service_tier or self._tier
                 return b""
             case Terminated():
                 return self._end()
@@ -100,7 +101,10 @@ class Renderer:
         self._id, self._stem = answer_ids(event.id, self._options)
         self._created = event.created or self._created
         self._common = repeated(self._options)
-        response = response_object(self._common, self._id, self._created, "in_progress", [])
+        self._tier = event.service_tier
+        response = response_object(
+            self._common, self._id, self._created, "in_progress", [], service_tier=self._tier
+        )
         raw = orjson.Fragment(orjson.dumps(response))
         for kind in ("response.created", "response.in_progress"):
             self._events.add(kind, {"response": raw})
@@ -165,7 +169,7 @@ class Renderer:
         self._open = None
         output = [item.done for item in self._items]
         response = response_object(
-            self._common, self._id, self._created, status, output, self._usage, details
+            self._common, self._id, self._created, status, output, self._usage, details, self._tier
         )
         self._events.add(f"response.{status}", {"response": response})
         return self._events.take()

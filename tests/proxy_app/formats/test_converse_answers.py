@@ -156,6 +156,13 @@ def test_a_stream_reaches_every_caller(inbound: str) -> None:
     assert observed.signed["t1"].thoughts == (Thinking("Hm", "c2ln", provider="bedrock"),)
 
 
+def test_the_tier_that_comes_with_the_figures_is_told() -> None:
+    last = event("metadata", {"usage": USAGE, "serviceTier": {"type": "flex"}})
+    sent, observed = through("openai_chat", *STREAM[:-1], last)
+    assert b'"service_tier":"flex"' in sent and b'"finish_reason":"tool_calls"' in sent
+    assert observed.ended and observed.usage is not None
+
+
 def test_a_call_without_arguments_is_an_empty_object() -> None:
     sent, _ = through("anthropic", *STREAM)
     assert b'"partial_json":"{}"' in sent

@@ -1,7 +1,6 @@
 """For each caller's format and each provider's: what both can say comes through translation unchanged."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -69,7 +68,7 @@ def events_of(answer: Answer, *, early: bool, mixed: bool) -> list[StreamEvent]:
     """An answer as a stream of it, each part in two pieces where it can be. Usage is told `early` too;
     calls that stand side by side come in mixture, told apart by their index, when they are `mixed`."""
     usage: list[StreamEvent] = [UsageReported(answer.usage)] if answer.usage is not None else []
-    events: list[StreamEvent] = [Started(answer.id, answer.model, CREATED)]
+    events: list[StreamEvent] = [Started(answer.id, answer.model, CREATED, answer.service_tier)]
     events += usage if early else []
     calls = 0
     waiting: list[StreamEvent] = []  # second halves of calls
@@ -124,6 +123,7 @@ def heard(events: Iterable[StreamEvent]) -> Answer:
         match event:
             case Started():
                 answer.id, answer.model, answer.created = event.id, event.model, event.created
+                answer.service_tier = event.service_tier
             case ThinkingDelta(text):
                 grow(answer.parts, Thinking(text))
             case TextDelta(text):
@@ -144,6 +144,7 @@ def heard(events: Iterable[StreamEvent]) -> Answer:
                 calls[index].arguments += arguments
             case Finished():
                 answer.finish, answer.stop_sequence = event.finish, event.stop_sequence
+                answer.service_tier = event.service_tier or answer.service_tier
                 ended.append("finished")
             case UsageReported(usage):
                 answer.usage = merge_usage(answer.usage, usage)
@@ -186,6 +187,20 @@ def test_a_stream_both_formats_can_say_comes_through_unchanged(
     assert bare(got, pair) == wanted
 
 
+@pytest.mark.parametrize("caller", ["openai_chat", "openai_responses"])
+@pytest.mark.parametrize(
+    ("at_first", "in_the_end"), [(None, "flex"), ("default", "priority"), ("flex", None)]
+)
+def test_the_tier_that_a_stream_tells_last_counts(
+    caller: str, at_first: str | None, in_the_end: str | None
+) -> None:
+    written, read = INBOUND[caller].open_renderer(OPTIONS), UPSTREAM[caller].open_parser()
+    told = [Started("a", "m", CREATED, at_first), TextDelta("a"), Finished(Finish.STOP, None, in_the_end)]
+    sent = Decoder().feed(b"".join([written.feed(event) for event in [*told, Terminated()]]))
+    again = [event for one in sent for event in read.feed(one)]
+    assert heard([*again, *read.finish()]).service_tier == (in_the_end or at_first)
+
+
 def streamed(pair: tuple[str, str], events: list[StreamEvent]) -> list[StreamEvent]:
     """What a caller hears of a provider's stream of events."""
     reader = UPSTREAM[pair[0]].open_parser()
@@ -209,4 +224,4 @@ def test_the_end_of_a_response_tells_what_its_stream_told(provider: str, data: s
     events = events_of(data.draw(answers(pair)), early=False, mixed=data.draw(st.booleans()))
     last = orjson.loads(sent_to(pair, events)[-1].data)["response"]
     whole = UPSTREAM["openai_responses"].parse_answer(last)
-    assert bare(whole, pair) == bare(replace(heard(streamed(pair, events)), service_tier="default"), pair)
+    assert bare(whole, pair) == bare(heard(streamed(pair, events)), pair)
