@@ -1,4 +1,4 @@
-"""Files that Google keeps: a body names them by their address, whatever its format. Pure."""
+"""Files and cached contents that Google keeps: a body names them by their address or name. Pure."""
 
 from urllib.parse import unquote
 
@@ -7,6 +7,9 @@ import orjson
 HOST_WORD = "generativelanguage"
 #: Fields of all formats that hold an address which a provider may be sent as it is.
 ADDRESSES = frozenset({"fileUri", "file_uri", "url", "image_url", "file_url", "file_data"})
+#: Fields of a Gemini body that name what was cached before, in either spelling.
+CACHED = ("cachedContent", "cached_content")
+_CACHES = "cachedContents"
 
 
 def file_name(address: str) -> str | None:
@@ -19,17 +22,27 @@ def file_name(address: str) -> str | None:
     return f"files/{whole.partition('?')[0].partition('#')[0].rstrip('/').rpartition('/')[2]}"
 
 
+def cache_name(name: str) -> str:
+    """`cachedContents/<id>` of a cache's name, which may tell project and location before it."""
+    return f"{_CACHES}/{unquote(name).strip().rstrip('/').rpartition('/')[2]}"
+
+
 def is_upload(method: str, path: str) -> bool:
-    """Whether a request to Google's host brings a file."""
+    """Whether a request to Google's host brings a file, or caches contents."""
     segments = path.partition("?")[0].strip("/").split("/")
-    return method == "POST" and segments[0] == "upload" and segments[-1] == "files"
+    is_file = segments[0] == "upload" and segments[-1] == "files"
+    return method == "POST" and (is_file or segments[-1] == _CACHES)
 
 
 def uploaded_name(raw: bytes) -> str | None:
-    """`files/<id>` as an upload's answer tells it."""
+    """`files/<id>` or `cachedContents/<id>` as the answer tells what was brought."""
     try:
-        file = orjson.loads(raw)["file"]
-        name = file["name"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        told = orjson.loads(raw)
+        name = told.get("file", told)["name"]
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
         return None
-    return name if isinstance(name, str) and name.startswith("files/") else None
+    if not isinstance(name, str):
+        return None
+    if f"{_CACHES}/" in name:
+        return cache_name(name)
+    return name if name.startswith("files/") else None

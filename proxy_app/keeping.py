@@ -7,13 +7,15 @@ import msgspec
 from gateway_project.errors import BadRequest, UnknownFormer, UnknownObject, UnsupportedParameter
 from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import ModelEntry
-from proxy_app.google_files import ADDRESSES, HOST_WORD, file_name, uploaded_name
+from proxy_app.google_files import ADDRESSES, CACHED, HOST_WORD, cache_name, file_name, uploaded_name
 from proxy_app.planning import Plan, only_at
 from proxy_app.stored import StoredObjects, keeper_of
 from proxy_app.wire import JSON
 from usage_app.records import Stored
 
 FORMAT = "openai_responses"
+#: A body without any of these names no file; letters may be written as \u00…
+_WORDS_OF_FILES = (b'"file', HOST_WORD.encode(), *(name.encode() for name in CACHED), b"\\u00")
 
 
 async def find_former(call: Call) -> None:
@@ -70,7 +72,7 @@ async def check_files(
 
 def may_name_files(raw: bytes) -> bool:
     """Whether it is worth looking for names of files: a plain letter may be written as \\u00…"""
-    return b'"file' in raw or HOST_WORD.encode() in raw or b"\\u00" in raw
+    return any(word in raw for word in _WORDS_OF_FILES)
 
 
 def file_ids(body: JSON) -> list[str]:
@@ -92,6 +94,7 @@ def _ids_beside(item: JSON) -> list[str]:
     """Ids of files that an object's own fields name."""
     addresses = [item[name] for name in ADDRESSES & item.keys() if isinstance(item[name], str)]
     found = [name for address in addresses if (name := file_name(address))]
+    found += [cache_name(item[name]) for name in CACHED if isinstance(item.get(name), str)]
     return [*found, item["file_id"]] if isinstance(item.get("file_id"), str) else found
 
 

@@ -2,6 +2,7 @@
 
 from proxy_app.answering import render_options
 from proxy_app.call import Call
+from proxy_app.cloud_storage import check_storage
 from proxy_app.formats import exchange
 from proxy_app.formats.contract import StreamPipe
 from proxy_app.operations import serving
@@ -19,6 +20,7 @@ async def prepare(call: Call, step: Step) -> tuple[Target, Outgoing]:
         outgoing = serving.build(call.operation, target, call.asked)
         call.dropped = outgoing.dropped
         return target, outgoing
+    check_storage(call.raw, call.body, provider.quirks)
     wire = exchange.choose_format(
         call.body_format, provider.formats, provider.quirks, call.body, step.upstream_model
     )

@@ -1,5 +1,6 @@
 """Files that Google keeps: whoever brought one may show it to a model, a stranger gets the 404 of none."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -33,6 +34,8 @@ class Google(Provider):
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/upload/v1beta/files":
             return httpx.Response(200, json=UPLOADED)
+        if request.url.path.endswith("/cachedContents"):
+            return httpx.Response(200, json=CACHE)
         if request.url.path.endswith(":countTokens"):
             self.seen.append(request)
             return httpx.Response(200, json={"totalTokens": 3})
@@ -117,6 +120,44 @@ async def test_a_count_tells_nothing_of_a_stranger_s_file(gate, google):
     assert (await gate.ask(body, path=path, key=STRANGER)).status == 404 and not google.seen
     gate.stored_rows.append(Stored("id", 1, "file", "files/abc-1", "provider-alpha", HERE))
     assert (await gate.ask({"contents": body["contents"]}, path=path)).status == 200
+
+
+CACHE = {"name": "cachedContents/c-1", "model": "models/gpt"}
+
+
+@pytest.mark.parametrize("word", ["cachedContent", "cached_content", "cached\\u0043ontent"])
+@pytest.mark.parametrize("name", ["cachedContents/c-1", "projects/p/locations/l/cachedContents/c-1"])
+async def test_what_one_cached_is_nobody_else_s_to_ask_about(gate, google, word, name):
+    made = await gate.ask(CACHE, path="/alpha/v1beta/cachedContents")
+    assert made.status == 200
+    raw = b'{"contents":[{"parts":[{"text":"hi"}]}],"%s":"%s"}' % (word.encode(), name.encode())
+    assert (await gate.ask(raw, **where("gemini", False), key=STRANGER)).status == 404
+    assert not google.seen
+    assert (await gate.ask(raw, **where("gemini", False))).status == 200
+    assert google.seen[-1][word.replace("\\u0043", "C")] == name
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("address", ["gs://bucket/a.pdf", "GS://bucket/a.pdf", " s3://bucket/a.pdf"])
+async def test_storage_that_the_gateway_s_account_can_read_is_closed_to_callers(
+    gate, google, format, address
+):
+    refused = await ask(gate, format, address)
+    assert refused.status == 400 and b"the gateway's own account" in refused.body and not google.seen
+
+
+async def test_storage_that_an_admin_opened_may_be_named(make_gateway, google):
+    opened_to = replace(deployment("alpha", "gemini").provider, quirks={"storage": ["gs://bucket/shared/"]})
+    gate = make_gateway(google, model("gpt", replace(deployment("alpha", "gemini"), provider=opened_to)))
+    for address, status in (
+        ("gs://bucket/shared/a.pdf", 200),
+        ("gs://bucket/secret/a.pdf", 400),
+        ("gs://bucket/shared", 400),
+    ):
+        assert (await ask(gate, "gemini", address)).status == status
+    assert [each["contents"][0]["parts"][0]["fileData"]["fileUri"] for each in google.seen] == [
+        "gs://bucket/shared/a.pdf"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ QUIRKS: Mapping[str, str] = {
     "translated, and translated calls leave out the tools that are not named.",
     "schemas_need_chat": "True: the server heeds an answer's schema in Chat Completions only: Messages with "
     "one are translated.",
+    "storage": "Beginnings of addresses in the cloud's storage (`gs://bucket/shared/`, `s3://…`) that "
+    "callers may name: the provider reads them by the account it is called with. None without it.",
     "drop": "Names of parameters the model does not take: left out when a call is translated, and told so.",
     "drop_when_reasoning": "The same, unless the caller asks for no reasoning.",
     "no_reasoning": "True: the model does not reason: how hard to think is left out of a translated call.",

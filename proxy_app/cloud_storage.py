@@ -1,0 +1,41 @@
+"""Addresses in a cloud's own storage: a provider reads them by the account that the gateway calls it with.
+
+A caller may name those alone that begin as the provider's quirk `storage` says. Pure.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gateway_project.errors import BadRequest
+from proxy_app.google_files import ADDRESSES
+from proxy_app.wire import JSON
+
+SCHEMES = ("gs://", "s3://")
+#: A body without any of these names no such address; letters may be written as \u00…
+_WORDS = (b"gs:", b"s3:", b"GS:", b"S3:", b"Gs:", b"gS:", b"\\u00")
+
+
+def check_storage(raw: bytes, body: JSON, quirks: Mapping[str, Any]) -> None:
+    """Raise BadRequest for an address in a storage that is not open to callers. `raw` parsed is `body`."""
+    if not any(word in raw for word in _WORDS):
+        return
+    open_to_callers = tuple(quirks.get("storage") or ())
+    for address in _addresses(body):
+        if address.lower().startswith(SCHEMES) and not address.startswith(open_to_callers):
+            raise BadRequest(
+                f"'{address[:200]}' would be read by the gateway's own account: send the file itself, or ask "
+                "an admin to open that storage to callers."
+            )
+
+
+def _addresses(body: JSON) -> Iterator[str]:
+    stack: list[Any] = [body]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            for name in ADDRESSES & item.keys():
+                if isinstance(item[name], str):
+                    yield item[name].strip()
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
