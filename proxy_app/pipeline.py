@@ -202,7 +202,7 @@ async def attempt_all(call: Call, relay: Relay) -> None:
 
 async def _walk(call: Call, relay: Relay, plan: Plan) -> GatehouseError | None:
     """Try a plan's steps; None when one answered, else the failure that came last."""
-    failure: GatehouseError = NoDeployment(retry_after_s=plan.retry_after_s)
+    failure: GatehouseError | None = None
     stale = STALE_CONNECTION_RETRIES
     steps = list(plan.steps)
     while steps:
@@ -213,7 +213,7 @@ async def _walk(call: Call, relay: Relay, plan: Plan) -> GatehouseError | None:
         except LimitReached as error:
             if call.attempt is not None or call.committed:
                 raise
-            failure = error if isinstance(failure, NoDeployment) else failure
+            failure = failure or error
         except UpstreamFailed as error:
             failure = error
             _after_failure(call, step, error)
@@ -226,7 +226,7 @@ async def _walk(call: Call, relay: Relay, plan: Plan) -> GatehouseError | None:
                 steps.insert(0, step)
         else:
             return None
-    return failure
+    return failure or NoDeployment(retry_after_s=plan.retry_after_s)
 
 
 def _after_failure(call: Call, step: Step, error: UpstreamFailed) -> None:
