@@ -89,6 +89,11 @@ class Config:
         return self.data / "journal"
 
     @property
+    def metrics_dir(self) -> Path:
+        """Where workers tell each other what they counted."""
+        return self.data / "metrics"
+
+    @property
     def trusted_networks(self) -> tuple[Network, ...]:
         return parse_networks(self.trusted_proxies)
 

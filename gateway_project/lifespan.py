@@ -31,6 +31,7 @@ from proxy_app.following import let_go
 from proxy_app.health import Health
 from proxy_app.health_sharing import HealthSharing
 from proxy_app.metrics import Metrics
+from proxy_app.metrics_sharing import MetricsSharing
 from proxy_app.overhearing import words_of
 from proxy_app.signatures import open_signatures
 from proxy_app.stored import StoredObjects
@@ -104,6 +105,9 @@ class Lifespan:
             master_hash=hash_secret(config.master_key) if config.master_key else "",
         )
         services.journal.open()
+        if config.workers > 1:
+            services.shared_metrics = MetricsSharing(metrics, config.metrics_dir, worker_id)
+            self._tasks.start(services.shared_metrics.run(), "metrics")
         publisher = LivePublisher(
             services.registry, get_channel_layer(), worker_id, _stopper(services), partial(words_of, services)
         )
@@ -151,6 +155,8 @@ class Lifespan:
         await services.signatures.close()
         services.journal.sync()
         services.journal.close()
+        if services.shared_metrics is not None:
+            services.shared_metrics.close()
 
 
 def _read_pages() -> None:

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -53,6 +54,7 @@ def main() -> int:
 def start(config: conf.Config) -> int:
     """Prepare the database, then keep the programs until they are told to end."""
     raise_open_files()
+    shutil.rmtree(config.metrics_dir, ignore_errors=True)  # of workers that are no more
     reading, writing = os.pipe()
     children = child_environment(config, reading)
     prepared = prepare(children)

@@ -20,6 +20,7 @@ from proxy_app.guard import Guard
 from proxy_app.health import Health
 from proxy_app.identity import Claims
 from proxy_app.metrics import Metrics
+from proxy_app.metrics_sharing import MetricsSharing
 from proxy_app.operations.contract import Asked, Operation
 from proxy_app.planning import Plan, Step
 from proxy_app.signatures import MemorySignatures, Signatures
@@ -48,6 +49,7 @@ class Services:
     master_hash: str = ""
     signatures: Signatures = field(default_factory=MemorySignatures)
     capturer: "Capturing | None" = None  # of what is said in calls
+    shared_metrics: MetricsSharing | None = None  # where several workers count
     followed: Tasks = field(default_factory=Tasks)  # answers that are made in the background
     calls: dict[str, "Call"] = field(default_factory=dict)
     abandoned: dict[tuple[str, int], "Call"] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """What operators and machines ask: is it alive, is it ready, how is it doing."""
 
+import asyncio
 import time
 from hmac import compare_digest
 from ipaddress import ip_address
@@ -78,7 +79,8 @@ class Metrics(APIView):
     async def get(self) -> None:
         services = self.request.services
         registry = CollectorRegistry()
-        registry.register(services.metrics)
+        shared = services.shared_metrics
+        registry.register(services.metrics if shared is None else await asyncio.to_thread(shared.whole))
         body = generate_latest(registry)
         age = services.keeper.age_s if services.keeper.ready else -1.0
         body += (

@@ -1,10 +1,16 @@
 """A worker's counters: right, bounded whatever callers name, and read by who may."""
 
+import asyncio
+import os
+import time
+from pathlib import Path
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from proxy_app.metrics import MOST_SERIES, OTHER, Metrics
+from proxy_app.metrics_sharing import SILENT_S, MetricsSharing
 from tests.proxy_app.harness import MASTER, SECRET, Answer, Gateway, asked, completion
 
 
@@ -75,3 +81,70 @@ async def test_from_elsewhere_only_the_master_key_reads_them(
     gate = make_gateway(answering)
     headers = {"x-forwarded-for": "203.0.113.9"} if forwarded else {}
     assert (await scrape(gate, address, key, **headers)).status == status
+
+
+def shared(folder: Path, worker: str) -> tuple[Metrics, MetricsSharing]:
+    metrics = Metrics()
+    return metrics, MetricsSharing(metrics, folder / "metrics", worker)
+
+
+async def told(sharing: MetricsSharing) -> None:
+    """Let a worker write once."""
+    task = asyncio.create_task(sharing.run())
+    while not sharing._file.exists():
+        await asyncio.sleep(0.005)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_scrape_of_one_worker_tells_what_all_counted(tmp_path: Path) -> None:
+    (first, of_first), (second, of_second) = shared(tmp_path, "a"), shared(tmp_path, "b")
+    count(first, "gpt", "ok")
+    count(second, "gpt", "ok")
+    count(second, "claude", "ok")
+    second.in_flight, second.refused_before_a_key, second.bodies_dropped = 3, 2, 1
+    await told(of_second)
+    first.in_flight = 1
+    whole = of_first.whole()
+    assert {labels[0]: series.calls for labels, series in whole.series.items()} == {"gpt": 2, "claude": 1}
+    assert whole.series["gpt", "", "ok"].buckets[0] == 2 and whole.series["gpt", "", "ok"].input_tokens == 4
+    assert (whole.in_flight, whole.refused_before_a_key, whole.bodies_dropped) == (4, 2, 1)
+    assert first.series["gpt", "", "ok"].calls == 1  # its own stay its own
+
+
+async def test_no_counter_falls_when_a_worker_ends_and_nothing_of_it_is_in_flight(tmp_path: Path) -> None:
+    (_, of_first), (second, of_second) = shared(tmp_path, "a"), shared(tmp_path, "b")
+    second.in_flight = 3
+    await told(of_second)
+    count(second, "gpt", "ok")
+    of_second.close()
+    assert of_first.whole().series["gpt", "", "ok"].calls == 1 and of_first.whole().in_flight == 0
+
+
+async def test_a_worker_that_was_killed_holds_nothing_in_flight_for_long(tmp_path: Path) -> None:
+    (_, of_first), (second, of_second) = shared(tmp_path, "a"), shared(tmp_path, "b")
+    second.in_flight = 3
+    count(second, "gpt", "ok")
+    await told(of_second)
+    long_ago = time.time() - SILENT_S - 1
+    os.utime(of_second._file, (long_ago, long_ago))
+    assert of_first.whole().in_flight == 0 and of_first.whole().series["gpt", "", "ok"].calls == 1
+
+
+async def test_what_another_worker_broke_off_is_passed_over(tmp_path: Path) -> None:
+    _, of_first = shared(tmp_path, "a")
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "b.metrics").write_bytes(b"\x93half")
+    assert of_first.whole().in_flight == 0
+
+
+async def test_a_scrape_is_answered_with_what_all_workers_counted(make_gateway, tmp_path: Path) -> None:
+    gate = make_gateway(answering)
+    other, of_other = shared(tmp_path, "b")
+    count(other, "gpt", "ok")
+    await told(of_other)
+    gate.services.shared_metrics = MetricsSharing(gate.services.metrics, tmp_path / "metrics", "a")
+    await gate.ask(asked())
+    body = (await scrape(gate, "127.0.0.1")).body.decode()
+    lines = [line for line in body.splitlines() if line.startswith("gatehouse_requests_total{")]
+    assert sum(float(line.rpartition(" ")[2]) for line in lines) == 2
