@@ -7,6 +7,9 @@ from proxy_app.dialects import limits_in
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.settling import attempt_cost, tokens_of
 
+#: nginx and its kin hold a stream back until a buffer is full, unless they are told so.
+UNBUFFERED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
 
 def told_ids(request_id: str) -> dict[str, str]:
     """The request id under the names that SDKs look for it."""
@@ -29,7 +32,7 @@ def answer_headers(call: Call, attempt: Attempt) -> dict[str, str]:
     if call.operation is not None:
         headers["x-content-type-options"] = "nosniff"
     if call.facts.stream:
-        headers["x-gatehouse-overhead-ms"] = overhead_ms(call)
+        headers |= {"x-gatehouse-overhead-ms": overhead_ms(call), **UNBUFFERED}
     return headers
 
 

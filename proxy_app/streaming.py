@@ -147,7 +147,6 @@ class Passage:
                 if call.operation is not None
                 else exchange.stream_content_type(call.format, call.facts)
             )
-            headers["cache-control"] = "no-cache"
             await call.reply.begin(200, headers)
             if held:
                 await self._send(held)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 import msgspec
 
 from gateway_project.errors import NotServed
-from proxy_app.answering import told_ids
+from proxy_app.answering import UNBUFFERED, told_ids
 from proxy_app.asking import open_answer
 from proxy_app.catalogue import Catalogue, ProviderEntry
 from proxy_app.operations.serving import told_content_type
@@ -66,7 +66,7 @@ class StoredResponse(CountedView):
 
     async def _relay_events(self, answer: UpstreamAnswer) -> None:
         reply = self.request.reply
-        headers = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+        headers = {"content-type": "text/event-stream; charset=utf-8", **UNBUFFERED}
         await reply.begin(answer.status, headers | told_ids(self.request.id))
         while chunk := await answer.next_chunk():
             await reply.write(chunk)

@@ -56,6 +56,7 @@ async def test_a_stream_is_relayed_without_the_usage_nobody_asked_for(make_gatew
     gate = make_gateway(streaming)
     answer = await gate.ask(asked(stream=True))
     assert answer.headers["content-type"].startswith("text/event-stream")
+    assert (answer.headers["cache-control"], answer.headers["x-accel-buffering"]) == ("no-cache", "no")
     events = answer.events
     assert events[-1] == "[DONE]" and answer.complete
     assert all("usage" not in event or event["usage"] is None for event in events[:-1])
