@@ -4,7 +4,7 @@ The same data makes the sparklines, as points of a polyline. Pure: nothing here 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from usage_app.reports import Series, Totals
+from usage_app.reports import Totals
+from usage_app.reports_grid import Grid
 from usage_app.selection import Selection
 
 #: Colours of the palette in the stylesheet; the last class is 'other'.
@@ -25,20 +26,21 @@ MAX_SERIES = 7
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A figure of Totals that can be summed, so that stacking it means something."""
+    """Figures of Totals that can be summed, so that stacking them means something."""
 
     label: Any
     unit: str  # money or count
-    of: Callable[[Totals], int]
+    figures: tuple[str, ...]
+
+    def of(self, totals: Totals) -> int:
+        return sum(getattr(totals, name) for name in self.figures)
 
 
 MEASURES: dict[str, Measure] = {
-    "spend": Measure(gettext_lazy("Spend"), "money", lambda totals: totals.cost_nanodollars),
-    "requests": Measure(gettext_lazy("Requests"), "count", lambda totals: totals.requests),
-    "tokens": Measure(
-        gettext_lazy("Tokens"), "count", lambda totals: totals.input_tokens + totals.output_tokens
-    ),
-    "errors": Measure(gettext_lazy("Errors"), "count", lambda totals: totals.errors),
+    "spend": Measure(gettext_lazy("Spend"), "money", ("cost_nanodollars",)),
+    "requests": Measure(gettext_lazy("Requests"), "count", ("requests",)),
+    "tokens": Measure(gettext_lazy("Tokens"), "count", ("input_tokens", "output_tokens")),
+    "errors": Measure(gettext_lazy("Errors"), "count", ("errors",)),
 }
 
 
@@ -56,12 +58,11 @@ class Layer:
         return sum(self.values)
 
 
-def layers_of(series: Series, measure: Measure) -> list[Layer]:
-    """The largest lines, largest first, and the rest as 'other'."""
+def layers_of(grid: Grid, names: Mapping[str, str]) -> list[Layer]:
+    """The largest lines of a grid by one dimension, largest first, and the rest as 'other'."""
     lines = [
-        (line.id, line.name, tuple(measure.of(totals) for totals in line.totals)) for line in series.lines
+        (ref, names.get(ref, ref), tuple(values)) for (ref,), values in grid.values.items() if any(values)
     ]
-    lines = [line for line in lines if any(line[2])]
     lines.sort(key=lambda line: (-sum(line[2]), line[1]))
     shown, rest = lines[:MAX_SERIES], lines[MAX_SERIES:]
     if len(rest) == 1:
@@ -88,26 +89,24 @@ def colours_for(ids: Sequence[str]) -> dict[str, str]:
 
 
 def chart_data(
-    series: Series, measure_name: str, chosen: Selection, zone: ZoneInfo, interval: str = ""
+    grid: Grid, layers: Sequence[Layer], unit: str, chosen: Selection, zone: ZoneInfo, interval: str
 ) -> dict[str, Any]:
     """What the script draws: labels, starts, one data set a layer, and what a click on a bar keeps."""
-    interval = interval or chosen.interval
-    measure = MEASURES[measure_name]
     return {
-        "labels": [bucket_label(bucket, interval, zone) for bucket in series.buckets],
-        "starts": [bucket.isoformat() for bucket in series.buckets],
-        "unit": measure.unit,
+        "labels": [bucket_label(bucket, interval, zone) for bucket in grid.buckets],
+        "starts": [bucket.isoformat() for bucket in grid.buckets],
+        "unit": unit,
         "until": chosen.until.isoformat(),
         "narrowed": {
             name: value
             for name, value in (("environment", chosen.environment), ("service", chosen.service_id))
             if value
         },
-        "unfinished": unfinished_index(series),
+        "unfinished": unfinished_index(grid),
         "sum": _("Sum"),
         "layers": [
             {"id": layer.id, "name": layer.name, "colour": layer.colour, "values": layer.values}
-            for layer in layers_of(series, measure)
+            for layer in layers
         ],
     }
 
@@ -120,14 +119,14 @@ def bucket_label(bucket: datetime, interval: str, zone: ZoneInfo) -> str:
     return date_format(local, _("M Y") if interval == "month" else _("j M"))
 
 
-def unfinished_index(series: Series) -> int | None:
+def unfinished_index(grid: Grid) -> int | None:
     """The first bucket that is not over yet."""
-    if series.unfinished_from is None:
+    if grid.unfinished_from is None:
         return None
-    for index, bucket in enumerate(series.buckets):
-        if bucket >= series.unfinished_from:
+    for index, bucket in enumerate(grid.buckets):
+        if bucket >= grid.unfinished_from:
             return index
-    return len(series.buckets) - 1 if series.buckets else None
+    return len(grid.buckets) - 1 if grid.buckets else None
 
 
 def spark(values: Iterable[float | None], width: int = 100, height: int = 24) -> str:

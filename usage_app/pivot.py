@@ -1,12 +1,11 @@
 """Usage as a table of two dimensions and time: rows, columns, the rest and the sums.
 
-Arranges what reports answer; every cell knows the parameters that open its calls.
+Arranges what reports answer; a line's parameters and a column's together open the calls of their cell.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from usage_app.charts import bucket_label
-from usage_app.reports import Interval, Line, Totals, buckets, end_of
+from usage_app.reports import Interval, Line, Totals, end_of
 from usage_app.reports_claims import summed
+from usage_app.reports_grid import Grid
 from usage_app.selection import NONE
 
 #: dimension -> (label, parameter of Requests that opens its calls)
@@ -54,21 +54,18 @@ class Head:
     is_rest: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    value: int
-    parameters: Mapping[str, str] | None
-
-
 @dataclass(slots=True)
 class PivotRow:
-    """A line: its names, its sums, a cell a column, and the sums of the period before."""
+    """A line: its names, its sums, a number a column, and the sums of the period before.
+
+    Without `parameters` nothing opens it.
+    """
 
     ids: Key
     names: tuple[str, ...]
     totals: Totals
     parameters: Mapping[str, str] | None
-    cells: list[Cell] = field(default_factory=list)
+    cells: list[int] = field(default_factory=list)
     before: Totals | None = None
 
     @property
@@ -117,7 +114,8 @@ def by_figures(
 
 def by_time(
     dimensions: Sequence[str],
-    cells: Iterable[tuple[datetime, Line]],
+    lines: Sequence[Line],
+    grid: Grid,
     bounds: tuple[datetime, datetime],
     interval: Interval,
     zone: ZoneInfo,
@@ -126,7 +124,6 @@ def by_time(
 ) -> Pivot:
     """A column a bucket of time, in `zone`."""
     since, until = bounds
-    starts = buckets(since, until, interval, zone)
     heads = [
         Head(
             bucket_label(at, interval, zone),
@@ -136,11 +133,9 @@ def by_time(
             },
             at.isoformat(),
         )
-        for at in starts
+        for at in grid.buckets
     ]
-    instants = [at.astimezone(UTC) for at in starts]  # two local hours of one name are two buckets
-    table = [(line, max(bisect_right(instants, at.astimezone(UTC)) - 1, 0)) for at, line in cells]
-    return _crossed(dimensions, heads, table, value, everything)
+    return _crossed(dimensions, heads, lines, grid.values, value, everything)
 
 
 def by_second(dimensions: tuple[str, str], lines: Sequence[Line], value: Value, everything: Totals) -> Pivot:
@@ -159,29 +154,28 @@ def by_second(dimensions: tuple[str, str], lines: Sequence[Line], value: Value, 
     if len(kept) < len(order):
         heads.append(Head(_("other (%(count)s)") % {"count": len(order) - len(kept)}, {}, is_rest=True))
     places = {ref: min(place, len(heads) - 1) for place, ref in enumerate(order)}
-    table = [(Line(line.ids[:1], line.names[:1], line.totals), places[line.ids[1]]) for line in lines]
-    return _crossed((first,), heads, table, value, everything)
+    values: dict[Key, list[int]] = {}
+    parts: dict[Key, list[Line]] = {}
+    for line in lines:
+        values.setdefault(line.ids[:1], [0] * len(heads))[places[line.ids[1]]] += value(line.totals)
+        parts.setdefault(line.ids[:1], []).append(line)
+    sums = [
+        Line(ids, those[0].names[:1], summed(line.totals for line in those)) for ids, those in parts.items()
+    ]
+    return _crossed((first,), heads, sums, values, value, everything)
 
 
 def _crossed(
     dimensions: Sequence[str],
     heads: list[Head],
-    table: Sequence[tuple[Line, int]],
+    lines: Sequence[Line],
+    values: Mapping[Key, Sequence[int]],
     value: Value,
     everything: Totals,
 ) -> Pivot:
-    parts: dict[Key, list[Totals]] = {}
-    names: dict[Key, tuple[str, ...]] = {}
-    values: dict[Key, list[int]] = {}
-    for line, place in table:
-        parts.setdefault(line.ids, []).append(line.totals)
-        names[line.ids] = line.names
-        values.setdefault(line.ids, [0] * len(heads))[place] += value(line.totals)
-    rows = []
-    for ids, totals in parts.items():
-        row = _row(dimensions, Line(ids, names[ids], summed(totals)))
-        row.cells = [_cell(row, head, number) for head, number in zip(heads, values[ids], strict=True)]
-        rows.append(row)
+    rows = [_row(dimensions, line) for line in lines]
+    for row in rows:
+        row.cells = list(values.get(row.ids) or [0] * len(heads))
     rows.sort(key=lambda row: (-value(row.totals), row.names))
     return _cut(heads, rows, everything)
 
@@ -195,23 +189,16 @@ def _row(dimensions: Sequence[str], line: Line) -> PivotRow:
     )
 
 
-def _cell(row: PivotRow, head: Head, value: int) -> Cell:
-    opens = row.parameters is not None and not head.is_rest
-    return Cell(value, {**(row.parameters or {}), **head.parameters} if opens else None)
-
-
 def _cut(heads: list[Head], rows: list[PivotRow], everything: Totals) -> Pivot:
     """The largest rows, the rest in one, and the foot."""
-    columns = range(len(heads))
-    foot = PivotRow((), (_("All"),), everything, {})
-    foot.cells = [
-        Cell(sum(row.cells[at].value for row in rows), None if heads[at].is_rest else heads[at].parameters)
-        for at in columns
-    ]
+    foot = PivotRow((), (_("All"),), everything, {}, _added(rows) or [0] * len(heads))
     if len(rows) <= MAX_ROWS + 1:
         return Pivot(heads, rows, None, foot)
     shown, others = rows[:MAX_ROWS], rows[MAX_ROWS:]
     label = _("other (%(count)s)") % {"count": len(others)}
-    rest = PivotRow((), (label,), summed(row.totals for row in others), None)
-    rest.cells = [Cell(sum(row.cells[at].value for row in others), None) for at in columns]
+    rest = PivotRow((), (label,), summed(row.totals for row in others), None, _added(others))
     return Pivot(heads, shown, rest, foot)
+
+
+def _added(rows: Iterable[PivotRow]) -> list[int]:
+    return [sum(column) for column in zip(*(row.cells for row in rows), strict=True)]

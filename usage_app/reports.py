@@ -11,12 +11,13 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway_project.clock import now
-from usage_app.ledger_series import UTC_ZONE, ledger_settings, one_picture, reporting_zone, series_since
+from usage_app.ledger_series import one_picture, reporting_zone
 from usage_app.models import LedgerStatus
-from usage_app.reports_buckets import CIVIL_INTERVALS, Interval, bucket_of, buckets, end_of
+from usage_app.reports_buckets import Interval, bucket_of, buckets, end_of
 from usage_app.reports_names import names_of
-from usage_app.reports_reading import DIMENSION_COLUMNS, Filters, read_sums, read_sums_over_time
-from usage_app.reports_spans import Spans, snap, split, widen
+from usage_app.reports_ranges import counted, quarters_kept_from, spans_of, spans_over_time
+from usage_app.reports_reading import DIMENSION_COLUMNS, Filters, read_sums, read_sums_over_time, sums_of
+from usage_app.reports_spans import Spans, snap
 from usage_app.reports_sums import Ids, Sums, Totals, added, folded
 from usage_app.sight import EVERYTHING, Sight
 
@@ -44,9 +45,6 @@ __all__ = [
     "snap",
     "totals",
 ]
-
-#: The longest that a day is: a clock is set back by two hours at most.
-LONGEST_DAY = timedelta(hours=26)
 
 STALE_S = 30.0
 
@@ -105,7 +103,7 @@ def totals(
 ) -> Totals:
     """Everything in the range, added up."""
     sums = Sums()
-    for row in read_sums((), _spans(since, until), filters, sight, durations=durations):
+    for row in read_sums((), sums_of(durations), spans_of(since, until), filters, sight):
         sums.add(row)
     return sums.totals()
 
@@ -144,7 +142,7 @@ def breakdowns(
     columns = tuple(DIMENSION_COLUMNS[name] for name in dimensions)
     width = len(columns)
     groups: dict[tuple[str, ...], Sums] = {}
-    for row in read_sums(columns, _spans(since, until), filters, sight, durations=durations):
+    for row in read_sums(columns, sums_of(durations), spans_of(since, until), filters, sight):
         groups.setdefault(tuple(row[:width]), Sums()).add(row[width:])
     field, descending = order.removeprefix("-"), order.startswith("-")
     found = [folded(groups, [dimensions.index(name) for name in grouping]) for grouping in groupings]
@@ -233,23 +231,12 @@ def recent_percentiles(model: str, deployment_id: str = "", days: int = 7) -> Pe
     spans = Spans((), zone.key, now().astimezone(zone).date() - timedelta(days=days), date.max)
     filters = Filters(model=model, deployment_id=deployment_id, status="ok")
     sums = Sums()
-    for row in read_sums((), spans, filters, EVERYTHING):
+    for row in read_sums((), sums_of(durations=True), spans, filters, EVERYTHING):
         sums.add(row)
     found = sums.totals()
     return Percentiles(
         found.latency_p50_ms, found.latency_p95_ms, found.ttft_p50_ms, found.ttft_p95_ms, found.requests
     )
-
-
-def quarters_kept_from() -> datetime:
-    """From here on there are quarters of an hour, back to its day's start; before, whole days alone."""
-    return now() - timedelta(days=ledger_settings().keep_quarters_days) + LONGEST_DAY
-
-
-@one_picture()
-def counted(since: datetime, until: datetime) -> tuple[datetime, datetime]:
-    """The range that sums of [since, until) are of: never less, and more where whole days alone are kept."""
-    return widen(since, until, _zone_of_old_days(since), quarters_kept_from())
 
 
 def balance() -> Balance:
@@ -266,19 +253,6 @@ def balance() -> Balance:
     )
 
 
-def _spans(since: datetime, until: datetime, zone: str = "") -> Spans:
-    if since < quarters_kept_from():
-        zone = _zone_of_old_days(since).key
-    return split(*snap(*counted(since, until)), series_since(), zone)
-
-
-def _zone_of_old_days(since: datetime) -> ZoneInfo:
-    """In which zone the days since then are known: in that by which months and charts are cut, if it is."""
-    here = reporting_zone()
-    is_whole = series_since().get(here.key, date.max) <= since.astimezone(here).date()
-    return here if is_whole else UTC_ZONE
-
-
 def _cells(
     dimensions: tuple[str, ...],
     since: datetime,
@@ -293,10 +267,10 @@ def _cells(
     """Sums by ids and by the instant (UTC) their bucket begins."""
     columns = tuple(DIMENSION_COLUMNS[name] for name in dimensions)
     width = len(columns)
-    spans = _spans(since, until, zone.key) if interval in CIVIL_INTERVALS else Spans(((since, until),))
+    spans = spans_over_time(since, until, interval, zone)
     cells: dict[tuple[str, ...], dict[datetime, Sums]] = {}
     known: dict[datetime, datetime] = {}
-    for at, row in read_sums_over_time(columns, spans, filters, sight, durations=durations):
+    for at, row in read_sums_over_time(columns, sums_of(durations), spans, filters, sight):
         bucket = known.get(at)
         if bucket is None:
             bucket = known[at] = bucket_of(at, interval, zone).astimezone(UTC)

@@ -16,14 +16,14 @@ from usage_app.reports import (
     Interval,
     Line,
     Totals,
-    breakdown,
     breakdown_over_time,
+    breakdowns,
     bucket_of,
     buckets,
     quarters_kept_from,
-    totals,
 )
 from usage_app.reports_claims import CLAIM_COLUMNS, claims, claims_over_time, days_of, summed
+from usage_app.reports_grid import Grid, grid
 from usage_app.reports_spans import start_of
 from usage_app.selection import Selection
 from usage_app.sight import Sight
@@ -98,6 +98,16 @@ def parse(query: Mapping[str, str], chosen: Selection, zone: ZoneInfo) -> Questi
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """A table, and what its chart draws: the measure by the first dimension, and what those are called."""
+
+    table: pivot.Pivot
+    drawn: Grid | None  # of claims there is none
+    names: dict[str, str]
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
 class Asker:
     """Who asks, about which time; answers a question for the page and for a file alike."""
 
@@ -113,39 +123,53 @@ class Asker:
         first, after = days_of(since, until, self.zone)
         return start_of(first, self.zone), start_of(after, self.zone)
 
-    def pivot(self, question: Question) -> pivot.Pivot:
-        """The table."""
-        value = MEASURES[question.measure].of
-        everything = self.everything(question)
+    def answer(self, question: Question, interval: Interval) -> Answer:
+        """The table, and the chart of its lines, by `interval` where the table has none of its own."""
+        lines, everything = self.lines(question, durations=not question.columns)
+        names = {line.ids[0]: line.names[0] for line in lines}
         if question.columns in INTERVALS:
-            return pivot.by_time(
-                question.dimensions,
-                self.cells(question),
-                self.bounds(question),
-                cast(Interval, question.columns),
-                self.zone,
-                value,
-                everything,
+            interval = cast(Interval, question.columns)
+            over_time = self.grid(question, question.dimensions, interval)
+            value, bounds = MEASURES[question.measure].of, self.bounds(question)
+            table = pivot.by_time(
+                question.dimensions, lines, over_time, bounds, interval, self.zone, value, everything
             )
-        lines = self.lines(question)
+            return Answer(table, None if question.is_claim else over_time.by_first(), names, interval)
+        table = self._table_of(question, lines, everything)
+        drawn = None if question.is_claim else self.grid(question, (question.first,), interval)
+        return Answer(table, drawn, names, interval)
+
+    def _table_of(self, question: Question, lines: list[Line], everything: Totals) -> pivot.Pivot:
         if question.columns == ACROSS:
+            value = MEASURES[question.measure].of
             return pivot.by_second((question.first, question.second), lines, value, everything)
-        earlier = self.lines(question, before=True) if question.compares else None
+        earlier = self.lines(question, before=True)[0] if question.compares else None
         return pivot.by_figures(question.dimensions, lines, everything, earlier)
 
-    def everything(self, question: Question) -> Totals:
-        """All calls of the range; of claims the lines' own sum, for what carries none is on no line."""
+    def lines(
+        self, question: Question, *, before: bool = False, durations: bool = False
+    ) -> tuple[list[Line], Totals]:
+        """Lines, and all calls of the range; of claims the lines' own sum: some calls are on no line."""
+        scope = (*(self.selection.before if before else self.bounds(question)), self.selection.filters)
         if question.is_claim:
-            return summed(line.totals for line in self.lines(question))
-        return totals(*self.bounds(question), self.selection.filters, self.sight)
+            found = claims(question.first, question.second, *scope, self.sight, zone=self.zone)
+            return found, summed(line.totals for line in found)
+        lines, whole = breakdowns((question.dimensions, ()), *scope, self.sight, durations=durations)
+        return lines, whole[0].totals if whole else Totals()
 
-    def lines(self, question: Question, *, before: bool = False) -> list[Line]:
-        filters = self.selection.filters
-        since, until = self.selection.before if before else self.bounds(question)
-        if question.is_claim:
-            return claims(question.first, question.second, since, until, filters, self.sight, zone=self.zone)
-        durations = not question.columns and not before
-        return breakdown(question.dimensions, since, until, filters, self.sight, durations=durations)
+    def grid(self, question: Question, dimensions: tuple[str, ...], interval: Interval) -> Grid:
+        """The measure over time, by the day for claims."""
+        since, until = self.bounds(question)
+        measure = MEASURES[question.measure]
+        if not question.is_claim:
+            scope = (since, until, interval, self.selection.filters, self.sight)
+            return grid(dimensions, measure.figures, *scope, zone=self.zone)
+        starts = buckets(since, until, interval, self.zone)
+        places = {at: place for place, at in enumerate(starts)}
+        values: dict[tuple[str, ...], list[int]] = {}
+        for at, line in self.cells(question):
+            values.setdefault(line.ids, [0] * len(starts))[places[at]] += measure.of(line.totals)
+        return Grid(starts, values, None)
 
     def cells(self, question: Question) -> list[tuple[datetime, Line]]:
         """Lines by the bucket they belong to, by the day for claims."""
@@ -179,7 +203,7 @@ class Asker:
         if question.columns in INTERVALS:
             rows = ([at.isoformat(), *_values(question, line)] for at, line in self.cells(question))
             return ["start", *columns, *FIGURE_COLUMNS], rows
-        lines = (_values(question, line) for line in self.lines(question))
+        lines = (_values(question, line) for line in self.lines(question)[0])
         return [*columns, *FIGURE_COLUMNS], lines
 
 

@@ -27,11 +27,13 @@ from tests.usage_app.workload import (
     call_id,
 )
 from usage_app import reports
+from usage_app.charts import MEASURES
 from usage_app.journal import JournalWriter
 from usage_app.ledger import Ledger
 from usage_app.models import LedgerSettings, Request, Rollup
 from usage_app.records import End, Tokens
 from usage_app.reports import Filters, Totals
+from usage_app.reports_grid import grid
 from usage_app.reports_names import names_of
 from usage_app.sight import EVERYTHING, Sight, sight_of
 
@@ -146,6 +148,13 @@ def test_every_range_breakdown_and_series_equals_the_rows(
                 assert total == brute(inside).cost_nanodollars, (interval, start)
                 count = sum(line.totals[place].requests for line in found.lines)
                 assert count == brute(inside).requests
+            for measure in MEASURES.values():
+                scope = (since, until, interval, ALL, EVERYTHING)
+                drawn = grid(("model", "key"), measure.figures, *scope, zone=here)
+                assert (drawn.buckets, drawn.unfinished_from) == (found.buckets, found.unfinished_from)
+                wanted = {(line.id,): [measure.of(part) for part in line.totals] for line in found.lines}
+                assert drawn.by_first().values == wanted
+                assert grid(("model",), measure.figures, *scope, zone=here).values == wanted
 
 
 def test_filters_and_sight_narrow_to_exactly_their_rows(writer: JournalWriter, ledger: Ledger) -> None:
@@ -179,6 +188,8 @@ def test_filters_and_sight_narrow_to_exactly_their_rows(writer: JournalWriter, l
         assert plain(reports.totals(since, until, filters, sight)) == expected
         lines = reports.breakdown(("model",), since, until, filters, sight)
         assert sum(line.totals.requests for line in lines) == expected.requests
+        drawn = grid(("key",), ("requests",), since, until, "hour", filters, sight, zone=ZoneInfo("UTC"))
+        assert sum(map(sum, drawn.values.values())) == expected.requests
 
 
 def test_the_number_of_queries_does_not_grow(writer: JournalWriter, ledger: Ledger) -> None:
@@ -190,6 +201,7 @@ def test_the_number_of_queries_does_not_grow(writer: JournalWriter, ledger: Ledg
         ) as caught:
             reports.breakdown(("key", "user", "service", "deployment"), since, until, ALL, EVERYTHING)
             reports.series(since, until, "day", "key", ALL, EVERYTHING, zone=ZoneInfo("UTC"))
+            grid(("key", "user"), ("errors",), since, until, "day", ALL, EVERYTHING, zone=ZoneInfo("UTC"))
         return len(caught)
 
     write(writer, ledger, some_calls(5, days=4))

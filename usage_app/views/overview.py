@@ -1,5 +1,6 @@
 """Overview: where is the money going, is anything wrong?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -11,14 +12,10 @@ from django.utils.translation import gettext_lazy
 
 from gateway_project.conf import config
 from usage_app import figures
-from usage_app.charts import (
-    MEASURES,
-    OTHER_COLOUR,
-    chart_data,
-    layers_of,
-)
+from usage_app.charts import MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
 from usage_app.headline import headline
-from usage_app.reports import Filters, Line, Series, Totals, balance, breakdown, breakdowns, series, totals
+from usage_app.reports import Filters, Line, Series, Totals, balance, breakdowns, series, totals
+from usage_app.reports_grid import Grid, grid
 from usage_app.selection import NONE
 from usage_app.snippets import BY_NAME
 from usage_app.tiles import tiles
@@ -86,23 +83,24 @@ class OverviewView(PageView):
 
     def shown(self) -> dict[str, Any]:
         chosen = self.selection
-        over_time = self.series(None)
+        over_time = self.over_time()
         now = over_time.whole or Totals()
         before = totals(*chosen.before, self.filters, self.sight)
         scope = (chosen.since, chosen.until, self.filters, self.sight)
-        lines = breakdown((self.by,), *scope, limit=TABLE_LIMIT + 1)
+        lines, by_provider = breakdowns([(self.by,), ("provider",)], *scope, durations=True)
         tops = dict(zip(parts.TOPS, breakdowns([(name,) for name in parts.TOPS], *scope), strict=True))
         former, former_models = breakdowns([(self.by,), ("model",)], *chosen.before, *scope[2:])
-        drawn = self.series(self.by)
-        data = chart_data(drawn, self.measure, chosen, self.reporting_zone, self.interval)
+        drawn = self.drawn()
+        layers = layers_of(drawn, {line.ids[0]: line.names[0] for line in lines})
+        unit = MEASURES[self.measure].unit
         shown: dict[str, Any] = {
             "totals": now,
             "total_tokens": now.input_tokens + now.output_tokens,
             "is_empty": not now.requests and not before.requests,
             "headline": headline(chosen, now, before, lines, self.by),
             "tiles": tiles(now, before, over_time, self.requests_link(status="error")),
-            "chart": data,
-            "rows": self.rows(lines, {line.ids[0]: line for line in former}, drawn),
+            "chart": chart_data(drawn, layers, unit, chosen, self.reporting_zone, self.interval),
+            "rows": self.rows(lines, {line.ids[0]: line for line in former}, layers),
             "more_rows": len(lines) > TABLE_LIMIT,
             "dimensions": DIMENSIONS,
             "measures": MEASURES,
@@ -112,7 +110,7 @@ class OverviewView(PageView):
             "month": parts.month(self.filters, self.sight, self.reporting_zone),
             "tops": parts.tops(tops, now, self.requests_link),
             "budgets": parts.budgets_near_end(self.sight),
-            "providers": parts.providers(chosen, self.filters, self.sight, self.requests_link),
+            "providers": parts.providers(by_provider, self.requests_link),
         }
         difference = now.cost_nanodollars - before.cost_nanodollars
         causes = parts.causes(tops["model"], former_models, self.requests_link) if difference else []
@@ -121,21 +119,18 @@ class OverviewView(PageView):
             shown["first_call"] = BY_NAME["curl"].filled(config().public_url, "sandbox")
         return shown
 
-    def series(self, by: str | None) -> Series:
-        chosen = self.selection
-        return series(
-            chosen.since,
-            chosen.until,
-            self.interval,
-            by,
-            self.filters,
-            self.sight,
-            zone=self.reporting_zone,
-            durations=not by,  # the tiles' lines alone tell how long calls took
-        )
+    def over_time(self) -> Series:
+        """The tiles' lines, which tell how long calls took."""
+        chosen, zone = self.selection, self.reporting_zone
+        return series(chosen.since, chosen.until, self.interval, None, self.filters, self.sight, zone=zone)
 
-    def rows(self, lines: list[Line], earlier: dict[str, Line], drawn: Series) -> list[Row]:
-        colours = {layer.id: layer.colour for layer in layers_of(drawn, MEASURES[self.measure])}
+    def drawn(self) -> Grid:
+        chosen, figures = self.selection, MEASURES[self.measure].figures
+        scope = (chosen.since, chosen.until, self.interval, self.filters, self.sight)
+        return grid((self.by,), figures, *scope, zone=self.reporting_zone)
+
+    def rows(self, lines: list[Line], earlier: dict[str, Line], layers: Sequence[Layer]) -> list[Row]:
+        colours = {layer.id: layer.colour for layer in layers}
         parameter, of = DIMENSIONS[self.by][1], MEASURES[self.measure].of
         rows = []
         for line in lines[:TABLE_LIMIT]:

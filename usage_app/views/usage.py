@@ -1,6 +1,6 @@
 """Usage: who uses how much of what? Two dimensions and time, compared, opened, exported."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from usage_app import figures
-from usage_app.charts import MEASURES, OTHER_COLOUR, chart_data, layers_of
-from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS, Pivot, PivotRow
-from usage_app.reports import Series, Totals, series, totals
+from usage_app.charts import MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
+from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS, Head, Pivot, PivotRow
+from usage_app.reports import Totals, totals
 from usage_app.reports_claims import CLAIM_COLUMNS
 from usage_app.usage_question import ACROSS, INTERVALS, Asker, Question, parse
 from usage_app.views.page import PageView
@@ -53,16 +53,17 @@ class UsageView(PageView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         question = self.question
-        table = self.asker.pivot(question)
-        drawn = None if question.is_claim else self.series()
-        rows = self.rows(table, drawn)
+        answer = self.asker.answer(question, self.interval)
+        table, drawn = answer.table, answer.drawn
+        layers = layers_of(drawn, answer.names) if drawn else []
+        rows = self.rows(table, layers)
         now = table.foot.totals
         shown: dict[str, Any] = {
             "question": question,
             "table": table,
             "rows": rows,
-            "rest": self.shown_row(table.rest, {}) if table.rest else None,
-            "foot": self.shown_row(table.foot, {}),
+            "rest": self.shown_row(table, table.rest, {}) if table.rest else None,
+            "foot": self.shown_row(table, table.foot, {}),
             "measures": self.measures,
             "by_figures": not question.columns,
             "dimensions": self.dimensions,
@@ -77,8 +78,9 @@ class UsageView(PageView):
             "labels": [ALL_DIMENSIONS[name][0] for name in question.dimensions],
         }
         if drawn is not None:
+            unit = MEASURES[question.measure].unit
             shown["chart"] = chart_data(
-                drawn, question.measure, self.selection, self.reporting_zone, self.chart_interval
+                drawn, layers, unit, self.selection, self.reporting_zone, answer.interval
             )
         return self.page(**shown)
 
@@ -124,35 +126,17 @@ class UsageView(PageView):
             if name != "errors" or not self.question.is_claim
         }
 
-    @property
-    def chart_interval(self) -> Any:
-        return self.question.columns if self.question.columns in INTERVALS else self.interval
-
-    def series(self) -> Series:
-        chosen = self.selection
-        return series(
-            chosen.since,
-            chosen.until,
-            self.chart_interval,
-            self.question.first,
-            chosen.filters,
-            self.sight,
-            zone=self.reporting_zone,
-            durations=False,
-        )
-
     @cached_property
     def before(self) -> Totals:
-        return totals(*self.selection.before, self.selection.filters, self.sight)
+        return totals(*self.selection.before, self.selection.filters, self.sight, durations=False)
 
-    def rows(self, table: Pivot, drawn: Series | None) -> list[ShownRow]:
-        layers = layers_of(drawn, MEASURES[self.question.measure]) if drawn else []
+    def rows(self, table: Pivot, layers: Sequence[Layer]) -> list[ShownRow]:
         colours = {layer.id: layer.colour for layer in layers if layer.colour != OTHER_COLOUR}
-        return [self.shown_row(row, colours) for row in table.rows]
+        return [self.shown_row(table, row, colours) for row in table.rows]
 
-    def shown_row(self, row: PivotRow, colours: Mapping[str, str]) -> ShownRow:
+    def shown_row(self, table: Pivot, row: PivotRow, colours: Mapping[str, str]) -> ShownRow:
         measure = MEASURES[self.question.measure]
-        value, whole = measure.of(row.totals), measure.of(self.everything)
+        value, whole = measure.of(row.totals), measure.of(table.foot.totals)
         former = measure.of(row.before) if row.before else None
         return ShownRow(
             row=row,
@@ -165,18 +149,15 @@ class UsageView(PageView):
             exact=self.exact(value),
             cells=[
                 ShownCell(
-                    self.text(cell.value),
-                    self.exact(cell.value),
-                    self.link(cell.parameters) if cell.value else "",
-                    not cell.value,
+                    self.text(number), self.exact(number), self.cell_link(row, head, number), not number
                 )
-                for cell in row.cells
+                for head, number in zip(table.heads, row.cells, strict=True)
             ],
         )
 
-    @cached_property
-    def everything(self) -> Totals:
-        return self.asker.everything(self.question)
+    def cell_link(self, row: PivotRow, head: Head, number: int) -> str:
+        opens = number and row.parameters is not None and not head.is_rest
+        return self.link({**(row.parameters or {}), **head.parameters}) if opens else ""
 
     def text(self, value: int) -> str:
         if MEASURES[self.question.measure].unit == "money":

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usage_app import figures
-from usage_app.charts import MAX_SERIES, MEASURES, colours_for, layers_of, spark, unfinished_index
-from usage_app.reports import Series, SeriesLine, Totals
+from usage_app.charts import MAX_SERIES, colours_for, layers_of, spark, unfinished_index
+from usage_app.reports_grid import Grid
 from usage_app.selection import RANGE_LABELS, select, span
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -69,20 +69,15 @@ def test_large_counts_are_short(number: int, shown: str) -> None:
     assert plain(figures.short_count(number)) == shown
 
 
-def lines(*amounts: int) -> list[SeriesLine]:
-    return [
-        SeriesLine(f"id-{n}", f"model {n}", [Totals(cost_nanodollars=amount), Totals(requests=1)])
-        for n, amount in enumerate(amounts)
-    ]
-
-
 def test_more_than_seven_lines_become_seven_and_other_with_the_same_sum() -> None:
-    series = Series([NOW, NOW + timedelta(hours=1)], lines(*range(1, 13)), None)
-    layers = layers_of(series, MEASURES["spend"])
+    values = {(f"id-{n}",): [n + 1, 0] for n in range(12)} | {("idle",): [0, 0]}
+    layers = layers_of(Grid([NOW, NOW + timedelta(hours=1)], values, None), {"id-11": "the largest"})
     assert len(layers) == MAX_SERIES + 1
     assert layers[-1].colour == "other"
+    assert layers[-1].name == "other (5)"
     assert sum(layer.total for layer in layers) == sum(range(1, 13))
     assert [layer.total for layer in layers[:3]] == [12, 11, 10]
+    assert [layer.name for layer in layers[:2]] == ["the largest", "id-10"]
 
 
 def test_an_entity_keeps_its_colour_in_another_company() -> None:
@@ -92,8 +87,8 @@ def test_an_entity_keeps_its_colour_in_another_company() -> None:
 
 def test_the_bucket_that_is_not_over_is_marked() -> None:
     buckets = [NOW + timedelta(hours=n) for n in range(3)]
-    assert unfinished_index(Series(buckets, [], buckets[2])) == 2
-    assert unfinished_index(Series(buckets, [], None)) is None
+    assert unfinished_index(Grid(buckets, {}, buckets[2])) == 2
+    assert unfinished_index(Grid(buckets, {}, None)) is None
 
 
 def test_a_line_without_height_is_not_drawn() -> None:
