@@ -30,7 +30,7 @@ from usage_app import reports
 from usage_app.charts import MEASURES
 from usage_app.journal import JournalWriter
 from usage_app.ledger import Ledger
-from usage_app.models import LedgerSettings, Request, Rollup
+from usage_app.models import DayRollup, LedgerSettings, Request, Rollup
 from usage_app.records import End, Tokens
 from usage_app.reports import Filters, Totals
 from usage_app.reports_grid import grid
@@ -299,6 +299,15 @@ def test_a_local_hour_that_comes_twice_is_two_buckets() -> None:
         since, since + timedelta(hours=3), "hour", None, ALL, EVERYTHING, zone=ZoneInfo("Europe/Berlin")
     )
     assert [(at.hour, at.fold) for at in found.buckets] == [(2, 0), (2, 1), (3, 0)]
+
+
+@pytest.mark.parametrize(
+    ("table", "first"), [(Rollup, ["id", "bucket_at"]), (DayRollup, ["id", "day", "zone"])]
+)
+def test_the_time_of_a_row_stands_before_its_sums(table: Any, first: list[str]) -> None:
+    with connection.cursor() as cursor:
+        columns = connection.introspection.get_table_description(cursor, table._meta.db_table)
+    assert [column.name for column in columns][: len(first)] == first
 
 
 def test_who_sees_what() -> None:

@@ -198,6 +198,8 @@ class Migration(migrations.Migration):
             name='DayRollup',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('day', models.DateField()),
+                ('zone', models.CharField(max_length=64)),
                 ('requests', models.BigIntegerField(default=0)),
                 ('unpriced_requests', models.BigIntegerField(default=0)),
                 ('input_tokens', models.BigIntegerField(default=0)),
@@ -279,8 +281,6 @@ class Migration(migrations.Migration):
                 ('ttft_29', models.IntegerField(default=0)),
                 ('ttft_30', models.IntegerField(default=0)),
                 ('ttft_31', models.IntegerField(default=0)),
-                ('zone', models.CharField(max_length=64)),
-                ('day', models.DateField()),
             ],
             options={
                 'verbose_name': 'day',
@@ -407,6 +407,7 @@ class Migration(migrations.Migration):
             name='Rollup',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('bucket_at', models.DateTimeField()),
                 ('requests', models.BigIntegerField(default=0)),
                 ('unpriced_requests', models.BigIntegerField(default=0)),
                 ('input_tokens', models.BigIntegerField(default=0)),
@@ -488,7 +489,6 @@ class Migration(migrations.Migration):
                 ('ttft_29', models.IntegerField(default=0)),
                 ('ttft_30', models.IntegerField(default=0)),
                 ('ttft_31', models.IntegerField(default=0)),
-                ('bucket_at', models.DateTimeField()),
             ],
             options={
                 'verbose_name': 'quarter hour',

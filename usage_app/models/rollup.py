@@ -10,6 +10,27 @@ from usage_app.histograms import LATENCY_COLUMNS, TTFT_COLUMNS
 from usage_app.models.request import Request
 
 
+class Quarter(models.Model):
+    """When. The first of the columns, as `Day`: PostgreSQL takes a row apart as far as a query needs it,
+    and every question is about a time: behind the histograms it took two and a half times as long.
+    """
+
+    bucket_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class Day(models.Model):
+    """A day of a series."""
+
+    day = models.DateField()
+    zone = models.CharField(max_length=64)
+
+    class Meta:
+        abstract = True
+
+
 class Figures(models.Model):
     """What is summed. Money counts what is known; `unpriced_requests` says how many are not."""
 
@@ -65,10 +86,8 @@ DIMENSIONS = (
 )
 
 
-class Rollup(Dimensions, Figures, Distributions):
+class Rollup(Quarter, Dimensions, Figures, Distributions):
     """A quarter of an hour, by when calls began. Kept 90 days."""
-
-    bucket_at = models.DateTimeField()
 
     class Meta:
         verbose_name = _("quarter hour")
@@ -83,11 +102,8 @@ class Rollup(Dimensions, Figures, Distributions):
         return f"{self.bucket_at:%Y-%m-%d %H:%M}"
 
 
-class DayRollup(Dimensions, Figures, Distributions):
+class DayRollup(Day, Dimensions, Figures, Distributions):
     """A day of one series: the reporting zone's days, or UTC's. Kept for good."""
-
-    zone = models.CharField(max_length=64)
-    day = models.DateField()
 
     class Meta:
         verbose_name = _("day")
