@@ -63,6 +63,7 @@ class SeriesLine:
     id: str
     name: str
     totals: list[Totals]  # one a bucket
+    whole: Totals  # everything in the range
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,6 @@ class Series:
     buckets: list[datetime]
     lines: list[SeriesLine]
     unfinished_from: datetime | None
-    whole: Totals | None = None  # of a series that is not stacked: everything in the range
 
 
 @dataclass(frozen=True)
@@ -184,9 +184,8 @@ def series(
     starts = buckets(since, until, interval, zone)
     dimensions = (stack_by,) if stack_by else ()
     cells = _cells(dimensions, since, until, interval, filters, sight, zone, durations=durations)
-    whole = None
     if not stack_by:
-        whole = added(cells.setdefault((), {}).values())
+        cells.setdefault((), {})
     names = names_of(stack_by, {ids[0] for ids in cells}) if stack_by else {}
     empty = Totals()
     # By instant: two local hours of the same name are two buckets.
@@ -195,10 +194,10 @@ def series(
     for ids, line in cells.items():
         ref = ids[0] if ids else ""
         figures = [line[at].totals() if at in line else empty for at in instants]
-        lines.append(SeriesLine(ref, names.get(ref, ref), figures))
-    lines.sort(key=lambda line: (-sum(t.cost_nanodollars for t in line.totals), line.name))
+        lines.append(SeriesLine(ref, names.get(ref, ref), figures, added(line.values())))
+    lines.sort(key=lambda line: (-line.whole.cost_nanodollars, line.name))
     unfinished = [at for at in starts if end_of(at, interval, zone) > now()]
-    return Series(starts, lines, unfinished[0] if unfinished else None, whole)
+    return Series(starts, lines, unfinished[0] if unfinished else None)
 
 
 @one_picture()

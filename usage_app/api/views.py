@@ -142,11 +142,11 @@ class Usage(UsageView):
         if interval:
             cells = reports.breakdown_over_time(dimensions, *scope, interval, filters, sight, zone=zone)
             results = [render_line(dimensions, line, start) for start, line in cells]
+            total = reports.totals(*scope, filters, sight)
         else:
-            results = [
-                render_line(dimensions, line)
-                for line in reports.breakdown(dimensions, *scope, filters, sight)
-            ]
+            lines, whole = reports.breakdowns((dimensions, ()), *scope, filters, sight, durations=True)
+            results = [render_line(dimensions, line) for line in lines]
+            total = whole[0].totals if whole else reports.Totals()
         since, until = reports.snap(*reports.counted(*scope))
         return Response(
             {
@@ -154,7 +154,7 @@ class Usage(UsageView):
                 "until": until.isoformat(),
                 "time_zone": zone.key,
                 "results": results,
-                "total": render_totals(reports.totals(*scope, filters, sight)),
+                "total": render_totals(total),
             }
         )
 

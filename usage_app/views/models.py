@@ -14,7 +14,7 @@ from usage_app import figures
 from usage_app.charts import spark
 from usage_app.pricebook import prices_now
 from usage_app.pricing import CompiledPrice
-from usage_app.reports import Line, Series, Totals, breakdown, series
+from usage_app.reports import Series, Totals, series
 from usage_app.views.page import PageView
 from usage_app.worker_health import NowOf, WorkerHealth
 
@@ -43,7 +43,6 @@ class ModelsView(PageView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         chosen, filters = self.selection, self.selection.filters
-        lines = breakdown(("deployment",), chosen.since, chosen.until, filters, self.sight)
         over_time = series(
             chosen.since,
             chosen.until,
@@ -53,7 +52,7 @@ class ModelsView(PageView):
             self.sight,
             zone=self.reporting_zone,
         )
-        groups = self.groups(lines, over_time)
+        groups = self.groups(over_time)
         cards = [card for _name, _spend, cards in groups for card in cards]
         return self.page(
             groups=groups,
@@ -63,14 +62,14 @@ class ModelsView(PageView):
             health_is_known=WorkerHealth(request).is_known,
         )
 
-    def groups(self, lines: Sequence[Line], over_time: Series) -> list[tuple[str, int, list[Card]]]:
+    def groups(self, over_time: Series) -> list[tuple[str, int, list[Card]]]:
         """(model, its spend, its deployments), most expensive first; members see what they called."""
         deployments = apps.get_model("proxy_app", "Deployment")._default_manager.select_related(
             "model", "provider"
         )
         rows = list(deployments.filter(is_enabled=True, model__is_enabled=True)[:500])
         # By deployment alone: calls by a wildcard or an alias are counted under the name they were asked by.
-        called = {line.ids[0]: line.totals for line in lines}
+        called = {line.id: line.whole for line in over_time.lines}
         if not self.sight.everything:
             rows = [row for row in rows if str(row.pk) in called]
         prices, health = prices_now(rows), WorkerHealth(self.request)

@@ -84,7 +84,7 @@ class OverviewView(PageView):
     def shown(self) -> dict[str, Any]:
         chosen = self.selection
         over_time = self.over_time()
-        now = over_time.whole or Totals()
+        now = over_time.lines[0].whole
         before = totals(*chosen.before, self.filters, self.sight)
         scope = (chosen.since, chosen.until, self.filters, self.sight)
         lines, by_provider = breakdowns([(self.by,), ("provider",)], *scope, durations=True)
