@@ -1,21 +1,23 @@
 """Usage: who uses how much of what? Two dimensions and time, compared, opened, exported."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from usage_app import figures
 from usage_app.charts import MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
-from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS, Head, Pivot, PivotRow
+from usage_app.marks import number_cell
+from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS, PivotRow
 from usage_app.reports import Totals, totals
 from usage_app.reports_claims import CLAIM_COLUMNS
-from usage_app.usage_question import ACROSS, INTERVALS, Asker, Question, parse
+from usage_app.usage_question import ACROSS, INTERVALS, Answer, Asker, Question, parse
 from usage_app.views.page import PageView
 
 
@@ -25,6 +27,10 @@ class ShownCell:
     exact: str
     link: str
     is_zero: bool
+
+    @property
+    def html(self) -> SafeString:
+        return number_cell(self.text, self.exact, self.link, is_zero=self.is_zero)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +59,16 @@ class UsageView(PageView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         question = self.question
-        answer = self.asker.answer(question, self.interval)
-        table, drawn = answer.table, answer.drawn
-        layers = layers_of(drawn, answer.names) if drawn else []
-        rows = self.rows(table, layers)
+        table, drawn = self.answer.table, self.answer.drawn
+        layers = layers_of(drawn, self.answer.names) if drawn else []
+        rows = self.rows(layers)
         now = table.foot.totals
         shown: dict[str, Any] = {
             "question": question,
             "table": table,
             "rows": rows,
-            "rest": self.shown_row(table, table.rest, {}) if table.rest else None,
-            "foot": self.shown_row(table, table.foot, {}),
+            "rest": self.shown_row(table.rest, {}) if table.rest else None,
+            "foot": self.shown_row(table.foot, {}),
             "measures": self.measures,
             "by_figures": not question.columns,
             "dimensions": self.dimensions,
@@ -80,7 +85,7 @@ class UsageView(PageView):
         if drawn is not None:
             unit = MEASURES[question.measure].unit
             shown["chart"] = chart_data(
-                drawn, layers, unit, self.selection, self.reporting_zone, answer.interval
+                drawn, layers, unit, self.selection, self.reporting_zone, self.answer.interval
             )
         return self.page(**shown)
 
@@ -130,13 +135,17 @@ class UsageView(PageView):
     def before(self) -> Totals:
         return totals(*self.selection.before, self.selection.filters, self.sight, durations=False)
 
-    def rows(self, table: Pivot, layers: Sequence[Layer]) -> list[ShownRow]:
-        colours = {layer.id: layer.colour for layer in layers if layer.colour != OTHER_COLOUR}
-        return [self.shown_row(table, row, colours) for row in table.rows]
+    @cached_property
+    def answer(self) -> Answer:
+        return self.asker.answer(self.question, self.interval)
 
-    def shown_row(self, table: Pivot, row: PivotRow, colours: Mapping[str, str]) -> ShownRow:
+    def rows(self, layers: Sequence[Layer]) -> list[ShownRow]:
+        colours = {layer.id: layer.colour for layer in layers if layer.colour != OTHER_COLOUR}
+        return [self.shown_row(row, colours) for row in self.answer.table.rows]
+
+    def shown_row(self, row: PivotRow, colours: Mapping[str, str]) -> ShownRow:
         measure = MEASURES[self.question.measure]
-        value, whole = measure.of(row.totals), measure.of(table.foot.totals)
+        value, whole = measure.of(row.totals), measure.of(self.answer.table.foot.totals)
         former = measure.of(row.before) if row.before else None
         return ShownRow(
             row=row,
@@ -147,17 +156,22 @@ class UsageView(PageView):
             is_new=self.question.compares and row.before is None,
             value=self.text(value),
             exact=self.exact(value),
-            cells=[
-                ShownCell(
-                    self.text(number), self.exact(number), self.cell_link(row, head, number), not number
-                )
-                for head, number in zip(table.heads, row.cells, strict=True)
-            ],
+            cells=list(self.cells(row)),
         )
 
-    def cell_link(self, row: PivotRow, head: Head, number: int) -> str:
-        opens = number and row.parameters is not None and not head.is_rest
-        return self.link({**(row.parameters or {}), **head.parameters}) if opens else ""
+    def cells(self, row: PivotRow) -> Iterator[ShownCell]:
+        """A line's numbers. Its part of their addresses is written once, as is that of a column."""
+        heads = self.answer.table.heads
+        start = self.link(row.parameters, heads[0].parameters) if heads else ""
+        start += "" if start.endswith("?") else "&"
+        for end, number in zip(self.column_links, row.cells, strict=True):
+            link = start + end if number and end and row.parameters is not None else ""
+            yield ShownCell(self.text(number), self.exact(number), link, not number)
+
+    @cached_property
+    def column_links(self) -> list[str]:
+        """What a column adds to an address; '' where it opens nothing."""
+        return ["" if head.is_rest else urlencode(head.parameters) for head in self.answer.table.heads]
 
     def text(self, value: int) -> str:
         if MEASURES[self.question.measure].unit == "money":
@@ -168,18 +182,19 @@ class UsageView(PageView):
         money = MEASURES[self.question.measure].unit == "money"
         return figures.exact_money(value) if money else figures.grouped(value)
 
-    def link(self, parameters: Mapping[str, str] | None) -> str:
-        """The calls behind a line or a cell; '' where nothing opens them."""
+    def link(self, parameters: Mapping[str, str] | None, across: Container[str] = ()) -> str:
+        """The calls behind a line, without what a column adds (`across`); '' if nothing opens it."""
         if parameters is None:
             return ""
         chosen = dict(self.selection.exactly)
-        if "since" in parameters:
+        if "since" in across:
             chosen.pop("range", None)
         elif self.question.is_claim:
             since, until = self.asker.bounds(self.question)
             chosen.pop("range", None)
             chosen |= {"since": since.isoformat(), "until": until.isoformat()}
-        return "../requests/?" + urlencode({**chosen, **parameters})
+        opening = {name: value for name, value in {**chosen, **parameters}.items() if name not in across}
+        return "../requests/?" + urlencode(opening)
 
     def headline(self, now: Totals, rows: list[ShownRow]) -> list[str]:
         """What the table says, in words."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from usage_app import figures
 from usage_app.charts import MAX_SERIES, colours_for, layers_of, spark, unfinished_index
+from usage_app.marks import number_cell
 from usage_app.reports_grid import Grid
 from usage_app.selection import RANGE_LABELS, select, span
 
@@ -137,3 +138,9 @@ def test_every_range_has_a_span_that_ends_after_it_begins() -> None:
     for name in RANGE_LABELS:
         since, until = span(name, NOW, SEOUL)
         assert since < until
+
+
+def test_a_cell_of_a_wide_table_escapes_what_it_is_given() -> None:
+    cell = number_cell("<1", '"', "../?a=1&b=<", is_zero=False)
+    assert cell == ('<td class="is-number" title="&quot;"><a href="../?a=1&amp;b=&lt;">&lt;1</a></td>')
+    assert number_cell("0", "0", "", is_zero=True) == '<td class="is-number is-zero" title="0">0</td>'
