@@ -31,7 +31,9 @@ class Grid:
         folded: dict[Ids, list[int]] = {}
         for ids, values in self.values.items():
             known = folded.get(ids[:1])
-            folded[ids[:1]] = list(values) if known is None else [a + b for a, b in zip(known, values)]  # noqa: B905
+            folded[ids[:1]] = (
+                list(values) if known is None else [a + b for a, b in zip(known, values, strict=True)]
+            )
         return Grid(self.buckets, folded, self.unfinished_from)
 
 
