@@ -86,9 +86,9 @@ class BudgetState:
 
     @property
     def _start_ms(self) -> int:
-        if self.period.start_ms is not None:
-            return self.period.start_ms
-        return int(self.budget.created_at.timestamp() * 1000)
+        """Since when it can have been charged: a budget that is made within a period counts from then on."""
+        made_ms = int(self.budget.created_at.timestamp() * 1000)
+        return made_ms if self.period.start_ms is None else max(self.period.start_ms, made_ms)
 
 
 def budgets_in(sight: Sight) -> "QuerySet[Budget]":

@@ -85,3 +85,12 @@ def change(now: float | None, before: float | None) -> float | None:
     if now is None or not before:
         return None
     return 100 * (now - before) / before
+
+
+def signed_percent(change: float) -> str:
+    """+18 %, −3 %, ±0 %; how many times as much where a percentage has four figures: × 22."""
+    if abs(change) < 0.5:
+        return f"±0{THIN_SPACE}%"
+    if change >= 1000:
+        return f"×{THIN_SPACE}{grouped(round(1 + change / 100))}"
+    return f"{change:+.0f}{THIN_SPACE}%".replace("-", "−")

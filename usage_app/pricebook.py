@@ -113,17 +113,26 @@ def price_of_row(price_id: str) -> CompiledPrice | None:
 
 
 def prices_now(deployments: Iterable[Any]) -> dict[Any, CompiledPrice]:
-    """The price that holds now of each deployment that has one, by its key: found as for a call.
+    """The price that holds now of each deployment that has one, by its key."""
+    return prices_now_of({row.pk: (row, row.upstream_model) for row in deployments})
 
-    Reads the rows of their providers' kinds alone.
-    """
-    wanted = [(row, PRICE_KINDS.get(row.provider.kind, row.provider.kind)) for row in deployments]
-    kinds = {kind for _row, kind in wanted}
+
+def prices_now_of(wanted: Mapping[Any, tuple[Any, str]]) -> dict[Any, CompiledPrice]:
+    """By the same keys, the price that holds now of a deployment and its provider's name of a model, where
+    there is one: found as for a call. Reads the rows of their providers' kinds alone."""
+    kinds = {_price_kind(row) for row, _model in wanted.values()}
     kinds |= {other for kind in kinds for other in FALLBACK_KINDS.get(kind, ())}
     prices = Price.objects.filter(is_enabled=True)
     book = _book(_compiled(prices.filter(Q(provider_kind__in={*kinds, ""}) | Q(deployment_id__isnull=False))))
-    found = {row.pk: book.find(str(row.pk), kind, row.upstream_model, now_ms()) for row, kind in wanted}
+    found = {
+        key: book.find(str(row.pk), _price_kind(row), model, now_ms()) for key, (row, model) in wanted.items()
+    }
     return {key: price for key, price in found.items() if price is not None}
+
+
+def _price_kind(deployment: Any) -> str:
+    kind: str = deployment.provider.kind
+    return PRICE_KINDS.get(kind, kind)
 
 
 def _rows(ids: list[str] | None) -> Iterable[PriceRow]:

@@ -88,8 +88,13 @@ def _rows(
         if value:
             rows = rows.filter(**{f"{column}__in": (value,) if isinstance(value, str) else value})
     if not sight.everything:
-        rows = rows.filter(service_id__in=sorted(sight.service_ids - {""}))
+        rows = rows.filter(service_id__in=sorted(sight_of_claims(sight).service_ids))
     return rows
+
+
+def sight_of_claims(sight: Sight) -> Sight:
+    """What of a sight claims are seen by: the services alone."""
+    return sight if sight.everything else Sight(service_ids=sight.service_ids - {""})
 
 
 def _totals(row: dict[str, Any]) -> Totals:

@@ -28,11 +28,7 @@ class Tile:
     def change_text(self) -> str:
         if self.change is None:
             return ""
-        if abs(self.change) < 0.5:
-            return "±0" + figures.THIN_SPACE + "%"
-        if abs(self.change) > 999:
-            return ("+" if self.change > 0 else "−") + "999" + figures.THIN_SPACE + "%"
-        return f"{self.change:+.0f}{figures.THIN_SPACE}%".replace("-", "−")
+        return figures.signed_percent(self.change)
 
     @property
     def tone(self) -> str:

@@ -1,6 +1,6 @@
 """A question to the Usage page, as its address asks it, and its answers: a pivot, or lines to export."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -21,8 +21,16 @@ from usage_app.reports import (
     bucket_of,
     buckets,
     quarters_kept_from,
+    totals,
 )
-from usage_app.reports_claims import CLAIM_COLUMNS, claims, claims_over_time, days_of, summed
+from usage_app.reports_claims import (
+    CLAIM_COLUMNS,
+    claims,
+    claims_over_time,
+    days_of,
+    sight_of_claims,
+    summed,
+)
 from usage_app.reports_grid import Grid, grid
 from usage_app.reports_spans import start_of
 from usage_app.selection import Selection
@@ -51,6 +59,7 @@ FIGURE_COLUMNS = (
     "interrupted_cost_nanodollars",
     "unpriced_requests",
 )
+_UNKNOWN_OF_CLAIMS = frozenset({"errors", "refused", "cancelled"})
 _NAMED = frozenset({"key", "user", "service", "deployment", "provider"})
 
 
@@ -72,6 +81,16 @@ class Question:
     @property
     def is_claim(self) -> bool:
         return self.first in pivot.CLAIM_DIMENSIONS
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether a call may be on several lines, so that these sum to nothing."""
+        return self.first == "tag"
+
+    @property
+    def figure_columns(self) -> tuple[str, ...]:
+        """What a file tells of a line: of claims it is not known how many calls failed."""
+        return tuple(name for name in FIGURE_COLUMNS if not (self.is_claim and name in _UNKNOWN_OF_CLAIMS))
 
 
 def parse(query: Mapping[str, str], chosen: Selection, zone: ZoneInfo) -> Question:
@@ -149,11 +168,14 @@ class Asker:
     def lines(
         self, question: Question, *, before: bool = False, durations: bool = False
     ) -> tuple[list[Line], Totals]:
-        """Lines, and all calls of the range; of claims the lines' own sum: some calls are on no line."""
+        """Lines, and all calls of the range; of end users and clients the lines' own sum, for calls that
+        name none are on no line. Tags have no such sum: a call may be on several lines."""
         scope = (*(self.selection.before if before else self.bounds(question)), self.selection.filters)
         if question.is_claim:
             found = claims(question.first, question.second, *scope, self.sight, zone=self.zone)
-            return found, summed(line.totals for line in found)
+            if not question.overlaps:
+                return found, summed(line.totals for line in found)
+            return found, totals(*scope, sight_of_claims(self.sight), durations=False)
         lines, whole = breakdowns((question.dimensions, ()), *scope, self.sight, durations=durations)
         return lines, whole[0].totals if whole else Totals()
 
@@ -202,23 +224,23 @@ class Asker:
             columns += [name, f"{name}_id"] if name in _NAMED else [name]
         if question.columns in INTERVALS:
             rows = ([at.isoformat(), *_values(question, line)] for at, line in self.cells(question))
-            return ["start", *columns, *FIGURE_COLUMNS], rows
+            return ["start", *columns, *question.figure_columns], rows
         lines = (_values(question, line) for line in self.lines(question)[0])
-        return [*columns, *FIGURE_COLUMNS], lines
+        return [*columns, *question.figure_columns], lines
 
 
 def _values(question: Question, line: Line) -> list[Any]:
     found: list[Any] = []
     for name, ref, shown in zip(question.dimensions, line.ids, line.names, strict=True):
         found += [shown or None, ref or None] if name in _NAMED else [ref or None]
-    return found + figures_of(line.totals)
+    return found + figures_of(line.totals, question.figure_columns)
 
 
-def figures_of(line: Totals) -> list[Any]:
-    """The figures of a line in the order of FIGURE_COLUMNS, exact."""
+def figures_of(line: Totals, columns: Sequence[str]) -> list[Any]:
+    """The figures of a line, exact."""
     return [
         Decimal(usd_string(line.cost_nanodollars)) if name == "cost_usd" else getattr(line, name)
-        for name in FIGURE_COLUMNS
+        for name in columns
     ]
 
 

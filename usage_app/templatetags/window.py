@@ -177,11 +177,8 @@ def named(names: dict[str, str], parameter: str, value: str) -> str:
 
 @register.filter
 def signed_percent(change: float) -> str:
-    """+18 %, −3 %, ±0 %."""
-    if abs(change) < 0.5:
-        return f"±0{figures.THIN_SPACE}%"
-    shown = f"{min(max(change, -999), 999):+.0f}{figures.THIN_SPACE}%"
-    return shown.replace("-", "−")
+    """+18 %, −3 %, ±0 %, × 22."""
+    return figures.signed_percent(change)
 
 
 @register.filter

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.apps import apps
-from django.db.models import F
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -15,7 +15,8 @@ from gateway_project import clock
 from usage_app import figures
 from usage_app.budget_states import NEAR, BudgetState, budgets_in, states
 from usage_app.differences import Weights, explain
-from usage_app.models import Price
+from usage_app.models import Rollup
+from usage_app.pricebook import prices_now_of
 from usage_app.reports import Filters, Line, Totals, totals
 from usage_app.selection import span
 from usage_app.sight import Sight
@@ -71,28 +72,35 @@ def causes(lines: Sequence[Line], earlier: Sequence[Line], link: Link) -> list[C
 
 
 def weights(models: Sequence[str]) -> dict[str, Weights]:
-    """What each kind of token costs of a model, by the price book of today; in two queries."""
+    """What each kind of token costs of a model, by the price book of today, found as for a call."""
+    found = {}
+    for model, price in prices_now_of(_serving(models)).items():
+        rates = price.rates
+        if any(rates):
+            found[model] = Weights(rates.input, rates.cache_read, rates.output)
+    return found
+
+
+def _serving(models: Sequence[str]) -> dict[str, tuple[Any, str]]:
+    """The first deployment of each model, by its name or by the longest wildcard it comes under, and how its
+    provider calls it."""
     deployments = apps.get_model("proxy_app", "Deployment")._default_manager
-    served = dict(
-        deployments.filter(model__name__in=models)
-        .order_by("-order")
-        .values_list("model__name", "upstream_model")
-    )
-    wanted = {*served.values(), *models}
-    prices = Price.objects.filter(model__in=wanted, is_enabled=True, input_nanodollars__isnull=False)
-    rates = {
-        row.model: Weights(
-            row.input_nanodollars or 0,
-            row.input_nanodollars or 0 if row.cache_read_nanodollars is None else row.cache_read_nanodollars,
-            row.output_nanodollars or 0,
-        )
-        for row in prices.order_by(F("valid_from").asc(nulls_first=True), "list_rank")
-    }
+    named = Q(model__name__in=models) | Q(model__name__contains="*")
+    by_name: dict[str, Any] = {}
+    for row in deployments.filter(named).select_related("model", "provider").order_by("-order", "-pk"):
+        by_name[row.model.name] = row
+    wildcards = sorted((name for name in by_name if "*" in name), key=len, reverse=True)
     found = {}
     for model in models:
-        rate = rates.get(served.get(model, model)) or rates.get(model)
-        if rate is not None and any(rate):
-            found[model] = rate
+        if model in by_name:
+            found[model] = (by_name[model], by_name[model].upstream_model)
+            continue
+        for wildcard in wildcards:
+            start, _star, end = wildcard.partition("*")
+            if model.startswith(start) and model.endswith(end) and len(model) >= len(start) + len(end):
+                row, matched = by_name[wildcard], model[len(start) : len(model) - len(end)]
+                found[model] = (row, row.upstream_model.replace("*", matched, 1))
+                break
     return found
 
 
@@ -157,8 +165,10 @@ def month(filters: Filters, sight: Sight, zone: ZoneInfo) -> Month:
     since, until = span("month", now, zone)
     ends_at = (since + timedelta(days=32)).replace(day=1)
     spent = totals(since, until, filters, sight, durations=False).cost_nanodollars
-    elapsed = until - since
-    whole_s, elapsed_s = round((ends_at - since).total_seconds()), round(elapsed.total_seconds())
+    first = Rollup.objects.order_by("bucket_at").values_list("bucket_at", flat=True).first()
+    began = max(since, first) if first is not None else since  # before there was nothing to be spent
+    elapsed = until - began
+    whole_s, elapsed_s = round((ends_at - began).total_seconds()), round(elapsed.total_seconds())
     forecast = spent * whole_s // elapsed_s if elapsed > timedelta(hours=6) else None
     before = totals(*span("last_month", now, zone), filters, sight, durations=False)
     return Month(spent, forecast, ends_at - timedelta(days=1), before)

@@ -67,7 +67,7 @@ class UsageView(PageView):
             "question": question,
             "table": table,
             "rows": rows,
-            "rest": self.shown_row(table.rest, {}) if table.rest else None,
+            "rest": self.shown_row(table.rest, {}) if table.rest and not question.overlaps else None,
             "foot": self.shown_row(table.foot, {}),
             "measures": self.measures,
             "by_figures": not question.columns,
@@ -161,7 +161,11 @@ class UsageView(PageView):
 
     def cells(self, row: PivotRow) -> Iterator[ShownCell]:
         """A line's numbers. Its part of their addresses is written once, as is that of a column."""
-        heads = self.answer.table.heads
+        table = self.answer.table
+        heads = table.heads
+        if row is table.foot and self.question.overlaps:
+            yield from (ShownCell("", "", "", False) for _head in heads)
+            return
         start = self.link(row.parameters, heads[0].parameters) if heads else ""
         start += "" if start.endswith("?") else "&"
         for end, number in zip(self.column_links, row.cells, strict=True):
@@ -200,15 +204,18 @@ class UsageView(PageView):
         """What the table says, in words."""
         if not now.requests:
             return [_("No call in this range.")]
+        whole = _("%(amount)s for %(count)s calls and %(tokens)s tokens.")
+        if self.question.is_claim and not self.question.overlaps:
+            whole = _("%(amount)s for %(count)s calls that name one, and %(tokens)s tokens.")
         said = [
-            _("%(amount)s for %(count)s calls and %(tokens)s tokens.")
+            whole
             % {
                 "amount": figures.money(now.cost_nanodollars),
                 "count": figures.grouped(now.requests),
                 "tokens": figures.short_count(now.tokens),
             }
         ]
-        if len(rows) > 1 and now.cost_nanodollars and self.question.first != "tag":
+        if len(rows) > 1 and now.cost_nanodollars and not self.question.overlaps:
             top = max(rows, key=lambda row: row.totals.cost_nanodollars)
             share = figures.share(top.totals.cost_nanodollars, now.cost_nanodollars)
             said.append(_("%(share)s of it is %(name)s.") % {"share": share, "name": top.row.name})

@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,7 +73,8 @@ def test_large_counts_are_short(number: int, shown: str) -> None:
 
 def test_more_than_seven_lines_become_seven_and_other_with_the_same_sum() -> None:
     values = {(f"id-{n}",): [n + 1, 0] for n in range(12)} | {("idle",): [0, 0]}
-    layers = layers_of(Grid([NOW, NOW + timedelta(hours=1)], values, None), {"id-11": "the largest"})
+    with translation.override("en"):
+        layers = layers_of(Grid([NOW, NOW + timedelta(hours=1)], values, None), {"id-11": "the largest"})
     assert len(layers) == MAX_SERIES + 1
     assert layers[-1].colour == "other"
     assert layers[-1].name == "other (5)"
@@ -144,3 +146,10 @@ def test_a_cell_of_a_wide_table_escapes_what_it_is_given() -> None:
     cell = number_cell("<1", '"', "../?a=1&b=<", is_zero=False)
     assert cell == ('<td class="is-number" title="&quot;"><a href="../?a=1&amp;b=&lt;">&lt;1</a></td>')
     assert number_cell("0", "0", "", is_zero=True) == '<td class="is-number is-zero" title="0">0</td>'
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"), [(0.2, "±0 %"), (18.4, "+18 %"), (-3, "−3 %"), (-100, "−100 %"), (2160, "× 23")]
+)
+def test_a_change_is_told_as_it_is(change: float, shown: str) -> None:
+    assert plain(figures.signed_percent(change)) == shown

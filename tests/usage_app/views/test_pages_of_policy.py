@@ -12,8 +12,10 @@ from proxy_app.models import Deployment, Model, Provider
 from tests.seeding import People, make_request, save, seed_requests
 from tests.usage_app.views.conftest import Browse
 from usage_app.budget_states import budgets_in, states
+from usage_app.differences import Weights
 from usage_app.models import BudgetSpend, Price
 from usage_app.sight import sight_of
+from usage_app.views.overview_parts import weights
 
 DOLLAR = 10**9
 
@@ -27,19 +29,22 @@ def budget(spent: int, amount: int = 10 * DOLLAR, **fields: object) -> Budget:
     return row
 
 
-def test_a_forecast_is_the_rate_of_the_period_so_far(people: People) -> None:
-    row = budget(5 * DOLLAR, scope="global", period="day")
+@pytest.mark.parametrize("made_before", [timedelta(hours=2), timedelta(days=40)])
+def test_a_forecast_is_the_rate_since_it_could_be_charged(people: People, made_before: timedelta) -> None:
+    """Of the period so far, or since the budget was made within it: what is new is not calm."""
+    row = budget(5 * DOLLAR, scope="global", period="month")
+    row.created_at = clock.now() - made_before
+    row.save()
     (state,) = states([row])
     at, end = state.at_ms, state.period.end_ms
-    assert end is not None
-    assert state.period.start_ms is not None
-    elapsed = at - state.period.start_ms
-    if elapsed > 16 * 60_000:
-        assert state.forecast == 5 * DOLLAR * (end - state.period.start_ms) // elapsed
-        due = at + elapsed  # as much again takes as long again
+    assert end is not None and state.period.start_ms is not None
+    start = max(state.period.start_ms, int(row.created_at.timestamp() * 1000))
+    if at - start > 16 * 60_000:  # the month may have begun just now
+        assert state.forecast == 5 * DOLLAR * (end - start) // (at - start)
+        due = at + (at - start)  # as much again takes as long again
         assert (state.ends_at is not None) == (due < end)
     assert state.left == 5 * DOLLAR
-    full = budget(12 * DOLLAR, scope="global", period="month")
+    full = budget(12 * DOLLAR, scope="global", period="day")
     (state,) = states([full])
     assert (state.left, state.ends_at, state.tone) == (0, None, "error")
 
@@ -211,3 +216,18 @@ def test_queries_do_not_depend_on_how_many_budgets_and_deployments_there_are(
             found.append(len(queries))
     assert all(few == many for few, many in counts.values()), counts
     assert all(many <= 40 for _few, many in counts.values()), counts
+
+
+def test_what_tokens_cost_is_looked_up_as_for_a_call(people: People) -> None:
+    """By the provider and its own name of the model, also of one that comes under a wildcard."""
+    for kind, output in (("openai", 7), ("anthropic", 9)):
+        provider = Provider.objects.create(name=kind, kind=kind)
+        served = Model.objects.create(name=f"{kind}/*")
+        Deployment.objects.create(model=served, provider=provider, upstream_model="*")
+        Price.objects.create(
+            provider_kind=kind, model="same-*", input_nanodollars=1, output_nanodollars=output
+        )
+    assert weights(["openai/same-1", "anthropic/same-1", "unheard-of"]) == {
+        "openai/same-1": Weights(1, 1, 7),
+        "anthropic/same-1": Weights(1, 1, 9),
+    }

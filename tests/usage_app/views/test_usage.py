@@ -165,11 +165,40 @@ def test_claims_are_counted_by_day_and_by_what_they_are_crossed_with(people: Peo
     assert "curl/8" not in member.content.decode()
 
 
-def claim(row: Request, kind: str, value: str) -> None:
+def test_tags_sum_to_nothing_so_the_whole_is_told_of_the_calls(people: People, browse: Browse) -> None:
+    """Of three calls one has two tags and one has none."""
+    key, now = people.keys["checkout-prod"], clock.now()
+    twice = make_request(key, now, cost_nanodollars=100)
+    claim(twice, "tag", "demo")
+    claim(twice, "tag", "test", is_new=False)
+    claim(make_request(key, now, cost_nanodollars=20), "tag", "demo")
+    save([make_request(key, now, cost_nanodollars=3)])
+    client = browse(people.root)
+    for query in ("by=tag", "by=tag&columns=day", "by=tag&and=service&columns=second"):
+        context = client.get(f"/ui/usage/?{query}&range=today").context
+        told = context["foot"].totals
+        assert (told.requests, told.cost_nanodollars, context["totals"].cost_nanodollars) == (3, 123, 123)
+        shares = {line.row.name.partition(" ")[0]: line.share for line in context["rows"]}
+        assert {name: share[:2] for name, share in shares.items()} == {"demo": "98", "test": "81"}
+        assert not any(cell.text for cell in context["foot"].cells)
+    manager = browse(people.alice).get("/ui/usage/?by=tag&range=today").context
+    assert manager["foot"].totals.requests == 3
+
+
+def test_a_file_of_claims_tells_no_figure_that_is_not_known_of_them(people: People, browse: Browse) -> None:
+    claim(make_request(people.keys["checkout-prod"], clock.now(), cost_nanodollars=100), "tag", "demo")
+    for query in ("by=tag&range=today", "by=tag&range=today&columns=day"):
+        [line] = read_csv(export(browse(people.root), query, "csv"))
+        assert line["cost_nanodollars"] == "100"
+        assert not {"errors", "refused", "cancelled"} & line.keys()
+
+
+def claim(row: Request, kind: str, value: str, *, is_new: bool = True) -> None:
     """Count a call's claim, as the ledger does."""
     from usage_app.ledger_series import reporting_zone
 
-    save([row])
+    if is_new:
+        save([row])
     zone = reporting_zone()
     found, _ = ClaimRollup.objects.get_or_create(
         zone=zone.key,
