@@ -19,7 +19,7 @@ from proxy_app.guard import Guard
 from proxy_app.hiding import hide_credential
 from proxy_app.keeping import keep_answer
 from proxy_app.operations import serving
-from proxy_app.planning import Step
+from proxy_app.planning import Step, cooled_as
 from proxy_app.preparing import content_type_of, open_pipe, prepare
 from proxy_app.remembering import keep
 from proxy_app.streaming import relay_stream
@@ -218,10 +218,11 @@ def _note_success(call: Call, attempt: Attempt) -> None:
     observed = attempt.observed
     if observed.finish is not None:
         call.finish_reason = observed.finish.value
+    cooled = cooled_as(attempt.step.deployment, attempt.step.upstream_model)
     if call.operation is not None:  # tells nothing about the speed of words
-        call.services.health.succeeded(attempt.step.deployment.id, 0, 0.0)
+        call.services.health.succeeded(cooled, 0, 0.0)
         return
     output = (observed.usage.output_tokens if observed.usage else None) or observed.output_events
     started_ms = attempt.first_content_ms if call.facts.stream else attempt.begun_ms
     generating_s = (call.offset_ms() - (started_ms or attempt.begun_ms)) / 1000
-    call.services.health.succeeded(attempt.step.deployment.id, output, generating_s)
+    call.services.health.succeeded(cooled, output, generating_s)

@@ -241,7 +241,8 @@ def _after_failure(call: Call, step: Step, error: UpstreamFailed) -> None:
     )
     if not call.committed:
         close_attempt(call, error)
-    call.services.health.failed(step.deployment.id, error, time.monotonic())
+    cooled = planning.cooled_as(step.deployment, step.upstream_model)
+    call.services.health.failed(cooled, error, time.monotonic())
 
 
 async def _fallbacks(call: Call, failure: GatehouseError) -> AsyncIterator[Plan]:

@@ -75,7 +75,7 @@ def plan(
     soonest: float | None = None
     for deployment in model.deployments:
         reason = _unusable(deployment)
-        cooled = cooling.get(deployment.id) if cooling else None
+        cooled = cooling.get(_cooled_as(model, deployment, asked)) if cooling else None
         if reason is None and cooled is not None and cooled.until_s > now_s:
             wait = cooled.until_s - now_s
             soonest = wait if soonest is None else min(soonest, wait)
@@ -89,6 +89,15 @@ def plan(
         for deployment, reason in _ordered(usable, model.strategy, chance)
     )
     return Plan(model.strategy, steps, tuple(left_out), None if steps else soonest)
+
+
+def _cooled_as(model: ModelEntry, deployment: DeploymentEntry, asked: str) -> str:
+    return cooled_as(deployment, fill(model.name, deployment.upstream_model, asked))
+
+
+def cooled_as(deployment: DeploymentEntry, upstream_model: str) -> str:
+    """What cools down when a call fails: a deployment, or of one that serves many models that model alone."""
+    return f"{deployment.id}:{upstream_model}" if "*" in deployment.upstream_model else deployment.id
 
 
 def only_speakers(plan: Plan, formats: Collection[str]) -> Plan:

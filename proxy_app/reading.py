@@ -21,6 +21,16 @@ FORBIDDEN = frozenset({"api_base", "base_url", "api_key"})
 _WRITTEN = 254  # levels that orjson writes
 _ADDED = 16  # levels that a translation may put around a part of a body, and more
 _MARKS = (b"api_base", b"base_url", b"api_key", b"\\u")
+#: Schemas, and arguments that are an object.
+_DATA = frozenset(
+    {
+        *("input_schema", "inputSchema", "schema", "parametersJsonSchema", "parameters_json_schema"),
+        *("responseSchema", "response_schema", "responseJsonSchema", "response_json_schema"),
+        *("properties", "arguments"),
+    }
+)
+#: The same of a function, its call or its result, which bear a name.
+_DATA_OF_THE_NAMED = frozenset({"parameters", "args", "response"})
 
 
 async def read(call: Call) -> None:
@@ -108,26 +118,33 @@ def wants_usage_chunk(body: JSON) -> bool:
     return isinstance(options, dict) and options.get("include_usage") is True
 
 
-def refuse_forbidden(value: Any, path: str = "", *, names_are_data: bool = False) -> None:
-    """Raise ForbiddenParameter for a forbidden name at any depth.
-
-    Names directly under a JSON Schema's `properties` are a tool's own vocabulary, not parameters.
-    """
-    stack: list[tuple[Any, str, bool]] = [(value, path, names_are_data)]
+def refuse_forbidden(value: Any, path: str = "") -> None:
+    """Raise ForbiddenParameter for a forbidden name at any depth, but for the caller's own data: what a tool
+    takes, was given and gave back."""
+    stack: list[tuple[Any, str]] = [(value, path)]
     while stack:
-        item, where, data_names = stack.pop()
+        item, where = stack.pop()
         if isinstance(item, dict):
             for name, child in item.items():
                 place = f"{where}.{name}" if where else str(name)
-                if name in FORBIDDEN and not data_names:
+                if name in FORBIDDEN:
                     raise ForbiddenParameter(
                         f"'{place}' is set by the gateway's administrator, never by a caller.", param=place
                     )
-                if isinstance(child, dict | list):
-                    stack.append((child, place, name == "properties"))
+                if isinstance(child, dict | list) and not _is_data(item, name):
+                    stack.append((child, place))
         elif isinstance(item, list):
             stack.extend(
-                (child, f"{where}[{index}]", False)
+                (child, f"{where}[{index}]")
                 for index, child in enumerate(item)
                 if isinstance(child, dict | list)
             )
+
+
+def _is_data(item: JSON, name: str) -> bool:
+    """Whether a field of an object holds the caller's own words: a schema, a call's arguments, its result."""
+    if name in _DATA:
+        return True
+    if name == "input":
+        return str(item.get("type", "")).endswith("tool_use")
+    return name in _DATA_OF_THE_NAMED and isinstance(item.get("name"), str)

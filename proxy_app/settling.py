@@ -17,6 +17,7 @@ from gateway_project.errors import (
 from proxy_app.allowing import told_allowances
 from proxy_app.call import Attempt, Call
 from proxy_app.measuring import used
+from proxy_app.planning import cooled_as
 from proxy_app.wire import Observed, Usage
 from usage_app import pricing
 from usage_app.records import AttemptEnded, End, Status, Tokens, UsageSource
@@ -276,7 +277,8 @@ def _could_have_been_produced(call: Call, attempt: Attempt) -> int:
         return 0
     since_ms = attempt.first_content_ms if attempt.first_content_ms is not None else attempt.headers_ms
     elapsed_s = max(call.offset_ms() - since_ms, 0) / 1000
-    produced = int(elapsed_s * call.services.health.tokens_per_s(attempt.step.deployment.id))
+    cooled = cooled_as(attempt.step.deployment, attempt.step.upstream_model)
+    produced = int(elapsed_s * call.services.health.tokens_per_s(cooled))
     named = call.facts.max_output_tokens
     return min(produced, named) if named else produced
 

@@ -31,6 +31,13 @@ class WorkerHealth:
     def of(self, deployment_id: str) -> NowOf:
         if self._health is None:
             return NowOf()
-        cooling = self._health.cooling.get(deployment_id)
-        left = max(0, math.ceil(cooling.until_s - time.monotonic())) if cooling else 0
-        return NowOf(left, cooling.cause if left else "", self._health.tokens_per_s(deployment_id, 0.0))
+        health, now_s = self._health, time.monotonic()
+        models = f"{deployment_id}:"  # of a wildcard, whose models cool down each by itself
+        names = [name for name in health.cooling if name == deployment_id or name.startswith(models)]
+        last = max(names, key=lambda name: health.cooling[name].until_s, default="")
+        cooling = health.cooling.get(last)
+        left = max(0, math.ceil(cooling.until_s - now_s)) if cooling else 0
+        cause = cooling.cause if left else ""
+        if left and last != deployment_id:
+            cause = f"{last.removeprefix(models)}: {cause}"
+        return NowOf(left, cause, health.tokens_per_s(deployment_id, 0.0))

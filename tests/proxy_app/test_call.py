@@ -6,6 +6,9 @@ import json
 import httpx
 import pytest
 
+from gateway_project.errors import ForbiddenParameter
+from proxy_app.reading import refuse_forbidden
+from proxy_app.wire import JSON
 from tests.proxy_app.harness import CANARY, STREAM, asked, completion, streamed
 
 
@@ -147,6 +150,30 @@ async def test_a_tools_own_argument_may_be_called_api_key(make_gateway):
     tool = {"type": "function", "function": {"name": "log_in", "parameters": schema}}
     gate = make_gateway(answering(completion()))
     assert (await gate.ask(asked(tools=[tool]))).status == 200
+
+
+DATA = {"base_url": "http://x", "deep": [{"api_key": "v", "api_base": {}}]}
+SCHEMA = {"type": "object", "$defs": {"api_key": {"type": "string"}}, "default": {"base_url": ""}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": SCHEMA}}]},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}},
+        {"tools": [{"type": "function", "name": "f", "parameters": SCHEMA}]},
+        {"tools": [{"name": "f", "input_schema": SCHEMA}]},
+        {"messages": [{"content": [{"type": "tool_use", "id": "t", "name": "f", "input": DATA}]}]},
+        {"contents": [{"parts": [{"functionCall": {"name": "f", "args": DATA}}]}]},
+        {"contents": [{"parts": [{"functionResponse": {"name": "f", "response": DATA}}]}]},
+    ],
+)
+def test_what_a_tool_takes_was_given_and_gave_back_may_bear_any_name(body: JSON) -> None:
+    whole = {"model": "gpt", "messages": []} | body
+    refuse_forbidden(whole)
+    for place in ("x", "extra_body", "input", "parameters", "args", "response"):
+        with pytest.raises(ForbiddenParameter):
+            refuse_forbidden(whole | {place: DATA})
 
 
 async def test_an_unknown_key_is_401_and_leaves_no_row(make_gateway):

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
 
+from gateway_project.errors import UpstreamRefused
 from proxy_app.catalogue import FallbackEntry
+from proxy_app.health import MOST, Health
 from proxy_app.planning import Cooling
 from tests.proxy_app.harness import (
     DONE,
@@ -347,6 +350,30 @@ async def test_cooling_deployments_are_left_out_with_their_reason(make_gateway):
     await gate.ask(asked())
     reasons = {entry["deployment"]: entry["reason"] for entry in gate.ends[0].decision["candidates"]}
     assert "cooling down" in reasons["alpha/gpt-test"]
+
+
+async def test_a_model_of_a_wildcard_cools_down_alone(make_gateway):
+    async def script(request: httpx.Request) -> httpx.Response:
+        if json.loads(request.content)["model"] == "busy":
+            return httpx.Response(
+                429, json={"error": {"message": "slow down"}}, headers={"retry-after": "30"}
+            )
+        return httpx.Response(200, json=completion())
+
+    every = replace(deployment("alpha"), upstream_model="*")
+    gate = make_gateway(script, model("some/*", every))
+    assert (await gate.ask(asked(model="some/busy"))).status == 429
+    assert (await gate.ask(asked(model="some/idle"))).status == 200
+    again = await gate.ask(asked(model="some/busy"))
+    assert again.status == 503 and again.json()["error"]["code"] == "no_deployment"
+    assert list(gate.services.health.cooling) == [f"{every.id}:busy"]
+
+
+def test_what_callers_name_cannot_fill_the_memory_of_health():
+    health = Health()
+    for number in range(MOST + 50):
+        health.failed(f"d:{number}", UpstreamRefused(status=429, can_retry=True), 0.0)
+    assert len(health.cooling) == len(health._records) == MOST
 
 
 async def test_when_all_are_cooling_the_caller_is_told_when_to_come_back(make_gateway):
