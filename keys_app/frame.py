@@ -1,7 +1,8 @@
 """The window's frame for pages of this app and of others: sign-in first, sidebar, language, zone."""
 
+from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from django.contrib import admin
 from django.contrib.auth.views import redirect_to_login
@@ -15,6 +16,11 @@ from django.views.generic import View
 
 from gateway_project.conf import config
 from keys_app.models import User
+
+
+@cache
+def available_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def zone_named(name: str) -> ZoneInfo:
@@ -34,6 +40,10 @@ def skeleton(request: HttpRequest) -> dict[str, Any]:
     # The command palette searches the admin, which is not everybody's.
     context["sidebar_show_search"] = context["sidebar_show_search"] and request.user.is_staff
     return context
+
+
+#: The zone of the viewer's browser, as a script of the pages tells it.
+ZONE_COOKIE = "gatehouse_zone"
 
 
 class FrameView(View):
@@ -64,8 +74,11 @@ class FrameView(View):
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The viewer's zone, for instants."""
-        return zone_named(self.viewer.time_zone) if self.viewer.time_zone else self.reporting_zone
+        """The viewer's zone, for instants: as their profile says, or else their browser."""
+        if self.viewer.time_zone:
+            return zone_named(self.viewer.time_zone)
+        told = self.request.COOKIES.get(ZONE_COOKIE, "")
+        return zone_named(told) if told in available_zones() else self.reporting_zone
 
     @cached_property
     def reporting_zone(self) -> ZoneInfo:

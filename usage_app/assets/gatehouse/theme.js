@@ -1,4 +1,5 @@
-// Light or dark before the first paint. The choice is the admin's too: same storage, same name.
+// Light or dark before the first paint. The choice is the admin's too: same storage, same name. And where
+// the clock stands.
 
 (() => {
   const root = document.documentElement;
@@ -19,6 +20,9 @@
   dark.addEventListener("change", apply);
   addEventListener("storage", apply);
   if (localStorage.getItem("sidebarDesktopOpen") === "0") root.classList.add("gh-sidebar-closed");
+  // The server tells instants in the viewer's zone, unless their profile names another.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) document.cookie = `gatehouse_zone=${zone}; Path=/; SameSite=Lax; Max-Age=31536000`;
   window.gatehouseTheme = (theme) => {
     localStorage.setItem("adminTheme", JSON.stringify(theme));
     apply();

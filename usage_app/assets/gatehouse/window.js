@@ -42,6 +42,11 @@ document.querySelector("[data-range-form]")?.addEventListener("submit", (event) 
   location.assign(address);
 });
 
+// A part that cannot be fetched leaves what is there: it is said that it may be old.
+const lost = document.querySelector("[data-lost]");
+document.body.addEventListener("htmx:sendError", () => lost && (lost.hidden = false));
+document.body.addEventListener("htmx:afterOnLoad", () => lost && (lost.hidden = true));
+
 for (const form of document.querySelectorAll("[data-auto-submit]")) {
   form.addEventListener("change", () => form.requestSubmit());
 }
