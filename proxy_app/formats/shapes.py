@@ -21,7 +21,11 @@ def shape_of(body: JSON) -> str:
     if messages is None:
         return "openai_responses" if "input" in body else "openai_chat"
     tools = body.get("tools")
-    if "system" in body or _has_messages_tools(tools) or (tools is None and _has_blocks(messages)):
+    if (
+        body.get("system") is not None
+        or _has_messages_tools(tools)
+        or (tools is None and _has_blocks(messages))
+    ):
         return "anthropic"
     return "openai_chat"
 

@@ -106,6 +106,7 @@ async def test_the_usage_chunk_is_the_chat_callers_to_ask_for(make_gateway):
         ({"input": "x"}, "openai_responses"),
         ({"messages": [], "input": "x"}, "openai_chat"),
         ({"messages": [], "system": "x"}, "anthropic"),
+        ({"messages": [], "system": None}, "openai_chat"),
         ({"messages": MESSAGES_BODY["messages"]}, "anthropic"),
         ({"messages": [], "tools": RESPONSES_BODY["tools"]}, "openai_chat"),
         ({"messages": [], "tools": [{"type": "custom", "name": "a", "input_schema": {}}]}, "anthropic"),

@@ -11,6 +11,7 @@ from gateway_project.errors import InvalidBody
 from proxy_app.formats.reading import Fields
 from proxy_app.wire import JSON
 
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _LATER_WORD = re.compile(r"(?<=[a-z0-9])_([a-z0-9])")
 
 
@@ -44,6 +45,13 @@ class CamelFields(Fields):
         if len(self.data) < len(told):
             name = next(name for name in told if camel(name) != name and camel(name) in self.data)
             raise InvalidBody(f"'{self.at(camel(name))}' came in two spellings.", param=self.at(camel(name)))
+
+    def maybe_number(self, key: str) -> float | None:
+        """A number, or a text that is one: JSON made of protocol buffers writes both."""
+        value = self.data.get(key)
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            return int(value) if value.lstrip("-").isdigit() else float(value)
+        return super().maybe_number(key)
 
     def maybe_json(self, key: str) -> JSON | None:
         """An object of the caller's own vocabulary, taken as it is."""

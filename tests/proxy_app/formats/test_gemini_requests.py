@@ -294,15 +294,15 @@ def test_hints_and_housekeeping_are_dropped() -> None:
 def test_parameters_keep_their_meaning() -> None:
     found = parse(
         generation_config={
-            "temperature": 0.5,
+            "temperature": "0.5",
             "topP": 0.25,
             "topK": 4.0,
-            "seed": -7,
+            "seed": "-7",
             "stop_sequences": ["END"],
             "presencePenalty": 0.1,
             "frequency_penalty": 0.2,
             "responseLogprobs": False,
-            "maxOutputTokens": 99,
+            "maxOutputTokens": "99",
             "thinkingConfig": {"thinking_level": "HIGH", "includeThoughts": True},
         },
         service_tier="STANDARD",
