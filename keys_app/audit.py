@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 
 from keys_app.models import AuditEntry
 
@@ -77,12 +78,14 @@ def record_change(
 ) -> None:
     """One entry: `verb` is a past participle; `changes` are {field: [before, after]}, or `fields` alone."""
     kept = {name: [] for name in fields} | dict(changes or {})
+    with translation.override("en"):  # one log for readers of every language
+        named = str(row)[:200]
     AuditEntry.objects.create(
         **_who(actor),
         verb=verb[:40],
         kind=f"{row._meta.app_label}.{row._meta.model_name}",
         object_id=str(row.pk)[:64],
-        object_name=str(row)[:200],
+        object_name=named,
         changes=kept,
     )
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from gateway_project.conf import config
 from keys_app.issuing import issue_key
 from keys_app.models import Environment, Service, User
+from keys_app.models.people import STARTER_DESCRIPTION
 from keys_app.roles import apply_role
 
 ADMIN_NAME = "admin"
@@ -48,7 +49,7 @@ def starter_key() -> str:
     """A new key of the service for trying things out; returns its secret."""
     with transaction.atomic():
         service, _made = Service.objects.get_or_create(
-            name=FIRST_SERVICE, defaults={"description": "For trying the gateway out."}
+            name=FIRST_SERVICE, defaults={"description": STARTER_DESCRIPTION}
         )
         number = service.keys.count() + 1
         name = "first key" if number == 1 else f"key {number}"

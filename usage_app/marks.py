@@ -34,7 +34,8 @@ def environment_mark(environment: str) -> SafeString:
     if not environment:
         return SafeString("")
     word = ENVIRONMENT_SHORT.get(environment, environment)  # type: ignore[call-overload]
-    return format_html('<span class="gh-mark is-{}" title="{}">{}</span>', environment, environment, word)
+    whole = dict(Environment.choices).get(environment, environment)
+    return format_html('<span class="gh-mark is-{}" title="{}">{}</span>', environment, whole, word)
 
 
 def sandbox_mark(model: str = "") -> SafeString:

@@ -3,7 +3,10 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
+from django.contrib.admin.widgets import get_select2_language
 from django.db.models import Model
+from django.forms import Media
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -15,6 +18,7 @@ from keys_app.admin.marks import column
 from keys_app.audit import differences, record_change, values_of
 
 _CHANGES = "gatehouse.changes"
+_SELECT2 = "admin/js/vendor/select2"
 MANAGED_NOTE = _("A configuration file defines this; it is changed there.")
 
 
@@ -31,6 +35,22 @@ class ControlAdmin(ModelAdmin):  # type: ignore[misc]
     compressed_fields = True
     warn_unsaved_form = True
     list_filter_submit = True
+
+    @property
+    def media(self) -> Media:
+        """Unfold's filters bring another copy of select2 than Django's choosers, without the words.
+
+        Of two copies one knows the words and the other one draws: each list gets Django's copy and the words.
+        """
+        found: Media = super().media
+        language = get_select2_language()
+        theirs = [f"{_SELECT2}/select2.full{'' if settings.DEBUG else '.min'}.js"]
+        theirs += [f"{_SELECT2}/i18n/{language}.js"] if language else []
+        lists = [
+            [one for name in names for one in (theirs if name == f"{_SELECT2}/select2.full.js" else [name])]
+            for names in found._js_lists  # type: ignore[attr-defined]
+        ]
+        return sum((Media(js=names) for names in lists), Media(css=found._css))  # type: ignore[attr-defined]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return not is_managed(obj) and super().has_change_permission(request, obj)

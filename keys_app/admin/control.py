@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
@@ -23,10 +24,38 @@ from keys_app.secrets import MANAGEMENT_PREFIX, mint
 _SHOWN_ONCE = "_shown_once"
 
 
+#: what a scope is about, as people read it
+SCOPE_WORDS = {
+    "keys": _("keys"),
+    "people": _("users and services"),
+    "allowances": _("budgets and limits"),
+    "catalogue": _("models, providers and prices"),
+    "usage": _("usage"),
+    "calls": _("calls"),
+    "audit": _("audit log"),
+    "access": _("management keys"),
+}
+
+
+def scope_words(scope: str) -> str:
+    """keys:read as "read keys"."""
+    what, _colon, right = scope.partition(":")
+    words = _now("write %(what)s") if right == "write" else _now("read %(what)s")
+    return words % {"what": SCOPE_WORDS.get(what, what)}
+
+
+def scope_label(scope: str) -> str:
+    """The same with the code word that the API takes."""
+    return f"{scope_words(scope)} ({scope})"
+
+
+_scope_label = lazy(scope_label, str)  # in the language of the reader, not of the start
+
+
 class ManagementKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     scopes = forms.MultipleChoiceField(
         label=_("scopes"),
-        choices=[(scope, scope) for scope in ALL_SCOPES],
+        choices=[(scope, _scope_label(scope)) for scope in ALL_SCOPES],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("What the key may do; writing includes reading."),
     )
@@ -50,7 +79,7 @@ class ManagementKeyAdmin(ControlAdmin):
 
     @column(description=_("scopes"))
     def granted(self, row: ManagementKey) -> str:
-        return ", ".join(row.scopes)
+        return ", ".join(scope_words(scope) for scope in row.scopes)
 
     @column(description=_("state"), label={"on": "success", "off": "danger"})
     def state(self, row: ManagementKey) -> tuple[str, Any]:

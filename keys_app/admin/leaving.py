@@ -5,6 +5,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.html import format_html
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.enums import ActionVariant
@@ -84,8 +85,13 @@ class LeavingAdmin(ControlAdmin):
             self.message_user(request, _now("%(count)d sessions ended.") % {"count": count}, messages.SUCCESS)
             return redirect(change_url(user))
 
-        sessions = [
-            f"{row.began_at:%Y-%m-%d %H:%M} UTC · {row.address} · {row.client[:80]}"
+        sessions: list[str] = [
+            format_html(
+                '{} UTC · {} · <span lang="en">{}</span>',
+                f"{row.began_at:%Y-%m-%d %H:%M}",
+                row.address,
+                row.client[:80],
+            )
             for row in open_sessions(user)
         ]
         page = ActionPage(

@@ -34,8 +34,9 @@ class ImportForm(forms.Form):
         label=_("CSV file"),
         widget=UnfoldAdminFileFieldWidget,
         help_text=_(
-            "The first line names the columns: name, user, service, environment, models, endpoints, networks,"
-            " expires_at, budget_usd, budget_period, requests_per_minute, tokens_per_minute, parallel."
+            "The first line names the columns: <code>name, user, service, environment, models, endpoints,"
+            " networks, expires_at, budget_usd, budget_period, requests_per_minute, tokens_per_minute,"
+            " parallel</code>."
         ),
     )
 

@@ -208,7 +208,7 @@ class ServiceAdmin(ControlAdmin):
     """Applications and teams."""
 
     form = ServiceForm
-    list_display = ("name", "description", "cost_centre", "parent", "key_count", "state", "managed")
+    list_display = ("name", "about", "cost_centre", "parent", "key_count", "state", "managed")
     list_filter = ("is_active", "cost_centre")
     search_fields = ("name", "description", "cost_centre")
     autocomplete_fields = ("parent",)
@@ -224,6 +224,10 @@ class ServiceAdmin(ControlAdmin):
         rows = super().get_queryset(request)
         found: QuerySet[Service] = rows.annotate(keys_held=_keys_held("service"))
         return found
+
+    @column(description=_("description"), ordering="description")
+    def about(self, row: Service) -> str:
+        return row.described
 
     @column(description=_("keys"), ordering="keys_held")
     def key_count(self, row: Any) -> int:

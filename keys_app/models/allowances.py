@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from gateway_project.clock import uuid7
@@ -101,7 +102,7 @@ class Budget(Scoped):
         verbose_name_plural = _("budgets")
 
     def __str__(self) -> str:
-        return f"{self.scope} {self.period}"
+        return f"{self.get_scope_display()} · {self.get_period_display()}"
 
 
 class TopUp(models.Model):
@@ -137,4 +138,4 @@ class RateLimit(Scoped):
         verbose_name_plural = _("rate limits")
 
     def __str__(self) -> str:
-        return f"{self.scope} limit"
+        return f"{self.get_scope_display()} · {_now('rate limit')}"

@@ -4,9 +4,13 @@ from django.contrib.auth.models import AbstractUser
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from gateway_project.clock import uuid7
+
+#: what the first service is for; kept in English, shown in the reader's language
+STARTER_DESCRIPTION = "For trying the gateway out."
 
 
 class User(AbstractUser):
@@ -125,6 +129,11 @@ class Service(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def described(self) -> str:
+        """The description; the one that the gateway wrote itself in the reader's language."""
+        return _now(STARTER_DESCRIPTION) if self.description == STARTER_DESCRIPTION else self.description
 
 
 class Membership(models.Model):

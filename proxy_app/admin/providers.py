@@ -18,6 +18,7 @@ from unfold.widgets import (
 from keys_app.admin.acting import ActionPage, serve
 from keys_app.admin.base import ControlAdmin
 from keys_app.admin.marks import column, doing
+from keys_app.admin.told import ToldValuesFilter
 from keys_app.crypto import Unreadable
 from proxy_app.admin.outcomes import show
 from proxy_app.catalogue_loading import provider_entry
@@ -40,7 +41,7 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
 
     kind = forms.ChoiceField(
         label=_("kind"),
-        choices=[(preset.kind, preset.label) for preset in PRESETS.values()],
+        choices=[(preset.kind, _(preset.label)) for preset in PRESETS.values()],
         widget=UnfoldAdminSelectWidget,
     )
     credential = forms.CharField(
@@ -170,6 +171,14 @@ def _host(kind: str, base_url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
+class KindFilter(ToldValuesFilter):
+    """Kinds by their names."""
+
+    def told(self, value: str) -> str:
+        preset = PRESETS.get(value)
+        return _now(preset.label) if preset else value
+
+
 @admin.register(Provider)
 class ProviderAdmin(ControlAdmin):
     """OpenAI, Anthropic, Gemini and their kin."""
@@ -184,7 +193,7 @@ class ProviderAdmin(ControlAdmin):
         "state",
         "managed",
     )
-    list_filter = ("kind", "is_enabled")
+    list_filter = (("kind", KindFilter), "is_enabled")
     search_fields = ("name", "kind", "base_url")
     actions_detail = ("test_connection",)
     readonly_fields = ("credential_state", "settings_told")
@@ -229,7 +238,7 @@ class ProviderAdmin(ControlAdmin):
     @column(description=_("kind"), ordering="kind")
     def kind_label(self, row: Provider) -> str:
         preset = PRESETS.get(row.kind)
-        return preset.label if preset else row.kind
+        return _now(preset.label) if preset else row.kind
 
     @column(description=_("address"))
     def address(self, row: Provider) -> str:

@@ -1,13 +1,15 @@
 """Every page by axe-core, for each role, in both languages and themes; and in Korean no English word."""
 
-import re
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.accessible import violations
+from tests.browser.admin_pages import SCRIPT
+from tests.browser.english import english
 from tests.browser.watching import PAGES, Watched
 from tests.serving import PASSWORD, Serving
 
@@ -34,22 +36,6 @@ LOOKS = (("light", 1440, "en"), ("dark", 390, "ko"))
 ROLES = ("manager", "member", "viewer")
 #: The rules cost half a second a page: an admin's are held to them in both looks, the others' in one.
 RULED = {"manager": LOOKS[:1], "member": LOOKS[1:], "viewer": LOOKS[:1]}
-#: What is written in Latin letters in Korean too: names, units, code.
-LATIN = re.compile(
-    r"""(?<![A-Za-z])(
-      Gatehouse|API|URL|ID|CSV|XLSX|JSON|SDK|HTTP|HTML|TLS|UTC|Etc|CPU|IP|PDF|OK|EN|KO|Ctrl|Enter|AWS
-    | p50|p95|TTFT|OpenAI|Anthropic|Claude|Google|Cloud|Gemini|Mistral|DeepSeek|Groq|xAI|OpenRouter
-    | Azure|Vertex|Bedrock|AI|LangChain|Open|WebUI|Cursor|Python|Node|GenAI|Code|Codex|curl|LiteLLM
-    | Together|Fireworks|Cerebras|Perplexity|NVIDIA|NIM|Cohere|Ollama|vLLM|LM|Studio|llama|cpp|Hugging
-    | Face|TGI|compatible|Chrome|HeadlessChrome|Linux|Slack|HMAC|webhook|Webhook|admin|sandbox|playground
-    | minimal|low|medium|high|first|key|getting|started|ms|min|gpt|chat|completions|usage|global|us|east
-    | europe|west
-    )(?![A-Za-z])""",
-    re.VERBOSE,
-)
-_WORD = re.compile(r"[A-Za-z]{2,}")
-#: Names of models, keys and addresses within a sentence.
-_DATA = re.compile(r"[\w.-]*(?:/[\w.*:-]+)+|sk-gh-\S+|\bassistant\b|\bshop\b|[\w.]+@[\w.]+|/[\w/-]+")
 
 
 @pytest.fixture(scope="module")
@@ -126,11 +112,15 @@ def test_every_roles_pages_are_quiet_and_break_no_rule(
 
 def test_no_page_in_korean_keeps_an_english_word(chromium: Browser, server: Serving, people: None) -> None:
     watched = seen(chromium, server, ("light", 1440, "ko"))
+    made = server.manage("shell", "-v0", "-c", SCRIPT)
+    assert made.returncode == 0, made.stderr
+    told = json.loads(made.stdout.splitlines()[-1])
+    names = frozenset(told["names"])
     found: dict[str, list[str]] = {}
-    for path in (*PAGES, *opened(server), *ADMIN):
+    for path in (*PAGES, *opened(server), *told["paths"]):
         watched.page.goto(server.url + path)
         watched.page.wait_for_load_state("load")
-        if words := english(watched.page):
+        if words := english(watched.page, names):
             found[path] = words
     assert found == {}
     watched.page.context.close()
@@ -143,26 +133,3 @@ def opened(server: Serving) -> list[str]:
         _, _, body = server.call("GET", f"/api/v1/{name}/")
         paths[name] = f"/ui/{name}/{body['results'][0]['id']}/"
     return [*paths.values(), paths["keys"] + "edit/"]
-
-
-def english(page: Page) -> list[str]:
-    """Latin words that a person reads on the page, but for data, code and names that stay as they are."""
-    texts: list[str] = page.evaluate(
-        """() => {
-          const left_out = "#result_list, .material-symbols-outlined, script, style, code, pre, kbd, svg, "
-            + "textarea, select, datalist, input, td, th[scope=row], time, .gh-sidebar-brand, .gh-hint, "
-            + ".gh-me, .gh-live-row, .gh-verdict:not(.is-ok) .gh-verdict-sentence, "  // quotes the error
-            + "p [lang=en], [role=tabpanel], [role=tab]";
-          const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-          const found = [];
-          for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-            const element = node.parentElement;
-            if (!element.closest(left_out) && element.checkVisibility()) found.push(node.nodeValue.trim());
-          }
-          return found.filter(Boolean);
-        }"""
-    )
-    words = []
-    for text in texts:
-        words += [f"{word} ({text[:60]})" for word in _WORD.findall(LATIN.sub(" ", _DATA.sub(" ", text)))]
-    return words

@@ -111,6 +111,18 @@ class BudgetSpend(models.Model):
         return f"{self.budget_id} {self.period}"
 
 
+#: what alerts are about, as people read it; a kind of an older version stands as it is
+ALERT_KINDS = {
+    "bad_record": _("unreadable record"),
+    "batch_lost": _("lost batch"),
+    "budget": _("budget"),
+    "default_partition": _("requests outside every month"),
+    "journal_missing": _("missing journal"),
+    "ledger_difference": _("difference in the ledger"),
+    "ledger_lag": _("ledger behind"),
+}
+
+
 class Alert(models.Model):
     """Something an operator must know. One open alert a kind and subject, counted."""
 
@@ -141,7 +153,11 @@ class Alert(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.subject}".strip()
+        return f"{self.kind_told} {self.subject}".strip()
+
+    @property
+    def kind_told(self) -> str:
+        return str(ALERT_KINDS.get(self.kind, self.kind))
 
 
 class AlertDelivery(models.Model):

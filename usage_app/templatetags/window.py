@@ -198,6 +198,13 @@ def plain(number: float) -> str:
     return f"{number:g}"
 
 
+@register.filter
+def quoting(sentence: str, said: str) -> str:
+    """A sentence with what a provider or the gateway said to the caller marked as English."""
+    before, found, after = sentence.partition(said) if said else (sentence, "", "")
+    return format_html('{}<span lang="en">{}</span>{}', before, found, after) if found else sentence
+
+
 @register.simple_tag
 def status_of(row: Request | Attempt) -> SafeString:
     return marks.status_mark(row.status, row.get_status_display())

@@ -149,7 +149,7 @@ def test_the_audit_log_of_the_admin_shows_what_changed(admin_client: Client):
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.verb, entry.changes["cost_centre"]) == ("alice", "changed", ["", "42"])
     page = admin_client.get("/admin/keys_app/auditentry/").content.decode()
-    assert "cost_centre: ∅ → 42" in page
+    assert "cost centre: ∅ → 42" in page
     history = admin_client.get(f"/admin/keys_app/service/{service.pk}/history/")
     assert str(service.pk) in history["Location"]
     assert admin_client.get(history["Location"]).status_code == 200

@@ -1,4 +1,4 @@
-// The admin's choosers are told by their fields' labels: select2 names its box by what is chosen alone.
+// What the admin's parts of others say: select2 names its box by what is chosen alone, and simplebar its box in English.
 
 const named = (box) => {
   const field = box.closest(".select2-container")?.previousElementSibling;
@@ -9,7 +9,11 @@ const named = (box) => {
   }
 };
 
-const nameAll = () => document.querySelectorAll(".select2-selection, .select2-selection__rendered").forEach(named);
+const nameAll = () => {
+  document.querySelectorAll(".select2-selection, .select2-selection__rendered").forEach(named);
+  const scrollable = document.querySelector("[data-words]")?.dataset.scrollable;
+  if (scrollable) document.querySelectorAll(".simplebar-content-wrapper").forEach((box) => (box.ariaLabel = scrollable));
+};
 document.addEventListener("DOMContentLoaded", () => {
   nameAll();
   // Rows of inlines are added later, and select2 draws its boxes after the page has loaded.
