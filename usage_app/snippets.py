@@ -10,8 +10,6 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from usage_app.models import Request
-
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
@@ -115,44 +113,6 @@ SNIPPETS: tuple[Snippet, ...] = (
     ),
 )
 BY_NAME: Mapping[str, Snippet] = {snippet.name: snippet for snippet in SNIPPETS}
-
-_AGAIN_CURL = """\
-curl {base_url}/v1/{path} \\
-  -H "Authorization: Bearer $GATEHOUSE_API_KEY" \\
-  -H "Content-Type: application/json" \\
-  -d '{"model": "{model}", "stream": {stream}, "messages": [{"role": "user", "content": "…"}]}'
-"""
-_AGAIN_PYTHON = """\
-import os
-
-from openai import OpenAI
-
-client = OpenAI(base_url="{base_url}/v1", api_key=os.environ["GATEHOUSE_API_KEY"])
-answer = client.chat.completions.create(
-    model="{model}",
-    messages=[{"role": "user", "content": "…"}],
-    stream={python_stream},
-)
-"""
-
-
-def call_again(row: Request, base_url: str) -> dict[str, str]:
-    """A call like this one as curl and Python. Bodies are not stored, so its words are left out."""
-    texts = {"curl": _AGAIN_CURL, "Python": _AGAIN_PYTHON}
-    changes = {
-        "{base_url}": base_url,
-        "{path}": row.endpoint.replace(".", "/"),
-        "{model}": row.model.replace("'", "").replace('"', ""),
-        "{stream}": "true" if row.stream else "false",
-        "{python_stream}": str(row.stream),
-    }
-    filled = {}
-    for name, text in texts.items():
-        for mark, value in changes.items():
-            text = text.replace(mark, value)
-        filled[name] = text
-    return filled
-
 
 _PLAYED_CURL = """\
 curl {base_url}/v1/chat/completions \\

@@ -17,13 +17,13 @@ from keys_app.crypto import Unreadable
 from usage_app import captured
 from usage_app.allowances import allowances_of
 from usage_app.bill import Bill, itemise
+from usage_app.calling_again import call_again
 from usage_app.decisions import candidates_of, strategy_of
 from usage_app.late_costs import charge_late, corrections_of
 from usage_app.models import Attempt, Request
 from usage_app.pricebook import price_of_row
 from usage_app.related import neighbours_of, retry_number, tries_of
 from usage_app.reports import recent_percentiles
-from usage_app.snippets import call_again
 from usage_app.tables import is_unanswered
 from usage_app.timeline import draw
 from usage_app.transcript import transcript
