@@ -160,8 +160,16 @@ class RequestTable(tables.Table):  # type: ignore[misc]
         )
 
     def render_user(self, record: Request) -> str:
-        name = record.user_name or record.end_user
-        return format_html('<span class="gh-cut" title="{0}">{0}</span>', name) if name else _nobody()
+        """An account; without one whom the client names, marked, since anybody's name can stand there."""
+        if record.user_name or not record.end_user:
+            return _cut_text(record.user_name)
+        return format_html(
+            '<span class="gh-cut gh-muted" title="{}: {}">{}</span><span class="gh-mark">{}</span>',
+            _("End user (as the client says)"),
+            record.end_user,
+            record.end_user,
+            _("end user"),
+        )
 
     def render_service(self, record: Request) -> str:
         mark = environment_mark(record.environment)

@@ -43,6 +43,18 @@ def test_newer_leads_back_to_the_page_one_came_from(people: People, browse: Brow
     assert first.newer == ""
 
 
+def test_a_name_that_the_client_says_is_not_shown_as_an_account(people: People, browse: Browse) -> None:
+    at = clock.now() - timedelta(minutes=1)
+    by_account = make_request(people.keys["search-lab"], at, end_user="alice")
+    by_service = make_request(people.keys["checkout-prod"], at, user_id="", user_name="", end_user="alice")
+    save([by_account, by_service])
+    table = browse(people.root).get("/ui/requests/").context["table"]
+    cells = {row.record.pk: row.get_cell("user") for row in table.rows}
+    assert "alice" not in cells[by_account.pk]
+    assert 'title="End user (as the client says): alice"' in cells[by_service.pk]
+    assert '<span class="gh-mark">end user</span>' in cells[by_service.pk]
+
+
 def test_no_page_counts_rows_and_the_number_of_queries_is_constant(people: People, browse: Browse) -> None:
     client = browse(people.root)
     counts = []
