@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from usage_app.models import Attempt, Request
+from usage_app.verdict import Usual
 
 #: mark that ends a phase -> (what the phase is called, which colour it has)
 PHASES: dict[str, tuple[Any, str]] = {
@@ -40,6 +41,9 @@ BETWEEN: dict[tuple[str, str], tuple[Any, str]] = {
     ("attempt", "headers"): (_("Failed attempt"), "failed"),
     ("attempt", "read"): (_("Failed attempt"), "failed"),
 }
+
+#: So many recent calls say what is usual.
+ENOUGH_CALLS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,16 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class UsualMark:
+    """What calls of this model take; `left` is None where the drawing ends before."""
+
+    word: Any
+    at_ms: float
+    left: float | None
+    dashes: str  # of its line
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     total_ms: float
     phases: tuple[Span, ...]
@@ -102,6 +116,25 @@ def draw(row: Request, attempts: Sequence[Attempt]) -> Timeline:
         start = max(start, end)
     lanes = tuple(_lane(row, attempt, total) for attempt in attempts)
     return Timeline(total, tuple(phases), lanes, _ticks(total))
+
+
+def usual_marks(timeline: Timeline, usual: Usual) -> tuple[UsualMark, ...]:
+    """Half and 95 % of this model's recent calls ended by these; none where too few are known."""
+    if usual.calls < ENOUGH_CALLS:
+        return ()
+    marks = (
+        (_("half of this model's calls took up to"), usual.latency_p50_ms, "6 3"),
+        (_("95 % of them up to"), usual.latency_p95_ms, "2 2"),
+    )
+    return tuple(
+        UsualMark(word, at_ms, _within(at_ms, timeline.total_ms), dashes)
+        for word, at_ms, dashes in marks
+        if at_ms is not None
+    )
+
+
+def _within(at_ms: float, total: float) -> float | None:
+    return round(100 * at_ms / total, 3) if at_ms <= total else None
 
 
 def _lane(row: Request, attempt: Attempt, total: float) -> Lane:

@@ -21,6 +21,8 @@ Phase = Literal["", "retry", "wait", "stream", "gateway"]
 _USUAL_OVERHEAD_MS = 10.0
 #: A call is slow from this factor over the median on, and by at least so much.
 _SLOW_FACTOR, _SLOW_BY_MS = 1.5, 300.0
+#: From this share on a phase took nearly all of a call.
+_NEARLY_ALL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Usual:
 
     latency_p50_ms: float | None = None
     ttft_p50_ms: float | None = None
+    latency_p95_ms: float | None = None
+    calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +105,34 @@ def _on_success(row: Request, attempts: Sequence[Attempt], usual: Usual, spent: 
     if spent.total >= max(usual.latency_p50_ms * _SLOW_FACTOR, usual.latency_p50_ms + _SLOW_BY_MS):
         sentence = _("Slow because %(cause)s.") % {"cause": cause}
         return Verdict("slow", sentence, phase, _remarks(spent, attempts, phase))
-    sentence = _("As usual: it took %(total)s, and half of this model's calls take up to %(usual)s.") % {
+    return Verdict("ok", _as_usual(row, spent, usual.latency_p50_ms), "", _remarks(spent, attempts, ""))
+
+
+def _as_usual(row: Request, spent: Spent, usual_ms: float) -> str:
+    """With where the most of it went, since a usual time may be long."""
+    waiting = _("waiting for the first token") if row.stream else _("waiting for the answer")
+    part, doing = max(
+        (spent.wait, waiting),
+        (spent.stream, _("writing the answer")),
+        (spent.retry, _("failed attempts")),
+        (spent.gateway, _("the gateway's own work")),
+    )
+    if part >= _NEARLY_ALL * spent.total:
+        sentence = _(
+            "As usual: it took %(total)s, nearly all of it %(doing)s; half of this model's calls take "
+            "up to %(usual)s."
+        )
+    else:
+        sentence = _(
+            "As usual: it took %(total)s, %(part)s of it %(doing)s; half of this model's calls take "
+            "up to %(usual)s."
+        )
+    return sentence % {
         "total": duration(spent.total),
-        "usual": duration(usual.latency_p50_ms),
+        "part": duration(part),
+        "doing": doing,
+        "usual": duration(usual_ms),
     }
-    return Verdict("ok", sentence, "", _remarks(spent, attempts, ""))
 
 
 def _culprit(spent: Spent, usual: Usual) -> Literal["retry", "wait", "stream", "gateway"]:

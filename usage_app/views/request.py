@@ -16,23 +16,26 @@ from keys_app.audit import record_event
 from keys_app.crypto import Unreadable
 from usage_app import captured
 from usage_app.allowances import allowances_of
-from usage_app.bill import Bill, itemise
+from usage_app.bill import itemise
 from usage_app.calling_again import call_again
 from usage_app.decisions import candidates_of, strategy_of
 from usage_app.late_costs import charge_late, corrections_of
-from usage_app.models import Attempt, Request
+from usage_app.models import Attempt, Price, Request
 from usage_app.pricebook import price_of_row
+from usage_app.pricing import CompiledPrice
 from usage_app.related import neighbours_of, retry_number, tries_of
 from usage_app.reports import recent_percentiles
 from usage_app.tables import is_unanswered
-from usage_app.timeline import draw
+from usage_app.timeline import draw, usual_marks
 from usage_app.transcript import transcript
 from usage_app.verdict import Usual, judge
 from usage_app.views.page import PageView
 from usage_app.views.scope import visible_requests
 
-#: How long after its arrival a call that is in no ledger may still be on its way there.
-_MAY_STILL_COME = timedelta(hours=1)
+#: A call that is in no ledger: how long after its arrival it is taken to be on its way there, and how
+#: long it may be in flight, which the live socket tells to whoever may see it.
+_IS_WRITTEN_WITHIN = timedelta(seconds=10)
+_MAY_BE_IN_FLIGHT = timedelta(hours=1)
 
 
 def tried(attempt: Attempt) -> tuple[str, str]:
@@ -55,15 +58,18 @@ class RequestView(PageView):
             return self.said(row)
         attempts = list(Attempt.objects.filter(request_id=row.pk).order_by("number"))
         neighbours, tries = neighbours_of(row, self.sight), tries_of(row, self.sight)
-        bill = self.bill(row)  # of the row's own cost
+        price, usual = self.price(row), self.usual(row)
+        bill, timeline = itemise(row, price) if price else None, draw(row, attempts)  # of the row's own cost
         late = charge_late([row, *neighbours, *tries])
         is_kept = captured.is_kept(row.pk)
         shown: dict[str, Any] = {
             "row": row,
             "attempts": attempts,
-            "verdict": judge(row, attempts, self.usual(row)),
-            "timeline": draw(row, attempts),
+            "verdict": judge(row, attempts, usual),
+            "timeline": timeline,
+            "usual_marks": usual_marks(timeline, usual),
             "bill": bill,
+            "price": price and self.price_facts(price),
             "late": late.get(row.pk),
             "corrections": corrections_of(row.pk) if row.pk in late else [],
             "candidates": candidates_of(row.decision, list(map(tried, attempts))),
@@ -82,30 +88,46 @@ class RequestView(PageView):
         return self.page(**shown)
 
     def not_yet(self, request_id: UUID) -> HttpResponse:
-        """A call in flight or just ended is not in the ledger yet; an old unknown id never will be."""
+        """A call in flight or just ended is not in the ledger yet; an old unknown id never will be.
+
+        The answer is the same for a call that the viewer may not see and for one that never was.
+        """
         arrived = clock.from_ms(clock.uuid7_ms(request_id)) if request_id.version == 7 else None
         now = clock.now()
-        if arrived is None or not now - _MAY_STILL_COME <= arrived <= now + timedelta(minutes=1):
+        if arrived is None or not now - _MAY_BE_IN_FLIGHT <= arrived <= now + timedelta(minutes=1):
             raise Http404
         if self.request.headers.get("HX-Request"):
             return HttpResponse(status=204)
-        return self.page("ui/request_pending.html", request_id=request_id, arrived=arrived)
+        left = max(timedelta(), arrived + _IS_WRITTEN_WITHIN - now)
+        return self.page(
+            "ui/request_pending.html",
+            request_id=request_id,
+            arrived=arrived,
+            left_ms=round(left / timedelta(milliseconds=1)),
+        )
 
     def usual(self, row: Request) -> Usual:
         recent = recent_percentiles(row.model, row.deployment_id)
-        return Usual(
-            latency_p50_ms=getattr(recent, "latency_p50_ms", None),
-            ttft_p50_ms=getattr(recent, "ttft_p50_ms", None),
-        )
+        return Usual(recent.latency_p50_ms, recent.ttft_p50_ms, recent.latency_p95_ms, calls=recent.requests)
 
-    def bill(self, row: Request) -> Bill | None:
+    def price(self, row: Request) -> CompiledPrice | None:
+        """What it was charged at, while the price book still has it."""
         if not row.price_id or row.cost_nanodollars is None:
             return None
         try:
-            price = price_of_row(row.price_id)
+            return price_of_row(row.price_id)
         except ValidationError:
             return None
-        return itemise(row, price) if price else None
+
+    def price_facts(self, price: CompiledPrice) -> dict[str, Any]:
+        """Which price that is: of what, who says so, from when on and until when."""
+        return {
+            "model": price.model,
+            "name": "/".join(filter(None, (price.provider_kind, price.model))),
+            "source": Price.Source(price.source).label,
+            "since": price.valid_from_ms and clock.from_ms(price.valid_from_ms),
+            "until": price.valid_until_ms and clock.from_ms(price.valid_until_ms),
+        }
 
     def facts(self, row: Request) -> list[tuple[Any, str, bool]]:
         """(what, value, is it an id or code) of all there is to know besides."""

@@ -1,6 +1,6 @@
 """One call's page: verdict, way, bill to the nanodollar, decision; and a call that is not written yet."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from gateway_project import clock
 from tests.seeding import People, decision_of, make_attempt, make_request, marks_of, save
@@ -39,6 +39,37 @@ def test_the_bill_adds_up_to_the_charge(people: People, browse: Browse) -> None:
     assert bill.total_nanodollars == row.cost_nanodollars
     assert "$0.00370625" in answer.content.decode()
     assert {line.units for line in bill.lines} == {201, 1000, 333}
+
+
+def test_the_bill_names_the_price_its_source_and_since_when(people: People, browse: Browse) -> None:
+    row = priced_call(people)
+    text = browse(people.root).get(f"/ui/requests/{row.pk}/").content.decode()
+    assert (
+        '<a class="gh-link" href="/ui/prices/?q=gpt-5">openai/gpt-5</a> · Set here · without a date' in text
+    )
+    price = Price.objects.get(pk=row.price_id)
+    price.valid_from = datetime(2026, 3, 1, tzinfo=UTC)
+    price.source = "list"
+    price.save()
+    text = browse(people.root).get(f"/ui/requests/{row.pk}/").content.decode()
+    assert "Public list · since 1 Mar 2026" in text
+    price.valid_until = datetime(2099, 1, 1, tzinfo=UTC)
+    price.save()
+    text = browse(people.root).get(f"/ui/requests/{row.pk}/").content.decode()
+    assert "from 1 Mar 2026 to 31 Dec 2098" in text
+
+
+def test_what_this_models_calls_take_stands_behind_the_bar_where_enough_are_known(
+    people: People, browse: Browse
+) -> None:
+    row = priced_call(people)
+    client = browse(people.root)
+    assert client.get(f"/ui/requests/{row.pk}/").context["usual_marks"] == ()
+    save([make_request(people.keys["checkout-prod"], clock.now() - timedelta(minutes=2)) for _ in range(25)])
+    text = client.get(f"/ui/requests/{row.pk}/").content.decode()
+    assert "half of this model&#x27;s calls took up to" in text
+    assert "95 % of them up to" in text
+    assert 'class="gh-usual"' in text
 
 
 def test_what_came_after_a_call_is_in_its_cost_and_told(people: People, browse: Browse) -> None:
@@ -81,6 +112,25 @@ def test_a_call_that_is_not_in_the_ledger_yet_waits_for_it(people: People, brows
     assert page.status_code == 200
     assert f'data-pending="{fresh}"' in page.content.decode()
     assert client.get(f"/ui/requests/{fresh}/", headers={"HX-Request": "true"}).status_code == 204
+
+
+def test_after_ten_seconds_a_call_that_is_not_there_is_not_waited_for(people: People, browse: Browse) -> None:
+    aged = clock.uuid7_at(clock.now_ms() - 12_000, 5)
+    text = browse(people.root).get(f"/ui/requests/{aged}/").content.decode()
+    assert 'data-left="0"' in text
+    assert 'data-when="written" hidden' in text
+    assert 'data-when="absent">' in text
+
+
+def test_somebody_elses_call_is_answered_as_one_that_never_was(people: People, browse: Browse) -> None:
+    row = make_request(people.keys["charlie-notebook"], clock.now() - timedelta(seconds=20))
+    never = clock.uuid7_at(clock.uuid7_ms(row.pk), 7)
+    save([row])
+    client = browse(people.bob)
+    pages = [client.get(f"/ui/requests/{each}/") for each in (row.pk, never)]
+    assert [page.status_code for page in pages] == [200, 200]
+    texts = [page.content.decode().split("<section", 1)[1] for page in pages]
+    assert texts[0].replace(str(row.pk), "") == texts[1].replace(str(never), "")
 
 
 def test_an_old_id_nobody_knows_is_not_found(people: People, browse: Browse) -> None:

@@ -1,11 +1,13 @@
 """A call's way to scale, from the marks that the data plane stamps."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from proxy_app.providers.presets import PRESETS
 from usage_app.models import Attempt, Request
-from usage_app.timeline import draw
+from usage_app.timeline import draw, usual_marks
+from usage_app.verdict import Usual
 from usage_app.views.getting_started import PROVIDER_KINDS
 
 STARTED = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -74,6 +76,17 @@ def test_a_call_without_marks_or_with_broken_ones_still_draws() -> None:
     assert draw(way(), ()).phases == ()
     row = Request(started_at=STARTED, latency_ms=None, timeline=["x", {"name": "only a name"}])
     assert draw(row, ()).total_ms == 1.0
+
+
+def test_what_is_usual_is_marked_to_the_same_scale_and_told_where_the_drawing_ends_before() -> None:
+    timeline = draw(way(("settled", 1000.0)), ())
+    usual = Usual(latency_p50_ms=400.0, latency_p95_ms=3000.0, calls=20)
+    assert [(mark.at_ms, mark.left) for mark in usual_marks(timeline, usual)] == [
+        (400.0, 40.0),
+        (3000.0, None),
+    ]
+    assert usual_marks(timeline, replace(usual, calls=19)) == ()
+    assert usual_marks(timeline, Usual(calls=50)) == ()
 
 
 def test_every_provider_that_can_be_connected_is_one_the_gateway_knows() -> None:

@@ -89,8 +89,23 @@ def test_a_retry_that_cost_the_most_is_the_reason_and_otherwise_a_remark() -> No
 def test_an_ordinary_call_is_called_so() -> None:
     verdict = judged(row())
     assert verdict.tone == "ok"
-    assert plain(verdict.sentence).startswith("As usual: it took 2.0 s")
+    assert plain(verdict.sentence) == (
+        "As usual: it took 2.0 s, 1.2 s of it writing the answer; half of this model's calls take up to 2.0 s."
+    )
     assert "The gateway added 3.0 ms." in plain(verdict.text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"ttft_ms": 1500.0}, "1.5 s of it waiting for the first token"),
+        ({"ttft_ms": 1950.0}, "nearly all of it waiting for the first token"),
+        ({"stream": False, "ttft_ms": None}, "nearly all of it waiting for the answer"),
+        ({"overhead_ms": 1200.0, "ttft_ms": 1300.0}, "1.2 s of it the gateway's own work"),
+    ],
+)
+def test_an_ordinary_call_tells_where_most_of_its_time_went(fields: dict[str, Any], words: str) -> None:
+    assert words in plain(judged(row(**fields)).sentence)
 
 
 def test_without_percentiles_the_longest_phase_is_told_and_nothing_is_compared() -> None:
