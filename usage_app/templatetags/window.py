@@ -287,6 +287,8 @@ def live_words() -> dict[str, Any]:
         "not_stopped": _("It could not be stopped: try again"),
         "held": _("%(cost)s so far; %(held)s is held from its budgets"),
         "read": _("Read along: %(call)s"),
+        "try": _("try %(number)s: %(deployment)s"),
+        "first_token": _("first token %(time)s"),
         "thoughts": _("Thoughts"),
         "calls": _("Tool calls"),
         "nothing_said": _("Nothing was said yet"),

@@ -90,7 +90,8 @@ def test_an_ordinary_call_is_called_so() -> None:
     verdict = judged(row())
     assert verdict.tone == "ok"
     assert plain(verdict.sentence) == (
-        "As usual: it took 2.0 s, 1.2 s of it writing the answer; half of this model's calls take up to 2.0 s."
+        "As usual: it took 2.0 s, 1.2 s of it writing the answer; "
+        "half of this model's calls take up to 2.0 s."
     )
     assert "The gateway added 3.0 ms." in plain(verdict.text)
 

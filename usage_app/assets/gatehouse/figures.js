@@ -42,6 +42,11 @@ export function duration(ms) {
   return `${Math.floor(whole / 60)}${THIN}min` + (rest ? ` ${rest}${THIN}s` : "");
 }
 
+// 23:28:19 in a zone, whatever the browser's language makes of it.
+export function clock(ms, timeZone) {
+  return new Date(ms).toLocaleTimeString("en-GB", { hourCycle: "h23", timeZone });
+}
+
 export function fill(text, values) {
   return text.replace(/%\((\w+)\)s/g, (_, name) => values[name]);
 }

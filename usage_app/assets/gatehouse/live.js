@@ -1,6 +1,6 @@
 // The Live page: what is in flight, drawn once a frame, only what is visible, by changing text nodes.
 
-import { duration, fill, grouped, money, shortCount, words } from "./figures.js";
+import { clock, duration, fill, grouped, money, shortCount, words } from "./figures.js";
 import { LiveSocket } from "./live_socket.js";
 import { Reader } from "./live_reader.js";
 
@@ -9,7 +9,7 @@ const WORDS = words("live-words");
 const socket = new LiveSocket(page.dataset.socket);
 const reader = "reads" in page.dataset ? new Reader(page, socket, WORDS) : null;
 const narrow = window.matchMedia("(max-width: 900px)");
-const rowHeight = () => (narrow.matches ? 76 : 40);
+const rowHeight = () => (narrow.matches ? 98 : 40);
 const KINDS = { admitted: "gateway", routed: "gateway", connecting: "connect", waiting: "wait", streaming: "stream" };
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -56,7 +56,7 @@ class Row {
     });
     this.phaseCell.append(this.phaseWord, this.bar);
     this.element.append(this.phaseCell);
-    for (const name of ["time", "tokens", "speed", "cost"]) this.cell(name, "is-number");
+    for (const name of ["ttft", "time", "tokens", "speed", "cost"]) this.cell(name, "is-number");
     const buttons = document.createElement("span");
     buttons.className = "gh-live-buttons";
     this.element.append(buttons);
@@ -80,7 +80,10 @@ class Row {
     this.environment.className = "gh-mark";
     this.environment.append((this.texts.environment = document.createTextNode("")));
     this.cells.service.append(this.environment);
-    this.cells.model.append(this.mark);
+    this.try = document.createElement("span");
+    this.try.className = "gh-live-try gh-warn-text";
+    this.try.append((this.texts.try = document.createTextNode("")));
+    this.cells.model.append(this.mark, this.try);
     this.id = "";
   }
 
@@ -88,7 +91,9 @@ class Row {
     this.cells ??= {};
     const cell = document.createElement("span");
     cell.className = `gh-live-${name} ${kind}`;
-    cell.append((this.texts[name] = document.createTextNode("")));
+    const text = document.createElement("span");
+    text.append((this.texts[name] = document.createTextNode("")));
+    cell.append(text);
     this.cells[name] = cell;
     this.element.append(cell);
   }
@@ -125,11 +130,14 @@ class Row {
     put(this.texts.phase, over && call.error ? call.error : word);
     const tone = over ? { ok: "", error: "gh-error-text", truncated: "gh-warn-text" }[call.status] ?? "gh-muted" : "";
     if (this.phaseWord.className !== tone) this.phaseWord.className = tone;
+    const ttft = call.ttft === null || call.ttft === undefined ? "" : duration(call.ttft);
+    put(this.texts.ttft, ttft && narrow.matches ? fill(WORDS.first_token, { time: ttft }) : ttft);
     put(this.texts.time, elapsed < 1 ? "< 1\u202fms" : duration(elapsed).replace(".0\u202fms", "\u202fms"));
     put(this.texts.tokens, call.tokens ? grouped(call.tokens) : "");
     const streaming = call.ttft !== null && call.ttft !== undefined ? elapsed - call.ttft : 0;
     put(this.texts.speed, call.tokens && streaming > 250 ? `${Math.round((call.tokens / streaming) * 1000)}/s` : "");
     put(this.texts.cost, call.cost === null ? (over ? WORDS.unpriced : "") : money(call.cost));
+    this.drawTry(call);
     this.drawHold(call, over);
     this.drawBar(call, elapsed);
     const idle = over || !page.dataset.stop;
@@ -138,6 +146,14 @@ class Row {
     if (this.read && this.read.hidden !== silent) this.read.hidden = silent;
     const kind = over ? `gh-live-row is-ended${call.freshUntil > Date.now() ? " is-fresh" : ""}` : "gh-live-row";
     if (this.element.className !== kind) this.element.className = kind;
+  }
+
+  // A call that failed at one deployment goes on at the next: which try it is, and where.
+  drawTry(call) {
+    const told = call.attempts > 1 ? fill(WORDS.try, { number: call.attempts, deployment: call.deployment }) : "";
+    put(this.texts.try, told);
+    if (this.try.title !== told) this.try.title = told;
+    if (this.try.hidden !== !told) this.try.hidden = !told;
   }
 
   // How much of what it holds from its budgets a call has used: a line under its cost.
@@ -265,7 +281,7 @@ narrow.addEventListener("change", schedule);
 const badge = page.querySelector("[data-connection]");
 function sayState() {
   const state = frozen ? "paused" : socket.state;
-  const time = new Date(frozen ? frozenAt : socket.heardAt || Date.now()).toLocaleTimeString();
+  const time = clock(frozen ? frozenAt : socket.heardAt || Date.now(), page.dataset.zone);
   badge.classList.toggle("is-live", state === "live");
   badge.classList.toggle("is-lost", ["lost", "slow", "signed_out"].includes(state));
   badge.firstElementChild.textContent = state === "live" ? "●" : state === "paused" ? "❚❚" : "○";
