@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """`language` is how it is written: shell, python, javascript, or steps for a program's settings."""
+    """`language` is how it is written: shell, python, javascript, toml, or steps in a program's settings."""
 
     name: str
     label: str
@@ -75,6 +75,56 @@ model = ChatOpenAI(
 print(model.invoke("Say hello in five words.").content)
 """
 
+_ANTHROPIC = """\
+import os
+
+from anthropic import Anthropic
+
+client = Anthropic(base_url="{base_url}", api_key=os.environ["GATEHOUSE_API_KEY"])
+with client.messages.stream(
+    model="{model}",
+    max_tokens=1024,
+    messages=[{"role": "user", "content": "Say hello in five words."}],
+) as stream:
+    for text in stream.text_stream:
+        print(text, end="", flush=True)
+"""
+
+_GENAI = """\
+import os
+
+from google import genai
+
+client = genai.Client(
+    api_key=os.environ["GATEHOUSE_API_KEY"], http_options={"base_url": "{base_url}"}
+)
+stream = client.models.generate_content_stream(
+    model="{model}", contents="Say hello in five words."
+)
+for chunk in stream:
+    print(chunk.text or "", end="", flush=True)
+"""
+
+_CLAUDE_CODE = """\
+export ANTHROPIC_BASE_URL="{base_url}"
+export ANTHROPIC_AUTH_TOKEN="$GATEHOUSE_API_KEY"
+export ANTHROPIC_MODEL="{model}"
+export ANTHROPIC_DEFAULT_HAIKU_MODEL="{model}"
+claude
+"""
+
+_CODEX = """\
+# ~/.codex/config.toml
+model = "{model}"
+model_provider = "gatehouse"
+
+[model_providers.gatehouse]
+name = "Gatehouse"
+base_url = "{base_url}/v1"
+env_key = "GATEHOUSE_API_KEY"
+wire_api = "responses"
+"""
+
 _OPEN_WEBUI = """\
 docker run -p 3000:8080 \\
   -e OPENAI_API_BASE_URL={base_url}/v1 \\
@@ -91,12 +141,39 @@ Settings → Models → Add model
   {model}
 """
 
+_WITHOUT_V1 = _("The address has no /v1 at its end: the SDK adds it by itself.")
+
 #: In the order of the tabs.
 SNIPPETS: tuple[Snippet, ...] = (
     Snippet("curl", "curl", "shell", _CURL),
     Snippet("openai-python", "OpenAI Python", "python", _OPENAI_PYTHON, install="pip install openai"),
     Snippet("openai-node", "OpenAI Node", "javascript", _OPENAI_NODE, install="npm install openai"),
+    Snippet(
+        "anthropic-python",
+        "Anthropic Python",
+        "python",
+        _ANTHROPIC,
+        install="pip install anthropic",
+        note=_WITHOUT_V1,
+    ),
+    Snippet("google-genai", "Google GenAI", "python", _GENAI, install="pip install google-genai"),
     Snippet("langchain", "LangChain", "python", _LANGCHAIN, install="pip install langchain-openai"),
+    Snippet(
+        "claude-code",
+        "Claude Code",
+        "shell",
+        _CLAUDE_CODE,
+        install="npm install -g @anthropic-ai/claude-code",
+        note=_("The last one is the small model, for work in the background: it may be another."),
+    ),
+    Snippet(
+        "codex",
+        "Codex",
+        "toml",
+        _CODEX,
+        install="npm install -g @openai/codex",
+        note=_("Any model may stand there, whatever its provider speaks; then start codex."),
+    ),
     Snippet(
         "open-webui",
         "Open WebUI",

@@ -84,7 +84,7 @@ def test_a_key_is_accepted_in_every_usual_header(gate: Gate, header: str) -> Non
     assert status == 200
 
 
-@pytest.mark.parametrize("name", ["openai-python", "curl"])
+@pytest.mark.parametrize("name", ["openai-python", "anthropic-python", "google-genai", "curl"])
 def test_a_snippet_works_as_it_is_written(gate: Gate, name: str) -> None:
     text = BY_NAME[name].filled(gate.server.url, "anthropic-mock")
     command = [sys.executable, "-c", text] if BY_NAME[name].language == "python" else ["sh", "-c", text]
