@@ -56,6 +56,7 @@ class ModelsView(PageView):
         cards = [card for _name, _spend, cards in groups for card in cards]
         return self.page(
             groups=groups,
+            calls=sum(card.totals.requests - card.totals.refused for card in cards),
             cooling=[card for card in cards if card.now.cooling_s],
             failing=[card for card in cards if card.tone == "error"],
             struggling=[card for card in cards if card.tone == "warn" and not card.now.cooling_s],

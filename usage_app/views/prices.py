@@ -31,6 +31,7 @@ class PricesView(PageView):
             more=len(rows) > PAGE,
             query=query,
             unpriced=self.unpriced(),
+            calls=sum(line.totals.requests - line.totals.refused for line in self.lines),
             may_correct=self.sight.everything and self.viewer.has_perm("usage_app.change_price"),
         )
 
@@ -52,10 +53,11 @@ class PricesView(PageView):
         rows = apps.get_model("proxy_app", "Deployment")._default_manager.filter(is_enabled=True)
         return list(rows.select_related("provider", "model")[:500])
 
-    def unpriced(self) -> list[tuple[Line, Any]]:
-        """Models with calls that nobody can price, and the deployment that served them."""
+    @cached_property
+    def lines(self) -> list[Line]:
+        """What was called in the range, by model and deployment; most without a price first."""
         chosen = self.selection
-        lines = breakdown(
+        return breakdown(
             ("model", "deployment"),
             chosen.since,
             chosen.until,
@@ -64,8 +66,11 @@ class PricesView(PageView):
             order="-unpriced_requests",
             durations=False,
         )
+
+    def unpriced(self) -> list[tuple[Line, Any]]:
+        """Models with calls that nobody can price, and the deployment that served them."""
         by_id = {str(row.pk): row for row in self.deployments}
-        found = [(line, by_id.get(line.ids[1])) for line in lines if line.totals.unpriced_requests]
+        found = [(line, by_id.get(line.ids[1])) for line in self.lines if line.totals.unpriced_requests]
         return found[:50]
 
 

@@ -154,6 +154,20 @@ def test_calls_by_an_alias_or_a_wildcard_count_for_the_deployment_that_answered(
     assert seen == {served.pk: (3, 1, "75\u202f%"), twin.pk: (1, 0, "25\u202f%")}
 
 
+def test_without_any_call_models_and_prices_praise_nothing(
+    people: People, browse: Browse, served: Deployment
+) -> None:
+    client = browse(people.root)
+    text = client.get("/ui/models/").content.decode()
+    assert "None of these deployments was called in this range." in text
+    assert "does well" not in text
+    assert "No provider was called in this range." in client.get("/ui/prices/").content.decode()
+    at = clock.now() - timedelta(minutes=2)
+    save([make_request(people.keys["search-lab"], at, deployment_id=str(served.pk))])
+    assert "does well" in client.get("/ui/models/").content.decode()
+    assert "Every call in this range has a price." in client.get("/ui/prices/").content.decode()
+
+
 def test_what_has_no_price_is_told_with_what_it_was_called_for(
     people: People, browse: Browse, served: Deployment
 ) -> None:
