@@ -69,6 +69,7 @@ def test_a_second_try_and_the_first_token_are_on_live(chromium: Browser, server:
         expect(row.locator(".gh-live-ttft")).to_have_text(re.compile(r"\d\.\d\ss$"), timeout=15000)
         expect(row.locator(".gh-live-cost")).to_have_text(re.compile(r"^\$0\.\d+"), timeout=5000)
         assert is_whole(row.locator(".gh-live-cost"))
+        assert is_whole(row.locator(".gh-live-try"))
         mark = row.locator(".gh-live-service .gh-mark").bounding_box()
         service = row.locator(".gh-live-service").bounding_box()
         assert mark

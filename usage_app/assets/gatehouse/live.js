@@ -39,6 +39,7 @@ class Row {
     this.element.className = "gh-live-row";
     this.texts = {};
     for (const name of ["model", "service", "key"]) this.cell(name, "");
+    this.cell("try", "gh-warn-text");
     this.phaseCell = document.createElement("span");
     this.phaseCell.className = "gh-live-phase";
     this.phaseWord = document.createElement("span");
@@ -80,10 +81,7 @@ class Row {
     this.environment.className = "gh-mark";
     this.environment.append((this.texts.environment = document.createTextNode("")));
     this.cells.service.append(this.environment);
-    this.try = document.createElement("span");
-    this.try.className = "gh-live-try gh-warn-text";
-    this.try.append((this.texts.try = document.createTextNode("")));
-    this.cells.model.append(this.mark, this.try);
+    this.cells.model.append(this.mark);
     this.id = "";
   }
 
@@ -144,7 +142,8 @@ class Row {
     if (this.stop.hidden !== idle) this.stop.hidden = idle;
     const silent = over || !call.heard;
     if (this.read && this.read.hidden !== silent) this.read.hidden = silent;
-    const kind = over ? `gh-live-row is-ended${call.freshUntil > Date.now() ? " is-fresh" : ""}` : "gh-live-row";
+    const tried = call.attempts > 1 ? " has-try" : "";
+    const kind = `gh-live-row${tried}${over ? " is-ended" : ""}${over && call.freshUntil > Date.now() ? " is-fresh" : ""}`;
     if (this.element.className !== kind) this.element.className = kind;
   }
 
@@ -152,8 +151,8 @@ class Row {
   drawTry(call) {
     const told = call.attempts > 1 ? fill(WORDS.try, { number: call.attempts, deployment: call.deployment }) : "";
     put(this.texts.try, told);
-    if (this.try.title !== told) this.try.title = told;
-    if (this.try.hidden !== !told) this.try.hidden = !told;
+    if (this.cells.try.title !== told) this.cells.try.title = told;
+    if (this.cells.try.hidden !== !told) this.cells.try.hidden = !told;
   }
 
   // How much of what it holds from its budgets a call has used: a line under its cost.
