@@ -174,8 +174,8 @@ def open_pipe(inbound: str, target: Target, facts: CallFacts, options: RenderOpt
     """The way of one stream, from the first byte of a provider's 2xx answer on."""
     if inbound == target.format:
         return INBOUND[inbound].open_relay(facts)
-    parser, renderer = UPSTREAM[target.format].open_parser(), INBOUND[inbound].open_renderer(options)
-    return Translation(parser, renderer, target.tool_names)
+    upstream, renderer = UPSTREAM[target.format], INBOUND[inbound].open_renderer(options)
+    return Translation(upstream.open_parser(), renderer, target.tool_names, upstream.parse_answer)
 
 
 def read_failure(target: Target, status: int, headers: Mapping[str, str], raw: bytes) -> UpstreamFailed:

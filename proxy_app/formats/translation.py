@@ -1,13 +1,17 @@
 """A stream between two formats: a parser of the provider's, a renderer of the caller's, and what passes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+
+import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.contract import StreamParser, StreamRenderer
 from proxy_app.formats.signing import Gatherer, gather
 from proxy_app.formats.usage_merge import merge_usage
+from proxy_app.formats.whole import answer_events
 from proxy_app.sse import Framer, read_block
 from proxy_app.wire import (
+    JSON,
     Answer,
     Finished,
     Observed,
@@ -31,14 +35,28 @@ from proxy_app.wire import (
 class Translation:
     """The translated `StreamPipe`. Nothing is rendered after the terminator."""
 
-    __slots__ = ("_framer", "_gatherer", "_parser", "_renderer", "_tool_names", "observed")
+    __slots__ = (
+        "_began",
+        "_framer",
+        "_gatherer",
+        "_parse_whole",
+        "_parser",
+        "_renderer",
+        "_saw_call",
+        "_tool_names",
+        "observed",
+    )
 
     def __init__(
         self,
         parser: StreamParser,
         renderer: StreamRenderer,
         tool_names: Mapping[str, str] | None = None,  # the provider's -> the caller's, where they differ
+        parse_whole: Callable[[JSON], Answer] | None = None,  # of a provider that answers whole all the same
     ) -> None:
+        self._parse_whole = parse_whole
+        self._began = False  # an event has come
+        self._saw_call = False
         self._tool_names = tool_names or {}
         self.observed = Observed()
         self._gatherer = Gatherer(self.observed.signed)
@@ -68,6 +86,8 @@ class Translation:
         return self._renderer.error(error, request_id)
 
     def _pass_rest(self, rest: bytes, sent: list[bytes]) -> None:
+        if rest.lstrip().startswith(b"{") and self._pass_whole(rest, sent):
+            return
         if rest.lstrip().startswith((b"{", b"[")):
             rest = b"data: " + rest.replace(b"\n", b" ").strip()
         try:
@@ -77,8 +97,26 @@ class Translation:
 
     def _pass_block(self, block: bytes, sent: list[bytes]) -> None:
         event = read_block(block)
-        if event is not None and not self.observed.ended:
+        if event is None:
+            if block.lstrip().startswith(b"{"):
+                self._pass_whole(block, sent)
+        elif not self.observed.ended:
+            self._began = True
             self._pass_events(self._parser.feed(event), sent)
+
+    def _pass_whole(self, raw: bytes, sent: list[bytes]) -> bool:
+        """Whether it is a whole answer, in place of a stream."""
+        if self._parse_whole is None or self._began:
+            return False
+        try:
+            body = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            return False
+        if body.get("error"):
+            return False
+        self._began = True
+        self._pass_events(answer_events(self._parse_whole(body)), sent)
+        return True
 
     def _pass_events(self, events: Iterable[StreamEvent], sent: list[bytes]) -> None:
         for event in events:
@@ -97,7 +135,7 @@ class Translation:
                     self._gatherer.feed(event)
             case ToolCallStarted():
                 event.name = self._tool_names.get(event.name, event.name)
-                observed.content_started = True
+                observed.content_started = self._saw_call = True
                 self._gatherer.feed(event)
             case SignatureDelta():
                 self._gatherer.feed(event)

@@ -11,8 +11,10 @@ import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.anthropic.errors import error_body, read_in_band
+from proxy_app.formats.anthropic.response import observe_answer
 from proxy_app.formats.anthropic.usage import FINISHES, read_usage
 from proxy_app.formats.reading import as_object, as_text
+from proxy_app.formats.whole import refuse_whole
 from proxy_app.sse import Framer, encode, read_block
 from proxy_app.wire import JSON, CallFacts, Finish, Observed
 
@@ -100,6 +102,8 @@ class Relay:
             return b""
         event = read_block(block)
         if event is None:
+            if block.startswith(b"{"):
+                refuse_whole(block, self.observed, observe_answer)
             return block + b"\n\n"
         if event.data.strip() == b"[DONE]":
             return b""
@@ -158,6 +162,7 @@ class Relay:
     def _pass_rest(self, rest: bytes) -> bytes:
         """What came after the last blank line: whole, or the sign of a cut."""
         if rest.lstrip().startswith(b"{"):
+            refuse_whole(rest, self.observed, observe_answer)
             raise read_in_band(as_object(_load(rest)))
         try:
             return self._pass(rest) if read_block(rest) is not None else b""

@@ -138,7 +138,10 @@ class Relay:
 
     def _pass_unusual(self, block: bytes) -> bytes:
         """Comments, event names, several lines, other spacing, `[DONE]`."""
-        event = read_block(block.strip(b"\n"))
+        block = block.strip(b"\n")
+        event = read_block(block)
+        if event is None and block.startswith(b"{"):  # whole, in place of a stream
+            return self._pass(b"data: " + block.replace(b"\n", b" "))
         if event is None or event.data.strip() == b"[DONE]":
             return b""
         data = event.data.replace(b"\n", b" ").strip()

@@ -10,9 +10,11 @@ import msgspec
 import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
+from proxy_app.formats.openai_chat.response import observe_answer
 from proxy_app.formats.openai_chat.usage import FINISHES, read_usage
 from proxy_app.formats.openai_errors import error_object, read_in_band
 from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.formats.whole import refuse_whole
 from proxy_app.sse import Framer, encode, read_block
 from proxy_app.wire import CallFacts, Finish, Observed
 
@@ -187,6 +189,8 @@ class Relay:
             return b""
         event = read_block(block)
         if event is None:
+            if block.startswith(b"{"):
+                refuse_whole(block, self.observed, observe_answer)
             return block + b"\n\n"
         if event.data.strip() == b"[DONE]":
             self.observed.ended = True
@@ -217,6 +221,7 @@ class Relay:
     def _pass_rest(self, rest: bytes) -> bytes:
         """What came after the last blank line: whole, or the sign of a cut."""
         if rest.lstrip().startswith(b"{"):
+            refuse_whole(rest, self.observed, observe_answer)
             raise read_in_band(*_words_of(rest))
         if read_block(rest) is None:
             return b""

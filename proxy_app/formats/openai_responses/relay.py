@@ -16,9 +16,10 @@ from proxy_app.formats.openai_responses.events import (
     refuse_error,
 )
 from proxy_app.formats.openai_responses.open_items import event_frame
-from proxy_app.formats.openai_responses.response import finish_after, has_calls, refuse_failed
+from proxy_app.formats.openai_responses.response import finish_after, has_calls, observe_answer, refuse_failed
 from proxy_app.formats.openai_responses.usage import usage_of
 from proxy_app.formats.reading import as_object, as_text
+from proxy_app.formats.whole import refuse_whole
 from proxy_app.sse import Framer, read_block
 from proxy_app.wire import CallFacts, Observed
 
@@ -127,6 +128,8 @@ class Relay:
         block = block.strip(b"\n")
         event = read_block(block) if block else None
         if event is None:
+            if block.startswith(b"{"):
+                refuse_whole(block, self.observed, observe_answer)
             return block + b"\n\n" if block else b""
         data = event.data.strip()
         if data == b"[DONE]":
@@ -142,6 +145,7 @@ class Relay:
     def _pass_rest(self, rest: bytes) -> bytes:
         """What came after the last blank line: whole, or the sign of a cut."""
         if rest.lstrip().startswith(b"{"):
+            refuse_whole(rest, self.observed, observe_answer)
             refuse_error(rest)
         if read_block(rest) is None:
             return b""

@@ -1,0 +1,79 @@
+"""Whole answers where a stream was asked for: some providers answer so. Pure."""
+
+from collections.abc import Callable, Iterator
+
+import orjson
+
+from gateway_project.errors import UpstreamInvalid
+from proxy_app.wire import (
+    JSON,
+    Answer,
+    CitationDelta,
+    Finished,
+    Observed,
+    Part,
+    Refusal,
+    RefusalDelta,
+    SignatureDelta,
+    Started,
+    StreamEvent,
+    Terminated,
+    Text,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+
+
+def answer_events(answer: Answer) -> Iterator[StreamEvent]:
+    """The stream that says what the answer says."""
+    yield Started(answer.id, answer.model, answer.created, answer.service_tier)
+    if answer.usage is not None:
+        yield UsageReported(answer.usage)
+    calls = 0
+    for part in answer.parts:
+        yield from _part_events(part, calls)
+        calls += isinstance(part, ToolCall)
+    yield Finished(answer.finish, answer.stop_sequence, answer.service_tier)
+    yield Terminated()
+
+
+def _part_events(part: Part, index: int) -> Iterator[StreamEvent]:
+    match part:
+        case Text(text):
+            if text:
+                yield TextDelta(text)
+            for citation in part.citations:
+                yield CitationDelta(citation)
+        case Refusal(text):
+            yield RefusalDelta(text)
+        case Thinking(text, signature, redacted, provider):
+            if text:
+                yield ThinkingDelta(text)
+            if seal := redacted or signature:
+                yield SignatureDelta(seal, redacted=bool(redacted), provider=provider, id=part.id)
+        case ToolCall(call_id, name, arguments, signature):
+            yield ToolCallStarted(index, call_id, name)
+            yield ToolCallDelta(index, arguments or "{}")
+            if signature:
+                yield SignatureDelta(signature, call_index=index)
+
+
+def refuse_whole(rest: bytes, observed: Observed, observe_answer: Callable[[JSON], Observed]) -> None:
+    """Raises UpstreamInvalid where `rest`, all that came of a stream, is a whole answer, and notes what that
+    used. Raises UpstreamFailed for an error told in the shape of one."""
+    try:
+        observed.usage = observe_answer(orjson.loads(rest)).usage or observed.usage
+    except (orjson.JSONDecodeError, UpstreamInvalid):
+        return
+    raise UpstreamInvalid("The provider answered whole what was asked for as a stream.")
+
+
+def refuse_unsaid(reason: str, parts: list[Part]) -> None:
+    """Raises UpstreamInvalid for an answer that says nothing, not even why it ended."""
+    if not reason and not parts:
+        raise UpstreamInvalid("The provider's answer is empty and does not say why.")
