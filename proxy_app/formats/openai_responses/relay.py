@@ -3,7 +3,9 @@
 The hot path: one typed decode an event, which skips what is not looked at.
 """
 
-from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
+import msgspec
+
+from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid, UpstreamRefused
 from proxy_app.formats.openai_errors import error_object, read_in_band
 from proxy_app.formats.openai_responses.events import (
     NOT_JSON,
@@ -23,6 +25,7 @@ from proxy_app.formats.whole import refuse_whole
 from proxy_app.sse import Framer, read_block
 from proxy_app.wire import CallFacts, Observed
 
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 #: Events of an answer that has begun and shows nothing yet.
 _QUIET = frozenset(
     {
@@ -40,13 +43,14 @@ _QUIET = frozenset(
 class Relay:
     """One stream. Forwards each event's bytes with LF line ends, unknown ones too; see `StreamPipe`."""
 
-    __slots__ = ("_framer", "_number", "_saw_call", "observed")
+    __slots__ = ("_failed", "_framer", "_number", "_saw_call", "observed")
 
     def __init__(self, facts: CallFacts) -> None:
         self.observed = Observed()
         self._framer = Framer()
         self._number = -1  # the last sequence number seen
         self._saw_call = False
+        self._failed: tuple[UpstreamRefused, bytes] | None = None
 
     def feed(self, chunk: bytes) -> bytes:
         blocks = self._framer.feed(chunk)
@@ -65,6 +69,9 @@ class Relay:
         return sent
 
     def error(self, error: GatehouseError, request_id: str) -> bytes:
+        """The provider's own `response.failed` where that is what went wrong: clients read its code."""
+        if self._failed is not None and error is self._failed[0]:
+            return _failed_event(*self._failed)
         told = error_object(error, request_id)
         body = {"code": told["code"], "message": told["message"], "param": told["param"]}
         return event_frame("error", body, self._number + 1)
@@ -107,7 +114,12 @@ class Relay:
         if kind == "error" or (not kind and is_error):
             refuse_error(block[start:])
         if kind in TERMINAL:
-            self._note_end(event)
+            try:
+                self._note_end(event)
+            except UpstreamRefused as refused:
+                if kind == "response.failed":
+                    self._failed = refused, block
+                raise
         elif kind.startswith("response."):
             observed.content_started = True
             observed.output_events += kind.endswith(".delta")
@@ -153,3 +165,17 @@ class Relay:
             return self._pass(rest)
         except UpstreamInvalid as invalid:
             raise UpstreamCut from invalid
+
+
+def _failed_event(refused: UpstreamRefused, block: bytes) -> bytes:
+    """The event as it came, but for a message that would tell a secret."""
+    start = block.index(b"data: {") + 6
+    event = _decode_fields(memoryview(block)[start:])
+    response = _decode_fields(event["response"])
+    told = object_of(response.get("error"))
+    if as_text(told.get("message")) in ("", refused.detail):
+        return block + b"\n\n"
+    words = {name: value for name, value in told.items() if isinstance(value, str)}
+    response["error"] = msgspec.Raw(msgspec.json.encode(words | {"message": refused.detail}))
+    event["response"] = msgspec.Raw(msgspec.json.encode(response))
+    return block[:start] + msgspec.json.encode(event) + b"\n\n"
