@@ -7,7 +7,7 @@
 from collections.abc import Iterator
 from typing import Any, Self
 
-from gateway_project.errors import InvalidBody
+from gateway_project.errors import InvalidBody, UpstreamInvalid
 from proxy_app.wire import JSON
 
 _MAX_COUNT = 2**53
@@ -103,6 +103,11 @@ def wrong_type(path: str, expected: str) -> InvalidBody:
     if not path:
         return InvalidBody(f"The body must be {expected}.")
     return InvalidBody(f"'{path}' must be {expected}.", param=path)
+
+
+def uncarried(kind: str) -> UpstreamInvalid:
+    """For a kind of content that other formats have no place for."""
+    return UpstreamInvalid(f"The model answered with '{kind[:60]}', which this kind of call cannot carry.")
 
 
 def as_object(value: Any) -> JSON:

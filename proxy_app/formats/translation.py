@@ -148,6 +148,8 @@ class Translation:
                 observed.finish = finish
                 observed.content_started = True
             case Terminated():
+                if observed.finish is None and not self._saw_call:
+                    raise UpstreamCut  # a provider's end that gives no reason is none; calls are one
                 observed.ended = True
             case _:
                 pass

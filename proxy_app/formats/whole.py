@@ -1,6 +1,6 @@
 """Whole answers where a stream was asked for: some providers answer so. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import orjson
 
@@ -34,12 +34,17 @@ def answer_events(answer: Answer) -> Iterator[StreamEvent]:
     yield Started(answer.id, answer.model, answer.created, answer.service_tier)
     if answer.usage is not None:
         yield UsageReported(answer.usage)
-    calls = 0
-    for part in answer.parts:
-        yield from _part_events(part, calls)
-        calls += isinstance(part, ToolCall)
+    yield from said_by(answer.parts)
     yield Finished(answer.finish, answer.stop_sequence, answer.service_tier)
     yield Terminated()
+
+
+def said_by(parts: Iterable[Part]) -> Iterator[StreamEvent]:
+    """The events of an answer's parts, from its first call on."""
+    calls = 0
+    for part in parts:
+        yield from _part_events(part, calls)
+        calls += isinstance(part, ToolCall)
 
 
 def _part_events(part: Part, index: int) -> Iterator[StreamEvent]:

@@ -12,6 +12,7 @@ from proxy_app.formats.anthropic.usage import FINISH_WORDS, FINISHES, read_usage
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.reading import as_list, as_object, as_text
 from proxy_app.formats.signing import seal_of
+from proxy_app.formats.whole import refuse_unsaid
 from proxy_app.wire import JSON, Answer, Finish, Observed, Part, Refusal, Text, Thinking, ToolCall, Usage
 
 #: Service tiers an answer may tell, from OpenAI's words.
@@ -22,6 +23,7 @@ _TOLD_TIERS = {told: tier for tier, told in _TIERS.items()}
 def parse_answer(body: JSON) -> Answer:
     """A whole message. Raises UpstreamFailed for an error that came with 200."""
     parts = [part for block in _blocks(body) if (part := _part(block)) is not None]
+    refuse_unsaid(as_text(body.get("stop_reason")), parts)
     finish = FINISHES.get(as_text(body.get("stop_reason")), Finish.STOP)
     if finish is Finish.CONTENT_FILTER and (told := explanation(body)):
         parts.append(Refusal(told))
@@ -86,7 +88,7 @@ def observe_answer(body: JSON) -> Observed:
             chars += len(orjson.dumps(block["input"]))
     return Observed(
         usage=read_usage(body.get("usage")),
-        finish=FINISHES.get(as_text(body.get("stop_reason")), Finish.STOP),
+        finish=FINISHES.get(as_text(body["stop_reason"]), Finish.STOP) if body.get("stop_reason") else None,
         content_started=True,
         ended=True,
         output_chars=chars,

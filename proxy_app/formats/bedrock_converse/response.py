@@ -6,6 +6,7 @@ from gateway_project.errors import UpstreamInvalid
 from proxy_app.formats.bedrock_converse.blocks import PROVIDER
 from proxy_app.formats.bedrock_converse.usage import FINISHES, MALFORMED, read_usage
 from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.formats.whole import refuse_unsaid
 from proxy_app.wire import JSON, Answer, Citation, Finish, Part, Text, Thinking, ToolCall
 
 
@@ -16,11 +17,13 @@ def parse_answer(body: JSON) -> Answer:
     if not isinstance(message.get("content"), list):
         raise UpstreamInvalid("The provider's answer has no content.")
     check_reason(reason)
+    parts = [part for block in message["content"] if (part := _part(as_object(block))) is not None]
+    refuse_unsaid(reason, parts)
     more = as_object(body.get("additionalModelResponseFields"))
     return Answer(
         id="",
         model="",
-        parts=[part for block in message["content"] if (part := _part(as_object(block))) is not None],
+        parts=parts,
         finish=FINISHES.get(reason, Finish.STOP),
         usage=read_usage(body.get("usage")),
         stop_sequence=as_text(more.get("stop_sequence")) or None,

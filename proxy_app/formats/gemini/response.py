@@ -16,7 +16,8 @@ from proxy_app.formats.gemini.usage import (
     render_usage,
     searched,
 )
-from proxy_app.formats.reading import as_list, as_object, as_text, searches
+from proxy_app.formats.reading import as_list, as_object, as_text, searches, uncarried
+from proxy_app.formats.whole import refuse_unsaid
 from proxy_app.wire import JSON, Answer, Finish, Observed, Part, Refusal, Text, Thinking, ToolCall, Usage
 
 
@@ -30,6 +31,8 @@ def parse_answer(body: JSON) -> Answer:
     for wire in as_list(as_object((candidate or {}).get("content")).get("parts")):
         count = sum(isinstance(part, ToolCall) for part in parts)
         parts += read_part(as_object(wire), response_id, count)
+    if candidate is not None:
+        refuse_unsaid(as_text(candidate.get("finishReason")), parts)
     has_calls = any(isinstance(part, ToolCall) for part in parts)
     _cite(parts, candidate or {})
     return Answer(
@@ -93,7 +96,7 @@ def read_part(part: JSON, response_id: str, calls_before: int) -> list[Part]:
         said: list[Part] = [Text(text)] if text else []
         return [*said, Thinking("", signature, provider=PROVIDER)] if signature else said
     kind = next(name for name in part if name != "thoughtSignature")
-    raise UpstreamInvalid(f"The model answered with '{kind[:60]}', which this kind of call cannot carry.")
+    raise uncarried(kind)
 
 
 def synthetic_id(response_id: str, position: int) -> str:
@@ -109,7 +112,9 @@ def observe_answer(body: JSON) -> Observed:
     calls = [part["functionCall"] for part in parts if "functionCall" in part]
     chars += sum(len(orjson.dumps(as_object(call).get("args"))) for call in calls)
     reason = as_text((candidate or {}).get("finishReason"))
-    finish = FINISHES.get(reason, Finish.STOP) if candidate is not None else Finish.CONTENT_FILTER
+    finish = FINISHES.get(reason, Finish.STOP) if reason else None
+    if candidate is None:
+        finish = Finish.CONTENT_FILTER
     usage = read_usage(body.get("usageMetadata"))
     if usage is not None and candidate is not None:
         told = searched(candidate.get("groundingMetadata"), as_text(body.get("modelVersion")))

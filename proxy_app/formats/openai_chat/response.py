@@ -4,10 +4,18 @@ from typing import Any
 
 from gateway_project.errors import UpstreamInvalid
 from proxy_app.formats.contract import RenderOptions
+from proxy_app.formats.openai_chat.said import (
+    calls_in,
+    read_arguments,
+    read_content,
+    read_reasoning,
+    refuse_media,
+)
 from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
 from proxy_app.formats.openai_errors import read_in_band
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.formats.signing import seal_of, tag_signature
+from proxy_app.formats.whole import refuse_unsaid
 from proxy_app.wire import (
     JSON,
     Answer,
@@ -33,12 +41,12 @@ def observe_answer(body: JSON) -> Observed:
     for choice in choices:
         message = as_object(choice.get("message"))
         chars += sum(len(as_text(message.get(name))) for name in ("content", "refusal"))
-        chars += len(_reasoning_of(message))
-        for call in as_list(message.get("tool_calls")):
-            chars += len(as_text(as_object(as_object(call).get("function")).get("arguments")))
+        chars += len(read_reasoning(message))
+        for call in calls_in(message):
+            chars += len(read_arguments(as_object(call.get("function")).get("arguments")))
     return Observed(
         usage=read_usage(body.get("usage")),
-        finish=_finish_of(choices[0]),
+        finish=_finish_of(choices[0]) if choices[0].get("finish_reason") else None,
         content_started=True,
         ended=True,
         output_chars=chars,
@@ -51,11 +59,12 @@ def observe_answer(body: JSON) -> Observed:
 def parse_answer(body: JSON) -> Answer:
     """Candidate 0 of an answer. Raises UpstreamFailed for an error that came with 200."""
     choice = _choices(body)[0]
-    message = as_object(choice.get("message"))
+    parts = _parts(as_object(choice.get("message")))
+    refuse_unsaid(as_text(choice.get("finish_reason")), parts)
     return Answer(
         id=as_text(body.get("id")),
         model=as_text(body.get("model")),
-        parts=_parts(message),
+        parts=parts,
         finish=_finish_of(choice),
         usage=read_usage(body.get("usage")),
         created=as_count(body.get("created")) or 0,
@@ -76,26 +85,21 @@ def _finish_of(choice: JSON) -> Finish:
     return FINISHES.get(as_text(choice.get("finish_reason")), Finish.STOP)
 
 
-def _reasoning_of(message: JSON) -> str:
-    return as_text(message.get("reasoning_content")) or as_text(message.get("reasoning"))
-
-
 def _parts(message: JSON) -> list[Part]:
+    refuse_media(message)
     parts: list[Part] = []
-    if reasoning := _reasoning_of(message):
+    if reasoning := read_reasoning(message):
         parts.append(Thinking(reasoning))
-    if content := as_text(message.get("content")):
-        parts.append(Text(content, citations=read_citations(message.get("annotations"))))
-    items = [as_text(as_object(item).get("text")) for item in as_list(message.get("content"))]
-    parts += [Text(text) for text in items if text]
+    parts += read_content(message.get("content"))
+    if texts := [part for part in parts if isinstance(part, Text)]:
+        texts[-1].citations = read_citations(message.get("annotations"))
     if refusal := as_text(message.get("refusal")):
         parts.append(Refusal(refusal))
-    for position, call in enumerate(as_list(message.get("tool_calls"))):
-        call = as_object(call)
+    for position, call in enumerate(calls_in(message)):
         function = as_object(call.get("function"))
         if name := as_text(function.get("name")):
             call_id = as_text(call.get("id")) or f"call_{position}"
-            parts.append(ToolCall(call_id, name, as_text(function.get("arguments"))))
+            parts.append(ToolCall(call_id, name, read_arguments(function.get("arguments"))))
     return parts
 
 

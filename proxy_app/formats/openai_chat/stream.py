@@ -15,6 +15,14 @@ from proxy_app.formats.openai_chat.response import (
     signature_field,
     thinking_block,
 )
+from proxy_app.formats.openai_chat.said import (
+    calls_in,
+    delta_of,
+    read_arguments,
+    read_content,
+    read_reasoning,
+    refuse_media,
+)
 from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
 from proxy_app.formats.openai_errors import error_object, read_in_band
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
@@ -99,7 +107,8 @@ class Parser:
             raise read_in_band(body.get("error") or body, as_text(body.get("message")))
         events: list[StreamEvent] = []
         tier = as_text(body.get("service_tier")) or None
-        if not self._started:
+        is_first = not self._started
+        if is_first:
             self._started = True
             created = as_count(body.get("created")) or 0
             events.append(Started(as_text(body.get("id")), as_text(body.get("model")), created, tier))
@@ -107,6 +116,8 @@ class Parser:
             choice = as_object(choice)
             if not choice.get("index"):
                 self._read_delta(as_object(choice.get("delta")), events)
+                if is_first and len(events) == 1:  # the whole answer in one event, if it says anything
+                    self._read_delta(as_object(choice.get("message")), events)
                 if word := as_text(choice.get("finish_reason")):
                     self._finished = True
                     events.append(Finished(FINISHES.get(word, Finish.STOP), None, tier))
@@ -120,14 +131,14 @@ class Parser:
         return [Terminated()] if self._finished else []
 
     def _read_delta(self, delta: JSON, events: list[StreamEvent]) -> None:
-        if text := as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning")):
+        refuse_media(delta)
+        if text := read_reasoning(delta):
             events.append(ThinkingDelta(text))
-        if text := as_text(delta.get("content")):
-            events.append(TextDelta(text))
+        events += [delta_of(part) for part in read_content(delta.get("content"))]
         if text := as_text(delta.get("refusal")):
             events.append(RefusalDelta(text))
-        for call in as_list(delta.get("tool_calls")):
-            self._read_call(as_object(call), events)
+        for call in calls_in(delta):
+            self._read_call(call, events)
         events += [CitationDelta(citation) for citation in read_citations(delta.get("annotations"))]
 
     def _read_call(self, call: JSON, events: list[StreamEvent]) -> None:
@@ -139,7 +150,7 @@ class Parser:
         if index == len(self._ids):
             self._ids.append(call_id or f"call_{index}")
             events.append(ToolCallStarted(index, self._ids[index], name))
-        if fragment := as_text(function.get("arguments")):
+        if fragment := read_arguments(function.get("arguments")):
             events.append(ToolCallDelta(index, fragment))
 
     def _index_of(self, wire_index: Any, call_id: str, name: str) -> int | None:

@@ -38,6 +38,7 @@ class Event(msgspec.Struct, gc=False):
     response: msgspec.Raw | None = None
     item: msgspec.Raw | None = None
     annotation: msgspec.Raw | None = None
+    part: msgspec.Raw | None = None
     error: msgspec.Raw | None = None
     arguments: str | None = None
     input: str | None = None
@@ -76,6 +77,7 @@ def _untyped(body: JSON) -> Event:
         raw("response"),
         raw("item"),
         raw("annotation"),
+        raw("part"),
         raw("error"),
         text("arguments"),
         text("input"),

@@ -11,9 +11,12 @@ from proxy_app.formats.openai_responses.response import (
     finish_after,
     parse_citation,
     refuse_failed,
+    refuse_media,
+    visible_parts,
 )
 from proxy_app.formats.openai_responses.usage import usage_of
 from proxy_app.formats.reading import as_count, as_object, as_text
+from proxy_app.formats.whole import said_by
 from proxy_app.sse import ServerSentEvent
 from proxy_app.wire import (
     JSON,
@@ -38,6 +41,7 @@ class Parser:
 
     def __init__(self) -> None:
         self._started = False
+        self._said = False  # something to see was told in an event of its own
         self._calls: dict[int, int] = {}  # output_index of a call -> our index
         self._with_arguments: set[int] = set()
         self._custom: set[int] = set()
@@ -49,12 +53,14 @@ class Parser:
         delta = told.delta
         match told.type:
             case "response.output_text.delta":
+                self._said = True
                 return (TextDelta(delta),) if delta else ()
             case "response.function_call_arguments.delta":
                 return self._arguments(told.output_index, delta or "")
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
                 return (ThinkingDelta(delta),) if delta else ()
             case "response.refusal.delta":
+                self._said = True
                 return (RefusalDelta(delta),) if delta else ()
             case "error":
                 refuse_error(event.data)
@@ -81,6 +87,8 @@ class Parser:
             case "response.output_text.annotation.added":
                 citation = parse_citation(object_of(told.annotation))
                 return (CitationDelta(citation),) if citation is not None else ()
+            case "response.content_part.added":
+                refuse_media(object_of(told.part))
             case "response.created":
                 return self._start(object_of(told.response))
             case "response.completed" | "response.incomplete" | "response.failed":
@@ -98,6 +106,7 @@ class Parser:
 
     def _item_added(self, position: int | None, item: JSON) -> list[StreamEvent]:
         """A call begins; of other items their deltas tell."""
+        refuse_media(item)
         kind = item.get("type")
         if position is None or kind not in ("function_call", "custom_tool_call") or position in self._calls:
             return []
@@ -125,6 +134,7 @@ class Parser:
 
     def _item_done(self, position: int | None, item: JSON) -> Iterable[StreamEvent]:
         """A thought's signature; a call that no event announced, or whose arguments none told."""
+        refuse_media(item)
         match item.get("type"):
             case "reasoning":
                 if seal := as_text(item.get("encrypted_content")):
@@ -148,6 +158,8 @@ class Parser:
         refuse_failed(response)
         if kind == "response.failed":
             raise read_in_band(as_object(response.get("error")), "The provider's answer has failed.")
+        if not (self._said or self._calls):
+            yield from said_by(visible_parts(response))  # no event but this one tells of it
         tier = as_text(response.get("service_tier")) or None
         yield Finished(finish_after(response, bool(self._calls)), None, tier)
         yield Terminated()

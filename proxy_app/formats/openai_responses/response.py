@@ -8,7 +8,8 @@ from proxy_app.formats.openai_errors import read_in_band
 from proxy_app.formats.openai_responses.items import custom_arguments, thought_text
 from proxy_app.formats.openai_responses.request import PROVIDER
 from proxy_app.formats.openai_responses.usage import finish_of, usage_of
-from proxy_app.formats.reading import as_count, as_list, as_object, as_text
+from proxy_app.formats.reading import as_count, as_list, as_object, as_text, uncarried
+from proxy_app.formats.whole import refuse_unsaid
 from proxy_app.wire import (
     JSON,
     Answer,
@@ -24,6 +25,7 @@ from proxy_app.wire import (
 
 _CALLS = frozenset({"function_call", "custom_tool_call"})
 _UNFINISHED = frozenset({"queued", "in_progress"})
+_MEDIA = frozenset({"image_generation_call", "output_image", "output_audio"})
 
 
 def observe_answer(body: JSON) -> Observed:
@@ -73,6 +75,7 @@ def parse_answer(body: JSON) -> Answer:
     if as_text(body.get("status")) in _UNFINISHED:
         raise UpstreamInvalid("The provider's answer is not finished.")
     parts = [part for item in items for part in _parts(item)]
+    refuse_unsaid(as_text(body.get("status")), parts)
     has_call = any(isinstance(part, ToolCall) for part in parts)
     return Answer(
         id=as_text(body.get("id")),
@@ -83,6 +86,12 @@ def parse_answer(body: JSON) -> Answer:
         created=as_count(body.get("created_at")) or 0,
         service_tier=as_text(body.get("service_tier")) or None,
     )
+
+
+def visible_parts(response: JSON) -> list[Part]:
+    """What a `response` object says and calls, thoughts aside."""
+    parts = [part for item in as_list(response.get("output")) for part in _parts(as_object(item))]
+    return [part for part in parts if not isinstance(part, Thinking)]
 
 
 def refuse_failed(response: JSON) -> None:
@@ -105,6 +114,7 @@ def _items(body: JSON) -> list[JSON]:
 
 
 def _parts(item: JSON) -> list[Part]:
+    refuse_media(item)
     match item.get("type"):
         case "message":
             parts = [_said(as_object(part)) for part in as_list(item.get("content"))]
@@ -121,11 +131,18 @@ def _parts(item: JSON) -> list[Part]:
     return []
 
 
+def refuse_media(told: JSON) -> None:
+    """Raises UpstreamInvalid for an item or a part of one that no other format has a place for."""
+    if (kind := as_text(told.get("type"))) in _MEDIA:
+        raise uncarried(kind)
+
+
 def call_id_of(item: JSON) -> str:
     return as_text(item.get("call_id")) or as_text(item.get("id")) or "call_0"
 
 
 def _said(part: JSON) -> Part | None:
+    refuse_media(part)
     if text := as_text(part.get("refusal")):
         return Refusal(text)
     if text := as_text(part.get("text")):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway_project.errors import BadRequest, GatehouseError, UpstreamFailed
 from proxy_app.formats import exchange
 from proxy_app.wire import NOWHERE, CallFacts, Target
-from tests.proxy_app.formats.wire_bytes import OPTIONS, open_pipe
+from tests.proxy_app.formats.wire_bytes import OPTIONS, open_pipe, run
 
 TARGETS = [
     Target("openai_chat", "up"),
@@ -225,3 +225,76 @@ def test_any_bytes_are_an_upstream_failure(target: Target, raw: bytes) -> None:
     assert isinstance(
         exchange.read_failure(target, 500, {"retry-after": raw.decode("latin-1")}, raw), GatehouseError
     )
+
+
+FEW = settings(RELAXED, max_examples=40)
+SAID = "said-by-the-model"
+ENDS = st.one_of(st.sampled_from(["stop", "tool_calls", "end_turn", "STOP", "completed", "length"]), LEAF)
+CONTENT = st.one_of(
+    st.just(SAID),
+    st.lists(st.one_of(PART, JSON), max_size=2).map(lambda odd: [*odd, {"type": "text", "text": SAID}]),
+    st.sampled_from([[SAID], [{"text": SAID}], [{"type": "thinking", "thinking": SAID}]]),
+)
+
+
+def junk(**told: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """An object that tells this, among fields that nobody expects."""
+    return st.tuples(st.dictionaries(WORD, JSON, max_size=3), st.fixed_dictionaries(told)).map(
+        lambda pair: pair[0] | pair[1]
+    )
+
+
+def only(value: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return value.map(lambda one: [one])
+
+
+ITEM = junk(type=st.just("message"), content=only(st.just({"type": "output_text", "text": SAID})))
+CANDIDATE = junk(content=junk(parts=only(st.just({"text": SAID}))), finishReason=ENDS)
+CHOICE = junk(index=st.just(0), message=junk(content=CONTENT), finish_reason=ENDS)
+#: Format -> whole answers that say something.
+WHOLE = {
+    "openai_chat": junk(
+        choices=only(junk(index=st.just(0), message=junk(content=CONTENT), finish_reason=ENDS))
+    ),
+    "openai_responses": junk(output=only(ITEM), status=ENDS),
+    "anthropic": junk(content=only(st.just({"type": "text", "text": SAID})), stop_reason=ENDS),
+    "gemini": junk(candidates=only(CANDIDATE)),
+}
+CHUNK = junk(choices=only(junk(index=st.just(0), delta=junk(content=CONTENT))))
+LAST_CHUNK = junk(choices=only(junk(index=st.just(0), delta=st.just({}), finish_reason=ENDS)))
+CALLERS = ("openai_chat", "openai_responses", "anthropic", "gemini")
+
+
+@pytest.mark.parametrize("inbound", CALLERS)
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.format)
+@FEW
+@given(st.data())
+def test_text_in_is_text_out_or_a_failure(inbound: str, target: Target, data: st.DataObject) -> None:
+    """Whole, whole in place of a stream, and as one event of a stream that then ends."""
+    raw = orjson.dumps(data.draw(WHOLE[target.format]))
+    ends = b"\n\ndata: " + orjson.dumps(data.draw(LAST_CHUNK)) + b"\n\ndata: [DONE]\n\n"
+    for stream in (raw, raw + b"\n\n", b"data: " + raw + ends, b"data: " + raw):
+        try:
+            sent = run(open_pipe(f"{target.format}/x", inbound=inbound), stream)
+        except UpstreamFailed:
+            continue
+        assert SAID.encode() in sent, stream
+    try:
+        sent, _ = exchange.convert_answer(inbound, target, raw, CallFacts("m"), OPTIONS)
+    except UpstreamFailed:
+        return
+    assert SAID.encode() in sent
+
+
+@pytest.mark.parametrize("inbound", CALLERS)
+@FEW
+@given(CHUNK, st.lists(JSON, max_size=1), LAST_CHUNK)
+def test_text_in_a_chat_stream_is_text_out_or_a_failure(
+    inbound: str, chunk: Any, others: list[Any], last: Any
+) -> None:
+    events = b"".join(b"data: " + orjson.dumps(event) + b"\n\n" for event in (chunk, *others, last))
+    try:
+        sent = run(open_pipe("openai_chat/x", inbound=inbound), events + b"data: [DONE]\n\n")
+    except UpstreamFailed:
+        return
+    assert SAID.encode() in sent
