@@ -22,6 +22,13 @@ NAMED = (Scope.ENVIRONMENT, Scope.MODEL, Scope.PROVIDER, Scope.DEPLOYMENT)
 REFERENCES = {Scope.KEY: "key", Scope.USER: "user", Scope.SERVICE: "service"}
 
 
+#: what the column is called, "N", says nothing by itself
+_EVERY = {
+    "labels": {"every": _("number of hours or days")},
+    "help_texts": {"every": _("For a period of every N hours or days: how many; 1 for all others.")},
+}
+
+
 class BudgetForm(DollarColumnsMixin, forms.ModelForm):  # type: ignore[type-arg]
     """The amount in dollars."""
 
@@ -31,6 +38,7 @@ class BudgetForm(DollarColumnsMixin, forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Budget
         fields = ("amount_usd", "period", "every", "hard", "is_enabled")
+        labels, help_texts = _EVERY["labels"], _EVERY["help_texts"]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -71,6 +79,7 @@ class WholeBudgetForm(BudgetForm, ScopedForm):
         model = Budget
         # Edited in dollars, and by actions of their own.
         exclude = ("amount_nanodollars", "extra_nanodollars", "extra_until")  # noqa: DJ006
+        labels, help_texts = _EVERY["labels"], _EVERY["help_texts"]
 
     def clean_alert_percents(self) -> list[int]:
         try:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -9,6 +10,10 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
@@ -149,7 +154,7 @@ class VirtualKeyAdmin(ManyKeysAdmin, OneKeyAdmin):
     actions = ("block_selected", "unblock_selected", "end_selected", "move_selected", "export_selected")
     actions_list = ("import_file",)
     actions_detail = ("policy", "clone", "rotate", "block", "unblock")
-    readonly_fields = ("hint", "stands", "blocked_reason", "used", "created_at", "created_by")
+    readonly_fields = ("hint", "stands", "blocked_reason", "used", "calls", "created_at", "created_by")
     fieldsets = (
         (None, {"fields": ("name", "service", "user", "environment", "expires_at")}),
         (_("May use"), {"fields": ("models_allowed", "no_models", "endpoints_allowed")}),
@@ -162,7 +167,7 @@ class VirtualKeyAdmin(ManyKeysAdmin, OneKeyAdmin):
     )
     _history = (
         _("As it stands"),
-        {"fields": ("hint", "stands", "blocked_reason", "used", "created_at", "created_by")},
+        {"fields": ("hint", "stands", "blocked_reason", "used", "calls", "created_at", "created_by")},
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -240,7 +245,14 @@ class VirtualKeyAdmin(ManyKeysAdmin, OneKeyAdmin):
 
     @column(description=_("last used"))
     def used(self, row: Any) -> Any:
-        return row.used_at or _("never")
+        return date_format(localtime(row.used_at), "DATETIME_FORMAT") if row.used_at else _("never")
+
+    @column(description=_("its calls"))
+    def calls(self, row: VirtualKey) -> str:
+        page = f"{reverse('ui:requests')}?{urlencode({'key': row.pk})}"
+        return format_html(
+            '<a class="text-primary-600 underline" href="{}">{}</a>', page, _now("See its calls")
+        )
 
     @column(description=_("shown as"))
     def hint(self, row: VirtualKey) -> str:

@@ -1,4 +1,5 @@
 import re
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
@@ -6,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from keys_app.issuing import find_key, issue_key
-from keys_app.models import AuditEntry, Budget, Membership, RateLimit, Service, User, VirtualKey
+from keys_app.models import AuditEntry, Budget, KeyUse, Membership, RateLimit, Service, User, VirtualKey
 from tests.keys_app.cast import person
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +64,21 @@ def test_issuing_shows_the_secret_once_and_stores_its_hash(admin_client: Client,
         assert key.secret_hash not in body
         assert key.last_four in body
     assert secret not in str(list(AuditEntry.objects.values()))
+
+
+def test_a_key_s_form_tells_its_last_use_as_a_date_and_leads_to_its_calls(admin_client: Client):
+    key, _secret = issue_key(name="x")
+    KeyUse.objects.create(key_id=key.pk, last_used_at=datetime(2026, 11, 29, 23, 22, 1, 16000, UTC))
+    page = admin_client.get(path(key), headers={"accept-language": "en"}).content.decode()
+    assert "Nov. 29, 2026, 11:22 p.m." in page
+    assert "+00:00" not in page
+    assert f'href="/ui/requests/?key={key.pk}"' in page
+
+
+def test_a_budget_s_form_explains_its_number(admin_client: Client):
+    page = admin_client.get("/admin/keys_app/budget/add/", headers={"accept-language": "en"}).content.decode()
+    assert "Number of hours or days" in page
+    assert "For a period of every N hours or days" in page
 
 
 def test_the_secret_s_page_has_no_inline_script(admin_client: Client):
