@@ -44,7 +44,8 @@ def test_the_bill_adds_up_to_the_charge(people: People, browse: Browse) -> None:
 def test_the_bill_names_the_price_its_source_and_since_when(people: People, browse: Browse) -> None:
     row = priced_call(people)
     text = browse(people.root).get(f"/ui/requests/{row.pk}/").content.decode()
-    assert '<a class="gh-link" href="/ui/prices/?q=gpt-5">openai/gpt-5</a> · Set here · always' in text
+    link = '<a class="gh-link underline" href="/ui/prices/?q=gpt-5">openai/gpt-5</a>'
+    assert f"{link} · Set here · always" in text
     price = Price.objects.get(pk=row.price_id)
     price.valid_from = datetime(2026, 3, 1, tzinfo=UTC)
     price.source = "list"
