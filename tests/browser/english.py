@@ -9,7 +9,7 @@ LATIN = re.compile(
     r"""(?<![A-Za-z])(
       Gatehouse|API|URL|ID|CSV|XLSX|JSON|SDK|HTTP|HTML|TLS|UTC|CPU|IP|PDF|OK|EN|KO|Ctrl|Enter|AWS
     | p50|p95|TTFT|OpenAI|Anthropic|Claude|Google|Cloud|Gemini|Mistral|DeepSeek|Groq|xAI|OpenRouter
-    | Azure|Vertex|Amazon|Bedrock|AI|LangChain|Open|WebUI|Cursor|Python|Node|GenAI|Code|Codex|curl|LiteLLM
+    | Azure|Vertex|Amazon|Bedrock|AI|LangChain|Open|WebUI|Cursor|Python|Node|GenAI|Code|[Cc]odex|curl|LiteLLM
     | Together|Fireworks|Cerebras|Perplexity|NVIDIA|NIM|Cohere|Ollama|vLLM|LM|Studio|llama|cpp|Hugging
     | Face|TGI|HeadlessChrome|Chrome|Linux|Slack|HMAC|ms|min
     )(?![A-Za-z])""",
