@@ -45,7 +45,7 @@ def main() -> int:
             check_port(config.host, config.port)
             return start(config)
     except BadSetting as error:
-        print(f"gatehouse: {error}", file=sys.stderr)
+        print(f"gatehouse does not start: {error}", file=sys.stderr)
         return BAD_SETTING
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -27,7 +27,7 @@ def run(tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[str]:
 def assert_one_sentence(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert done.returncode == supervisor.BAD_SETTING
     assert done.stdout == ""
-    assert done.stderr.startswith("gatehouse: ")
+    assert done.stderr.startswith("gatehouse does not start: ")
     assert done.stderr.count("\n") == 1
     assert all(word in done.stderr for word in words), done.stderr
 
