@@ -133,6 +133,8 @@ class UsageView(PageView):
 
     @cached_property
     def before(self) -> Totals:
+        if self.question.is_claim:  # of the same calls as the line of all that it stands beside
+            return self.asker.lines(self.question, before=True)[1]
         return totals(*self.selection.before, self.selection.filters, self.sight, durations=False)
 
     @cached_property

@@ -193,6 +193,15 @@ def test_a_file_of_claims_tells_no_figure_that_is_not_known_of_them(people: Peop
         assert not {"errors", "refused", "cancelled"} & line.keys()
 
 
+def test_before_is_of_the_same_calls_as_the_line_it_is_compared_with(people: People, browse: Browse) -> None:
+    key, now = people.keys["checkout-prod"], clock.now()
+    for at, cost in ((now, 100), (now - timedelta(days=1), 70)):
+        claim(make_request(key, at, client="curl/8", cost_nanodollars=cost), "client", "curl/8")
+    save([make_request(key, now - timedelta(days=1), cost_nanodollars=5)])  # names none
+    context = browse(people.root).get("/ui/usage/?by=client&range=today&compare=1").context
+    assert (context["foot"].totals.cost_nanodollars, context["before"].cost_nanodollars) == (100, 70)
+
+
 def claim(row: Request, kind: str, value: str, *, is_new: bool = True) -> None:
     """Count a call's claim, as the ledger does."""
     from usage_app.ledger_series import reporting_zone
