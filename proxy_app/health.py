@@ -64,7 +64,7 @@ class Health:
         present = self.cooling.get(name)
         if present is not None and until_s <= present.until_s:
             return False
-        if len(self.cooling) >= MOST:
+        if present is None and len(self.cooling) >= MOST:
             self.cooling.pop(next(iter(self.cooling)))
         self.cooling[name] = Cooling(until_s, cause)
         return True

@@ -46,6 +46,7 @@ class ControlAdmin(ModelAdmin):  # type: ignore[misc]
         language = get_select2_language()
         theirs = [f"{_SELECT2}/select2.full{'' if settings.DEBUG else '.min'}.js"]
         theirs += [f"{_SELECT2}/i18n/{language}.js"] if language else []
+        # Media has no public way to its lists; their order is what has to stay.
         lists = [
             [one for name in names for one in (theirs if name == f"{_SELECT2}/select2.full.js" else [name])]
             for names in found._js_lists  # type: ignore[attr-defined]

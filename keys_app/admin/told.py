@@ -10,6 +10,7 @@ class ToldValuesFilter(admin.AllValuesFieldListFilter):
     """A filter by the values that are there, each by the word that `told` has for it."""
 
     def told(self, value: str) -> str:
+        """The word for a value: each filter has its own."""
         raise NotImplementedError
 
     def choices(self, changelist: Any) -> Iterator[Any]:

@@ -50,6 +50,7 @@ def gate(place: str) -> Iterator[Gate]:
     ]
     provider = {"name": "llama", "kind": "llama_cpp", "base_url": f"{place}/v1"}
     with Serving(json.dumps({"providers": [provider], "models": models})) as server:
+        # No mock stands behind it, and nothing here asks for one.
         yield Gate(server, None, server.new_key(name="llama"))  # type: ignore[arg-type]
 
 
