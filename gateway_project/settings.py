@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "gateway_project.assets.ServeAssets",
+    "gateway_project.compression.CompressPages",
     "gateway_project.csp.ContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -135,6 +136,11 @@ FORCE_SCRIPT_NAME = _prefix or None
 STATIC_URL = f"{_prefix}/static/"
 STATIC_ROOT = GATEHOUSE.data / "static"
 STATICFILES_DIRS: list[Path] = [BASE_DIR / "usage_app" / "assets"]
+STATICFILES_FINDERS = [
+    "gateway_project.fonts.CutFonts",  # before those it stands for
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "gateway_project.assets.AssetStorage"},

@@ -40,6 +40,7 @@ def fingerprint() -> str:
 
 def _own_files() -> Iterator[Path]:
     yield BASE_DIR / "gateway_project" / "assets.py"  # how they are named and which are left out
+    yield BASE_DIR / "gateway_project" / "fonts.py"
     folders = [Path(folder) for folder in settings.STATICFILES_DIRS]
     folders += [BASE_DIR / app / "static" for app in ("keys_app", "usage_app", "proxy_app")]
     for folder in folders:

@@ -6,9 +6,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
-from django.views.decorators.gzip import gzip_page
 
 from gateway_project import clock
 from keys_app.frame import FrameView
@@ -19,10 +17,6 @@ from usage_app.selection import RANGE_LABELS, Selection, select
 from usage_app.sight import Sight, sight_of
 
 
-# A page of the window carries no secret but the CSRF token, which is masked anew in each answer, and
-# Django pads what it compresses by a random length: the two things that BREACH lives on. The admin,
-# which shows a key's secret once, and the API are not compressed.
-@method_decorator(gzip_page, name="dispatch")
 class PageView(FrameView):
     """A page of what happened: within the viewer's sight, and for a selection that pages share."""
 
