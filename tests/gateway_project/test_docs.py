@@ -81,7 +81,8 @@ def test_both_lock_files_pin_the_same_versions() -> None:
 
 
 def test_every_pin_has_hashes() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    names = ["requirements.txt", "requirements-bedrock.txt", "requirements-dev.txt"]
+    for name in [*names, "tests/clients/google_genai/requirements.txt"]:
         for block in re.split(r"\n(?=[A-Za-z0-9])", read(name)):
             if "==" in block.splitlines()[0]:
                 assert "--hash=sha256:" in block, block.splitlines()[0]

@@ -1,0 +1,29 @@
+"""The generation of google-genai after the one that the frameworks take, before every kind of provider."""
+
+import os
+import sys
+
+import pytest
+
+from tests.clients.node_programs import run
+from tests.serving import ROOT
+
+pytestmark = pytest.mark.clients
+
+
+def test_the_newest_google_genai_hears_what_the_one_before_it_hears() -> None:
+    """Chats, streams, tools, schemas, images, thoughts and failures: the same tests with the other SDK."""
+    done = run(
+        sys.executable,
+        "-m",
+        "tests.clients.google_genai.run",
+        "tests/clients/test_matrix.py",
+        "tests/clients/test_failures.py",
+        "-k",
+        "generate",
+        "-p",
+        "no:cacheprovider",
+        folder=ROOT,
+        HOME=os.environ["HOME"],
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
