@@ -28,6 +28,12 @@ FAULT_WAYS = (
     "messages",
     *(f"{who}-{how}" for who in SPEAKERS for how in ("plain", "stream")),
 )
+#: Frameworks whose streams are cut, by what they ask with.
+FRAMEWORKS = {
+    "llm": ("Chat", "Responses"),
+    "langchain": ("by_chat", "by_responses", "by_messages", "by_generate"),
+    "pydantic-ai": ("by_chat", "by_responses", "by_messages", "by_generate"),
+}
 #: With a pause between chunks: a fault that comes in one read with the first content is before it.
 STREAM_FAULTS = ("inband", "inband-first", "cut", "reset", "badjson")
 
@@ -47,6 +53,7 @@ def config(up: MockThread) -> str:
     words += [f"{way}-fault-{fault}" for fault in FAULTS for way in FAULT_WAYS]
     for who in ("", *(f"{speaker}-" for speaker in SPEAKERS), *(f"wire-{speaker}-" for speaker in SPEAKERS)):
         words += [f"{who}fault-{fault}-interval-10" for fault in STREAM_FAULTS]
+    words += [f"{name}-{by}-fault-cut-interval-10" for name, ways in FRAMEWORKS.items() for by in ways]
     models = [_model(up, kind, word) for kind in KINDS for word in words]
     return json.dumps({"model_list": models})
 

@@ -142,7 +142,8 @@ def test_llm_is_told_of_failures_by_the_sdks_own_classes(
 
 
 def test_llm_takes_no_broken_stream_for_an_answer(gate: Gate, making: Any, kind: str) -> None:
-    answer, heard = model_of(gate, making, kind, "fault-cut-interval-10").prompt("long:20"), ""
+    model, heard = model_of(gate, making, kind, f"llm-{making.__name__}-fault-cut-interval-10"), ""
+    answer = model.prompt("long:20")
     if making is Chat:
         with pytest.raises(openai.APIError):
             for word in answer:

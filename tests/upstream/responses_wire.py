@@ -41,6 +41,7 @@ def read(body: JSON, path_model: str, stream: bool) -> Asked:
         one_call=body.get("parallel_tool_calls") is False,
         max_tokens=body.get("max_output_tokens"),
         stream=bool(body.get("stream")),
+        output_format=(body.get("text") or {}).get("format"),
     )
 
 
@@ -172,7 +173,7 @@ def _response(asked: Asked, number: int, status: str) -> JSON:
         "service_tier": "default",
         "store": False,
         "temperature": 1.0,
-        "text": {"format": {"type": "text"}},
+        "text": {"format": asked.output_format or {"type": "text"}},
         "tool_choice": "auto",
         "tools": [],
         "top_p": 1.0,

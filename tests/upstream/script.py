@@ -1,6 +1,8 @@
 """What the mock answers: one script for one prompt, the same for every provider.
 
-A script is chosen by the first word of the last user text, e.g. `hello`, `tools:3`, `json`.
+A script is chosen by the first word of the last user text, e.g. `hello`, `tools:3`, `json`; where an agent
+puts words of its own around the user's, by the first after `Follow the script: `. `calls [["name", {…}], …]`
+makes just these calls.
 """
 
 import json
@@ -13,6 +15,7 @@ THOUGHTS = "First I look at the question. Then I weigh 두 가지 possibilities.
 ANSWER_AFTER_THOUGHT = "The answer is 42, after some thought."
 NO_TOOLS = "I was offered no tools."
 REFUSAL = "I cannot help with that."
+CUE = "Follow the script: "
 SIGNATURE = "c2lnbmVkLWJ5LXRoZS1tb2Nr"
 CITIES = ("Seoul", "São Paulo", "Zürich", "Nairobi", "Oslo")
 FORECAST = {"city": "Seoul", "temperature": 21.5, "rainy": False, "days": ["Mon", "Tue"], "note": "☂ 없음"}
@@ -55,6 +58,7 @@ class Asked:
     max_tokens: int | None = None
     stream: bool = False
     include_usage: bool = True
+    output_format: Any = None  # as Responses answers it back
 
 
 @dataclass(frozen=True)
@@ -101,10 +105,13 @@ def pieces(text: str) -> list[str]:
 
 
 def _written(asked: Asked) -> Script:
-    name, _, number = (asked.last_text.split() or [""])[0].lower().partition(":")
+    text = asked.last_text.partition(CUE)[2] or asked.last_text
+    name, _, number = (text.split() or [""])[0].lower().partition(":")
     count = int(number) if number.isdigit() else 1
     if asked.tool_results:
         return Script(text=f"The tools said: {' | '.join(asked.tool_results)}.")
+    if name in ("calls", "think-calls"):
+        return _dictated_script(asked, name, text[text.index("[") :])
     if name in ("tool", "tools", "think-tools", "talk-tools"):
         return _tool_script(asked, name, count)
     if asked.forced:
@@ -144,6 +151,15 @@ def _tool_script(asked: Asked, name: str, count: int) -> Script:
         calls=calls,
         finish="tool_calls",
     )
+
+
+def _dictated_script(asked: Asked, name: str, text: str) -> Script:
+    """The calls that the text tells as JSON, of tools that were offered."""
+    told, _ = json.JSONDecoder().raw_decode(text)
+    calls = tuple(ScriptedCall(tool, arguments) for tool, arguments in told if tool in asked.tools)
+    if len(calls) < len(told):
+        return Script(text=NO_TOOLS)
+    return Script(calls=calls, thinking=THOUGHTS if name == "think-calls" else "", finish="tool_calls")
 
 
 def _shortened(asked: Asked, script: Script) -> Script:
