@@ -4,6 +4,7 @@ A feature is a fragment of a body with a mark in it. Built for another format it
 what would be sent), dropped (it is not), or refused (a 400 whose sentence is told).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -12,6 +13,7 @@ from compatibility_options import ANSWER_AND_HOUSEKEEPING
 
 from gateway_project.errors import BadRequest
 from proxy_app.formats import exchange
+from proxy_app.formats.knowing import Kinds, Shape
 from proxy_app.formats.registry import INBOUND, UPSTREAM
 from proxy_app.wire import Address, Target
 
@@ -85,4 +87,29 @@ def _table(inbound: str) -> str:
     if reasons:
         lines += ["", "What is refused, and what the caller is told:", ""]
         lines += [f"- {said_} ({', '.join(names)})" for said_, names in reasons.items()]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_left_out(inbound)])
+
+
+def _left_out(inbound: str) -> list[str]:
+    """What is dropped of each kind of object, by where it stands; in bold what the header tells."""
+    found: dict[str, dict[str, str]] = {}
+    for path, known in _places(INBOUND[inbound].known.body, ""):
+        names = found.setdefault(path, {})
+        names |= {name: f"`{name}`" for name in known.hints if name not in names}
+        names |= {name: f"**`{name}`**" for name in known.told}
+    places: dict[str, list[str]] = {}
+    for path, names in found.items():
+        if names:
+            places.setdefault(", ".join(names[name] for name in sorted(names)), []).append(path)
+    lines = ["What is dropped of a body that is translated (in bold: and told in the header):", ""]
+    for names_told, paths in places.items():
+        where = ", ".join(f"`{path}`" for path in paths if path)
+        lines.append(f"- {f'in {where}' if where else 'at the top'}: {names_told}")
+    return lines
+
+
+def _places(kind: Shape | Kinds, path: str) -> Iterator[tuple[str, Shape]]:
+    for known in kind.shapes.values() if isinstance(kind, Kinds) else [kind]:
+        yield path, known
+        for name, inner in known.inside.items():
+            yield from _places(inner, f"{path}.{name}" if path else name)

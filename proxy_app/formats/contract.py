@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway_project.errors import GatehouseError, UpstreamFailed
+from proxy_app.formats.knowing import Known
 from proxy_app.sse import ServerSentEvent
 from proxy_app.wire import (
     JSON,
@@ -112,11 +113,12 @@ class SameFormatPipe(StreamPipe, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InboundFormat:
-    """A format callers may speak. `keep_alive` is what may be sent while nothing comes; the relay
-    functions serve providers of the same format, which are also sent the `forwarded` headers of the
-    caller (lower case)."""
+    """A format callers may speak. `known` are the fields that a translation reads; `keep_alive`
+    is what may be sent while nothing comes; the relay functions serve providers of the same format, which are
+    also sent the `forwarded` headers of the caller (lower case)."""
 
     name: str
+    known: Known
     keep_alive: bytes
     stream_content_type: str
     read_call: Callable[[JSON, Address], CallFacts]

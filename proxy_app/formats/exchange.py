@@ -81,6 +81,7 @@ def build_outgoing(
     """
     if inbound == target.format:
         return INBOUND[inbound].relay_request(raw, body, facts, target)
+    told = INBOUND[inbound].known.check(body)
     conversation = INBOUND[inbound].parse_request(body, facts)
     forget_foreign(conversation, target)
     if signed:
@@ -97,7 +98,8 @@ def build_outgoing(
         outgoing = upstream.build_request(conversation, target)
     except UnsupportedParameter as error:
         raise in_words(error, words) from None
-    outgoing.dropped = tuple(words.get(name, name) for name in (*outgoing.dropped, *dropped))
+    named = (words.get(name, name) for name in (*outgoing.dropped, *dropped))
+    outgoing.dropped = (*named, *told)
     return outgoing
 
 

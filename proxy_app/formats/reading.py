@@ -99,6 +99,15 @@ class Fields:
         return found
 
 
+def cache_mark(part: Fields) -> JSON | None:
+    """OpenAI's `prompt_cache_breakpoint` in the words formats share; `cache_control` counts as it is."""
+    point = part.maybe_object("prompt_cache_breakpoint")
+    if point is None:
+        return part.maybe_json("cache_control")
+    marked: JSON = {"type": "ephemeral"}
+    return marked | {"ttl": "1h"} if point.maybe_text("ttl") == "12h" else marked
+
+
 def wrong_type(path: str, expected: str) -> InvalidBody:
     if not path:
         return InvalidBody(f"The body must be {expected}.")

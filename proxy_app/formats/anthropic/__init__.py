@@ -5,6 +5,7 @@ import re
 from proxy_app.formats.anthropic.building import build_request
 from proxy_app.formats.anthropic.conversation import parse_request
 from proxy_app.formats.anthropic.errors import read_failure, render_error
+from proxy_app.formats.anthropic.known import KNOWN
 from proxy_app.formats.anthropic.relay import Relay
 from proxy_app.formats.anthropic.rendering import Renderer
 from proxy_app.formats.anthropic.request import FORWARDED, read_call, relay_request
@@ -16,6 +17,7 @@ NAME = "anthropic"
 
 INBOUND = InboundFormat(
     name=NAME,
+    known=KNOWN,
     keep_alive=b'event: ping\ndata: {"type": "ping"}\n\n',
     stream_content_type="text/event-stream; charset=utf-8",
     read_call=read_call,

@@ -31,41 +31,6 @@ from proxy_app.wire import (
 )
 
 BILLING_HEADER = "x-anthropic-billing-header:"
-_READ = frozenset(
-    {
-        "model",
-        "messages",
-        "system",
-        "max_tokens",
-        "stream",
-        "stop_sequences",
-        "temperature",
-        "top_p",
-        "top_k",
-        "tools",
-        "tool_choice",
-        "thinking",
-        "output_config",
-        "output_format",
-        "service_tier",
-        "cache_control",
-        "metadata",
-        "context_management",
-    }
-)
-_DROPPED = frozenset(
-    {
-        "speed",
-        "diagnostics",
-        "user_profile_id",
-        "workspace_id",
-        "fallbacks",
-        "fallback_credit_token",
-        "betas",
-        "anthropic_beta",
-        "anthropic_version",
-    }
-)
 _EFFORTS = frozenset({"low", "medium", "high", "xhigh", "max"})
 #: This format's service tiers in OpenAI's words.
 _TIERS = {"auto": "auto", "standard_only": "default"}
@@ -77,7 +42,7 @@ def parse_request(body: JSON, facts: CallFacts | None = None) -> Conversation:
     the field."""
     facts = facts or read_call(body)
     fields = Fields(body)
-    _refuse_unknown(fields)
+    _refuse_own_business(fields)
     check_messages(fields)
     tools = [_tool(tool) for tool in fields.objects("tools")]
     choice, parallel = _tool_choice(fields, tools)
@@ -105,11 +70,7 @@ def parse_request(body: JSON, facts: CallFacts | None = None) -> Conversation:
     )
 
 
-def _refuse_unknown(fields: Fields) -> None:
-    for name, value in fields.data.items():
-        if name not in _READ and name not in _DROPPED and value not in (None, [], {}):
-            shown = name[:80]
-            raise UnsupportedParameter(f"'{shown}' cannot be carried to this model.", param=shown)
+def _refuse_own_business(fields: Fields) -> None:
     if fields.get("max_tokens") == 0:
         raise UnsupportedParameter("'max_tokens' must be at least 1 for this model.", param="max_tokens")
     management = fields.maybe_object("context_management")

@@ -6,6 +6,7 @@ from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 from proxy_app.formats.gemini.building import build_request
 from proxy_app.formats.gemini.conversation import parse_request
 from proxy_app.formats.gemini.errors import read_failure, render_error
+from proxy_app.formats.gemini.known import KNOWN
 from proxy_app.formats.gemini.relay import Relay
 from proxy_app.formats.gemini.rendering import Renderer
 from proxy_app.formats.gemini.request import read_call, relay_request
@@ -32,6 +33,7 @@ WORDS["service_tier"] = "serviceTier"
 
 INBOUND = InboundFormat(
     name=NAME,
+    known=KNOWN,
     keep_alive=b"\n",  # the official SDKs take a comment for broken JSON
     stream_content_type="text/event-stream",
     read_call=read_call,

@@ -23,46 +23,6 @@ from proxy_app.formats.gemini.tools import parse_choice, parse_tools
 from proxy_app.formats.reading import Fields, wrong_type
 from proxy_app.wire import JSON, CallFacts, Conversation, OutputFormat, Reasoning, Sampling
 
-_READ = frozenset(
-    {
-        "contents",
-        "systemInstruction",
-        "tools",
-        "toolConfig",
-        "generationConfig",
-        "serviceTier",
-        "labels",
-    }
-)
-_DROPPED = frozenset({"safetySettings", "store", "model"})
-_CONFIG_READ = frozenset(
-    {
-        "temperature",
-        "topP",
-        "topK",
-        "seed",
-        "maxOutputTokens",
-        "stopSequences",
-        "candidateCount",
-        "presencePenalty",
-        "frequencyPenalty",
-        "responseMimeType",
-        "responseSchema",
-        "responseJsonSchema",
-        "thinkingConfig",
-        "responseModalities",
-    }
-)
-_CONFIG_DROPPED = frozenset(
-    {
-        "mediaResolution",
-        "audioTimestamp",
-        "enableEnhancedCivicAnswers",
-        "routingConfig",
-        "modelSelectionConfig",
-        "modelConfig",
-    }
-)
 #: This format's words for tiers and levels -> OpenAI's.
 _TIERS = {"standard": "default", "flex": "flex", "priority": "priority", "unspecified": None}
 _LEVELS = frozenset({"minimal", "low", "medium", "high", "xhigh", "max"})
@@ -74,8 +34,6 @@ def parse_request(body: JSON, facts: CallFacts | None = None) -> Conversation:
     facts = facts or read_call(body)
     fields = CamelFields(body)
     config = fields.maybe_object("generationConfig") or CamelFields({}, "generationConfig")
-    _refuse_unknown(fields, _READ | _DROPPED)
-    _refuse_unknown(config, _CONFIG_READ | _CONFIG_DROPPED)
     _refuse_other_answers(config, facts.candidates)
     tools = parse_tools(fields)
     tier = (fields.maybe_text("serviceTier") or "unspecified").lower()
@@ -95,13 +53,6 @@ def parse_request(body: JSON, facts: CallFacts | None = None) -> Conversation:
         metadata=fields.maybe_json("labels"),
         stream=facts.stream,
     )
-
-
-def _refuse_unknown(fields: Fields, known: frozenset[str]) -> None:
-    for name, value in fields.data.items():
-        if name not in known and value not in (None, [], {}, "", False):
-            shown = fields.at(name[:80])
-            raise UnsupportedParameter(f"'{shown}' cannot be carried to this model.", param=shown)
 
 
 def _refuse_other_answers(config: Fields, candidates: int) -> None:

@@ -13,8 +13,6 @@ from proxy_app.wire import JSON, Tool, ToolChoice
 
 _CHOICE = "toolConfig.functionCallingConfig"
 _BEHAVIOURS = frozenset({"", "UNSPECIFIED", "BLOCKING"})
-#: How the provider is to send calls, or fill `parameters`: nothing another format needs to know.
-_HINTS = frozenset({"mode", "allowedFunctionNames", "streamFunctionCallArguments"})
 
 
 def parse_tools(fields: CamelFields) -> list[Tool]:
@@ -54,19 +52,9 @@ def parse_choice(fields: CamelFields, tools: list[Tool]) -> ToolChoice | None:
     config = fields.maybe_object("toolConfig")
     if config is None:
         return None
-    for name, value in config.data.items():
-        if name != "functionCallingConfig" and value not in (None, False, {}):
-            raise UnsupportedParameter(
-                f"'toolConfig.{name[:60]}' cannot be carried to this model.", param=f"toolConfig.{name[:60]}"
-            )
     calling = config.maybe_object("functionCallingConfig")
     if calling is None:
         return None
-    for name, value in calling.data.items():
-        if name not in _HINTS and value is not None:
-            raise UnsupportedParameter(
-                f"'{_CHOICE}.{name[:60]}' cannot be carried to this model.", param=f"{_CHOICE}.{name[:60]}"
-            )
     names = tuple(dict.fromkeys(calling.texts("allowedFunctionNames")))
     _check_names(names, tools)
     match (calling.maybe_text("mode") or "MODE_UNSPECIFIED").upper():

@@ -5,6 +5,7 @@ import re
 from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 from proxy_app.formats.openai_chat.building import build_request
 from proxy_app.formats.openai_chat.conversation import parse_request
+from proxy_app.formats.openai_chat.known import KNOWN
 from proxy_app.formats.openai_chat.relay import Relay
 from proxy_app.formats.openai_chat.request import read_call, relay_request
 from proxy_app.formats.openai_chat.response import observe_answer, parse_answer, render_answer
@@ -15,6 +16,7 @@ NAME = "openai_chat"
 
 INBOUND = InboundFormat(
     name=NAME,
+    known=KNOWN,
     keep_alive=b": ping\n\n",
     stream_content_type="text/event-stream; charset=utf-8",
     read_call=read_call,

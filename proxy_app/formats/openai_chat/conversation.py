@@ -13,41 +13,6 @@ from proxy_app.formats.openai_chat.request import check_messages, read_call
 from proxy_app.formats.reading import Fields, wrong_type
 from proxy_app.wire import JSON, CallFacts, Conversation, OutputFormat, Reasoning, Sampling, Tool, ToolChoice
 
-_READ = frozenset(
-    {
-        "model",
-        "messages",
-        "stream",
-        "stream_options",
-        "max_completion_tokens",
-        "max_tokens",
-        "n",
-        "user",
-        "safety_identifier",
-        "metadata",
-        "temperature",
-        "top_p",
-        "top_k",
-        "seed",
-        "frequency_penalty",
-        "presence_penalty",
-        "stop",
-        "logprobs",
-        "top_logprobs",
-        "logit_bias",
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "response_format",
-        "reasoning_effort",
-        "verbosity",
-        "service_tier",
-        "modalities",
-    }
-)
-_DROPPED = frozenset(
-    {"prediction", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "store"}
-)
 _EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 
 
@@ -56,7 +21,7 @@ def parse_request(body: JSON, facts: CallFacts | None = None) -> Conversation:
     the field."""
     facts = facts or read_call(body)
     fields = Fields(body)
-    _refuse_unknown(fields)
+    _refuse_other_answers(fields)
     check_messages(fields)
     effort = fields.maybe_text("reasoning_effort")
     if effort is not None and effort not in _EFFORTS:
@@ -80,11 +45,7 @@ def parse_request(body: JSON, facts: CallFacts | None = None) -> Conversation:
     )
 
 
-def _refuse_unknown(fields: Fields) -> None:
-    for name, value in fields.data.items():
-        if name not in _READ and name not in _DROPPED and value not in (None, [], {}):
-            shown = name[:80]
-            raise UnsupportedParameter(f"'{shown}' cannot be carried to this model.", param=shown)
+def _refuse_other_answers(fields: Fields) -> None:
     if fields.get("modalities") not in (None, [], ["text"]):
         raise UnsupportedParameter(
             "Only the modality 'text' can be carried to this model.", param="modalities"
@@ -184,14 +145,15 @@ def _output(fields: Fields) -> OutputFormat:
         case "text":
             return OutputFormat()
         case "json_object":
-            return OutputFormat("json")
+            schema = form.maybe_json("schema")  # where other servers have it
+            return OutputFormat("schema", schema) if schema is not None else OutputFormat("json")
         case "json_schema":
-            schema = form.object("json_schema")
+            described = form.object("json_schema")
             return OutputFormat(
                 "schema",
-                schema=schema.maybe_json("schema") or {"type": "object"},
-                name=schema.maybe_text("name"),
-                strict=schema.maybe_flag("strict"),
-                description=schema.maybe_text("description"),
+                schema=described.maybe_json("schema") or {"type": "object"},
+                name=described.maybe_text("name"),
+                strict=described.maybe_flag("strict"),
+                description=described.maybe_text("description"),
             )
     raise wrong_type("response_format.type", "text, json_object or json_schema")

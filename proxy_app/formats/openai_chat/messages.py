@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gateway_project.errors import InvalidBody, UnsupportedContent
 from proxy_app.formats.media import AUDIO_TYPES, guess_type, is_data_url, is_web_url, split_data_url
-from proxy_app.formats.reading import Fields, wrong_type
+from proxy_app.formats.reading import Fields, cache_mark, wrong_type
 from proxy_app.formats.signing import sealed_thought, untag_signature
 from proxy_app.wire import Audio, File, Image, Part, Refusal, Role, Text, Thinking, ToolCall, ToolResult, Turn
 
@@ -76,7 +76,7 @@ def _content(message: Fields, role: Role) -> list[Part]:
 def _part(part: Fields, role: Role) -> Part:
     kind = part.text("type")
     if kind == "text":
-        return Text(part.text("text"), part.maybe_json("cache_control"))
+        return Text(part.text("text"), cache_mark(part))
     if kind == "refusal" and role == "assistant":
         return Refusal(part.text("refusal"))
     if role == "user":
@@ -93,7 +93,7 @@ def _part(part: Fields, role: Role) -> Part:
 def _image(part: Fields) -> Image:
     image = part.object("image_url")
     url, detail = image.text("url"), image.maybe_text("detail")
-    cache_control = part.maybe_json("cache_control")
+    cache_control = cache_mark(part)
     if is_data_url(url):
         media_type, data = split_data_url(url, image.at("url"))
         return Image(
@@ -108,7 +108,7 @@ def _file(part: Fields) -> File | Image:
     """`file_data` is a data URL; bare base64 counts when the file name tells what it is."""
     file = part.object("file")
     data, name = file.maybe_text("file_data"), file.maybe_text("filename")
-    cache_control = part.maybe_json("cache_control")
+    cache_control = cache_mark(part)
     media_type: str | None
     if data is None:
         file_id = file.maybe_text("file_id")

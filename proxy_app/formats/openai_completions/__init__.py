@@ -3,13 +3,14 @@ whose quirk `completions` says so are relayed to, and every other one is asked a
 
 from proxy_app.formats.contract import InboundFormat
 from proxy_app.formats.openai_completions.answers import Relay, Renderer, observe_answer, render_answer
-from proxy_app.formats.openai_completions.request import parse_request, read_call, relay_request
+from proxy_app.formats.openai_completions.request import KNOWN, parse_request, read_call, relay_request
 from proxy_app.formats.openai_errors import render_error
 
 NAME = "openai_completions"
 
 INBOUND = InboundFormat(
     name=NAME,
+    known=KNOWN,
     keep_alive=b": ping\n\n",
     stream_content_type="text/event-stream; charset=utf-8",
     read_call=read_call,

@@ -12,6 +12,7 @@ import orjson
 
 from gateway_project.errors import InvalidBody, UnsupportedContent, UnsupportedParameter
 from proxy_app.formats.claims import claimed_end_user, claimed_tags
+from proxy_app.formats.knowing import Known, shape
 from proxy_app.formats.reading import Fields, wrong_type
 from proxy_app.wire import (
     JSON,
@@ -29,21 +30,12 @@ from proxy_app.wire import (
 PATH = "/completions"
 HEADERS = {"content-type": "application/json"}
 MAX_CANDIDATES = 128
-_READ = frozenset(
-    {
-        *("model", "prompt", "stream", "stream_options", "max_tokens", "n", "best_of", "user", "metadata"),
-        *(
-            "temperature",
-            "top_p",
-            "top_k",
-            "seed",
-            "frequency_penalty",
-            "presence_penalty",
-            "stop",
-            "logit_bias",
-        ),
-        *("safety_identifier", "echo"),
-    }
+KNOWN = Known(
+    shape(
+        "model prompt stream max_tokens n best_of user metadata temperature top_p top_k seed"
+        " frequency_penalty presence_penalty stop logit_bias safety_identifier echo",
+        stream_options=shape("include_usage", "include_obfuscation continuous_usage_stats"),
+    )
 )
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -103,9 +95,8 @@ def parse_request(body: JSON, facts: CallFacts | None = None) -> Conversation:
     """The prompt as a user's turn. Raises UnsupportedContent, UnsupportedParameter."""
     facts = facts or read_call(body)
     fields = Fields(body)
-    for name, value in body.items():
-        if (name not in _READ and value not in (None, [], {}, "")) or (name == "echo" and value is True):
-            raise UnsupportedParameter(f"'{name[:80]}' cannot be carried to this model.", param=name[:80])
+    if body.get("echo") is True:
+        raise UnsupportedParameter("'echo' cannot be carried to this model.", param="echo")
     prompt = body.get("prompt")
     if isinstance(prompt, list) and len(prompt) == 1:
         (prompt,) = prompt

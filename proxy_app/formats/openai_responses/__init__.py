@@ -6,6 +6,7 @@ from proxy_app.formats.contract import InboundFormat, UpstreamFormat
 from proxy_app.formats.openai_errors import read_failure, render_error
 from proxy_app.formats.openai_responses.building import build_request
 from proxy_app.formats.openai_responses.conversation import parse_request
+from proxy_app.formats.openai_responses.known import KNOWN
 from proxy_app.formats.openai_responses.parser import Parser
 from proxy_app.formats.openai_responses.relay import Relay
 from proxy_app.formats.openai_responses.renderer import Renderer
@@ -17,6 +18,7 @@ NAME = "openai_responses"
 
 INBOUND = InboundFormat(
     name=NAME,
+    known=KNOWN,
     keep_alive=b": ping\n\n",
     stream_content_type="text/event-stream; charset=utf-8",
     read_call=read_call,

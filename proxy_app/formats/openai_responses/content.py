@@ -2,8 +2,8 @@
 
 from gateway_project.errors import InvalidBody, UnsupportedContent
 from proxy_app.formats.media import AUDIO_TYPES, guess_type, is_data_url, is_web_url, split_data_url
-from proxy_app.formats.reading import Fields, wrong_type
-from proxy_app.wire import JSON, Audio, File, Image, Part, Refusal, Role, Text
+from proxy_app.formats.reading import Fields, cache_mark, wrong_type
+from proxy_app.wire import Audio, File, Image, Part, Refusal, Role, Text
 
 _TEXTS = frozenset({"input_text", "output_text", "text", "summary_text"})
 
@@ -27,7 +27,7 @@ def unsupported(path: str, what: str) -> UnsupportedContent:
 def _part(part: Fields, role: Role) -> Part:
     kind = part.text("type")
     if kind in _TEXTS:
-        return Text(part.text("text"), _cache_control(part))
+        return Text(part.text("text"), cache_mark(part))
     if kind == "refusal" and role == "assistant":
         return Refusal(part.text("refusal"))
     if role == "user":
@@ -41,18 +41,9 @@ def _part(part: Fields, role: Role) -> Part:
     raise unsupported(part.path, f"parts of the type '{kind[:60]}' in a message of the role '{role}'")
 
 
-def _cache_control(part: Fields) -> JSON | None:
-    """A `prompt_cache_breakpoint` in the words formats share; `cache_control` counts as it is."""
-    point = part.maybe_object("prompt_cache_breakpoint")
-    if point is None:
-        return part.maybe_json("cache_control")
-    marked: JSON = {"type": "ephemeral"}
-    return marked | {"ttl": "1h"} if point.maybe_text("ttl") == "12h" else marked
-
-
 def _image(part: Fields) -> Image:
     url, detail = part.maybe_text("image_url"), part.maybe_text("detail")
-    cache_control = _cache_control(part)
+    cache_control = cache_mark(part)
     if url is None:
         if part.maybe_text("file_id") is not None:
             raise unsupported(part.at("file_id"), "an image kept by another provider")
@@ -68,7 +59,7 @@ def _image(part: Fields) -> Image:
 def _file(part: Fields) -> File | Image:
     """`file_data` is a data URL; bare base64 counts when the file name tells what it is."""
     data, name = part.maybe_text("file_data"), part.maybe_text("filename")
-    url, cache_control = part.maybe_text("file_url"), _cache_control(part)
+    url, cache_control = part.maybe_text("file_url"), cache_mark(part)
     if data is None:
         file_id = part.maybe_text("file_id")
         if url is None and file_id is None:

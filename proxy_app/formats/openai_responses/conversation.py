@@ -23,41 +23,6 @@ from proxy_app.formats.openai_responses.tools import parse_tool_choice, parse_to
 from proxy_app.formats.reading import Fields, wrong_type
 from proxy_app.wire import JSON, CallFacts, Conversation, OutputFormat, Reasoning, Sampling, Text, Turn
 
-_READ = frozenset(
-    {
-        "model",
-        "input",
-        "instructions",
-        "stream",
-        "max_output_tokens",
-        "user",
-        "safety_identifier",
-        "metadata",
-        "temperature",
-        "top_p",
-        "top_k",
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "text",
-        "reasoning",
-        "service_tier",
-        "include",
-    }
-)
-_DROPPED = frozenset(
-    {
-        "store",
-        "prompt_cache_key",
-        "prompt_cache_retention",
-        "prompt_cache_options",
-        "truncation",
-        "context_management",
-        "stream_options",
-        "max_tool_calls",
-        "client_metadata",
-    }
-)
 _EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 _SUMMARIES = frozenset({"auto", "concise", "detailed"})
 _LOGPROBS = "message.output_text.logprobs"
@@ -68,7 +33,7 @@ def parse_request(body: JSON, facts: CallFacts | None = None) -> Conversation:
     the field."""
     facts = facts or read_call(body)
     fields = Fields(body)
-    _refuse_unknown(fields)
+    _refuse_log_probabilities(fields)
     check_input(fields)
     tools = parse_tools(fields)
     output, verbosity = _text(fields)
@@ -94,11 +59,7 @@ def parse_request(body: JSON, facts: CallFacts | None = None) -> Conversation:
     )
 
 
-def _refuse_unknown(fields: Fields) -> None:
-    for name, value in fields.data.items():
-        if name not in _READ and name not in _DROPPED and value not in (None, False, 0, [], {}):
-            shown = name[:80]
-            raise UnsupportedParameter(f"'{shown}' cannot be carried to this model.", param=shown)
+def _refuse_log_probabilities(fields: Fields) -> None:
     if _LOGPROBS in fields.texts("include"):
         raise UnsupportedParameter(
             f"'include': '{_LOGPROBS}' cannot be carried to this model.", param="include"

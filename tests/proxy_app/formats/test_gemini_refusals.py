@@ -6,12 +6,12 @@ import pytest
 
 from gateway_project.errors import BadRequest, GatehouseError, InvalidBody, UnsupportedContent
 from gateway_project.errors import UnsupportedParameter as Unsupported
-from tests.proxy_app.formats.test_gemini_requests import NOW, TOOLS, parse
+from tests.proxy_app.formats.test_gemini_requests import NOW, TOOLS, build, parse
 
 
 def refused(kind: type[GatehouseError], **body: Any) -> str | None:
     with pytest.raises(kind) as caught:
-        parse(**body)
+        build("openai_chat", **body)
     assert caught.value.param is not None and caught.value.param in caught.value.detail
     return caught.value.param
 
