@@ -205,7 +205,7 @@ class UnsupportedEncoding(GatehouseError):
     status_code = 415
     code = "unsupported_encoding"
     default_detail = "The request body is compressed in a way that is not read here."
-    remedy = "Send gzip, deflate, or the JSON as it is."
+    remedy = "Send gzip, deflate or zstd (where it is installed), or the JSON as it is."
     fault: ClassVar[Fault] = "caller"
 
 

@@ -30,7 +30,7 @@ def unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
         try:
             body = unpack(raw, limit + 1)
         except (zlib.error, EOFError, ValueError):
-            raise InvalidBody(f"The body is not valid {name} data.") from None
+            raise InvalidBody(f"The body is not valid {name} data, or breaks off before its end.") from None
         if len(body) > limit:
             raise BodyTooLarge(f"The request body may have {limit} bytes once it is unpacked.")
         return body
@@ -79,9 +79,21 @@ def _installed_zstd(module: Any) -> Callable[[bytes, int], bytes]:
     def unpack_zstd(raw: bytes, most: int) -> bytes:
         unpacker = module.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
         try:
-            return bytes(unpacker.stream_reader(BytesIO(raw), read_across_frames=True).read(most))
+            body = bytes(unpacker.stream_reader(BytesIO(raw), read_across_frames=True).read(most))
+            if len(body) < most:
+                check_ends(raw)
         except module.ZstdError as error:
             raise ValueError from error
+        return body
+
+    def check_ends(raw: bytes) -> None:
+        """The reader passes over a frame that breaks off; what it gave is known to be small by now."""
+        while raw:
+            frame = module.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+            frame.decompress(raw)
+            if not frame.eof:
+                raise EOFError
+            raw = frame.unused_data
 
     return unpack_zstd
 

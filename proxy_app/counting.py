@@ -14,17 +14,20 @@ from proxy_app.attempting import Relay, try_once
 from proxy_app.call import Call, caller_of
 from proxy_app.catalogue import ProviderEntry
 from proxy_app.dialects import limits_in
+from proxy_app.formats import exchange
 from proxy_app.identity import read_claims
-from proxy_app.keeping import find_files
+from proxy_app.keeping import find_former
 from proxy_app.pipeline import begin, route
 from proxy_app.planning import Step
 from proxy_app.reading import parse
 from proxy_app.settling import close_attempt, settle
-from proxy_app.wire import JSON, CallFacts
+from proxy_app.wire import JSON, Address, CallFacts
 from usage_app.records import Tokens
 
 MEDIA_TOKENS = 1500  # what an image or a page costs, more or less
 _LONG_DATA = 2000  # characters from which on a text without a blank is data, not words
+#: Where Gemini's callers may put the whole of what they would ask.
+_WHOLE_REQUESTS = ("generateContentRequest", "generate_content_request")
 _NO_ENDPOINT = frozenset({404, 405, 501})
 
 
@@ -32,7 +35,7 @@ async def count(call: Call) -> None:
     """The story of a count, as `pipeline.run` tells that of a conversation."""
     _read(call)
     await authorise_model(call)
-    await find_files(call)
+    await find_former(call)
     await admit_free(call)
     route(call)
     begin(call)
@@ -52,11 +55,19 @@ def _read(call: Call) -> None:
         model = call.address.model or call.body.get("model")
         if not isinstance(model, str) or not model.strip():
             raise InvalidBody("'model' is missing.", param="model")
-        call.facts = CallFacts(model=model)
+        facts = exchange.read_call(call.format, _asked(call.body), Address(model=model))
+        call.facts = CallFacts(model=facts.model, continues=facts.continues)
         call.mark("parsed")
     finally:
         call.claims = read_claims(call.headers, None)
         call.caller = caller_of(call.principal, call.claims)
+
+
+def _asked(body: JSON) -> JSON:
+    """The conversation that is to be counted: Gemini's may stand one level deeper, and no answer's limit
+    needs to be named."""
+    inner = next((body[name] for name in _WHOLE_REQUESTS if isinstance(body.get(name), dict)), body)
+    return {**inner, "max_tokens": 1}
 
 
 async def _is_relayed(call: Call, relay: Relay) -> bool:
@@ -77,7 +88,7 @@ async def _is_relayed(call: Call, relay: Relay) -> bool:
 
 def _speaker(call: Call) -> Step | None:
     assert call.plan is not None
-    if "generateContentRequest" in call.body or "generate_content_request" in call.body:
+    if any(name in call.body for name in _WHOLE_REQUESTS):
         return None  # names the model inside once more, as the caller calls it
     steps = call.plan.steps
     return next((step for step in steps if _counts(step.deployment.provider, call.format)), None)

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from gateway_project.clock import now_ms
-from gateway_project.errors import UnknownModel
+from gateway_project.errors import UnknownModel, UnknownPath
 from keys_app import policy
 from proxy_app import model_lists
 from proxy_app.answering import told_ids
@@ -71,6 +71,14 @@ class Models(APIView):
 
 class Model(Models):
     """GET one model by its name (which may hold slashes)."""
+
+    def http_method_not_allowed(self) -> None:
+        """Only Gemini's verbs are posted to a model: one that is none of those served has no address."""
+        name, _, verb = self.kwargs["model"].rpartition(":")
+        if self.request.method != "POST" or not name or not verb:
+            super().http_method_not_allowed()
+        self.format = "gemini"
+        raise UnknownPath(f"There is no method '{verb[:80]}' of a model here.")
 
     async def get(self) -> None:
         name = self.kwargs["model"]

@@ -210,6 +210,19 @@ async def test_a_damaged_body_is_a_400(make_gateway, encoding, damage):
     broken = {"cut": packed[:-6], "nonsense": b"\x00\xffnonsense", "empty": b""}[damage]
     answer = await make_gateway(recording(chat)).ask(broken, headers={"content-encoding": encoding})
     assert answer.status == 400, answer.body
+    said = "not valid JSON" if damage == "empty" else f"not valid {encoding} data, or breaks off"
+    assert said in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
+async def test_a_body_whose_second_half_was_lost_is_not_read_as_though_it_were_whole(make_gateway, encoding):
+    """All of the JSON has come, but for blanks at its end."""
+    raw, packer = json.dumps(asked()).encode(), PACKERS[encoding]
+    cut = packer(raw) + packer(b" " * 40)[:-5] if encoding != "deflate" else packer(raw)[:-2]
+    seen = recording(chat)
+    answer = await make_gateway(seen).ask(cut, headers={"content-encoding": encoding})
+    assert answer.status == 400, answer.body
+    assert f"not valid {encoding} data, or breaks off" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip, gzip", "x"])

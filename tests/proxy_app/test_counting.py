@@ -7,6 +7,9 @@ from proxy_app.counting import MEDIA_TOKENS, tokens_in
 from tests.proxy_app.harness import completion, deployment, model
 
 BODY = {"model": "gpt", "messages": [{"role": "user", "content": "Say hello"}]}
+CONTENTS = [{"role": "user", "parts": [{"text": "Say hello"}]}]
+#: The same conversation in the words of each format that has such a count.
+ASKED = {**BODY, "input": "Say hello", "contents": CONTENTS}
 PATHS = {
     "/v1/messages/count_tokens": ("messages.count_tokens", "anthropic", "input_tokens"),
     "/v1beta/models/gpt:countTokens": ("count_tokens", "gemini", "totalTokens"),
@@ -37,7 +40,7 @@ async def test_without_a_provider_of_the_format_the_count_is_estimated_and_says_
     endpoint, _, field = PATHS[path]
     script = script_of(httpx.Response(200, json=completion()))
     gate = make_gateway(script)
-    answer = await gate.ask({**BODY, "input": "Say hello"}, path=path)
+    answer = await gate.ask(ASKED, path=path)
     assert answer.status == 200 and 5 <= answer.json()[field] <= 40
     assert answer.headers["x-gatehouse-estimated"] == "true" and answer.headers["x-gatehouse-cost"] == "0"
     assert not script.seen
@@ -50,7 +53,7 @@ async def test_a_provider_of_the_format_counts(make_gateway, path):
     counted = {"input_tokens": 2095, "field_of_tomorrow": 1}
     script = script_of(httpx.Response(200, json=counted))
     gate = make_gateway(script, model("gpt", deployment("alpha", wire)))
-    answer = await gate.ask(BODY, path=path)
+    answer = await gate.ask(ASKED, path=path)
     assert answer.json() == counted and "x-gatehouse-estimated" not in answer.headers
     end = "/gpt-test:countTokens" if wire == "gemini" else path.removeprefix("/v1")
     assert script.seen[0].url.path.endswith(end)
@@ -78,12 +81,46 @@ async def test_a_mistake_of_the_caller_is_the_providers_to_tell(make_gateway):
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [(b"{", 400), ({"messages": []}, 400), ({"model": "none"}, 404), ({**BODY, "api_base": "x"}, 400)],
+    [
+        (b"{", 400),
+        ({"messages": []}, 400),
+        ({**BODY, "model": "none"}, 404),
+        ({**BODY, "api_base": "x"}, 400),
+    ],
 )
 async def test_what_cannot_be_counted_is_refused_in_dialect(make_gateway, body, status):
     gate = make_gateway(script_of(httpx.Response(200)))
     answer = await gate.ask(body, path="/v1/messages/count_tokens")
     assert answer.status == status and answer.json()["type"] == "error"
+
+
+EMPTY = {
+    "/v1/messages/count_tokens": [{"messages": []}, {}, {"messages": [{"role": "nobody", "content": "x"}]}],
+    "/v1beta/models/gpt:countTokens": [{"contents": []}, {}, {"generateContentRequest": {"contents": []}}],
+    "/v1/responses/input_tokens": [{"input": None}, {}, {"input": 7}],
+}
+
+
+@pytest.mark.parametrize(("path", "body"), [(path, body) for path in EMPTY for body in EMPTY[path]])
+async def test_what_says_nothing_is_no_conversation_to_count(make_gateway, path, body):
+    script = script_of(httpx.Response(200))
+    gate = make_gateway(script, model("gpt", deployment("alpha", PATHS[path][1])))
+    answer = await gate.ask({"model": "gpt", **body}, path=path)
+    assert answer.status == 400 and not script.seen
+    error = answer.json()["error"]
+    told = {"anthropic": ("type", "invalid_request_error"), "gemini": ("status", "INVALID_ARGUMENT")}
+    name, value = told.get(PATHS[path][1], ("type", "invalid_request_error"))
+    assert error[name] == value
+
+
+@pytest.mark.parametrize("named", [{"previous_response_id": "resp_1"}, {"conversation": "conv_1"}])
+async def test_a_count_tells_nothing_of_what_is_kept_for_others(make_gateway, monkeypatch, named):
+    monkeypatch.setattr("proxy_app.stored.PATIENCE_S", 0.0)
+    script = script_of(httpx.Response(200, json={"input_tokens": 9}))
+    gate = make_gateway(script, model("gpt", deployment("alpha", "openai_responses")))
+    answer = await gate.ask({"model": "gpt", "input": "x", **named}, path="/v1/responses/input_tokens")
+    assert answer.status == 400 and not script.seen
+    assert answer.json()["error"]["param"] == next(iter(named))
 
 
 async def test_a_used_up_budget_stops_no_count_and_a_rate_limit_does(make_gateway):

@@ -195,6 +195,16 @@ async def test_a_refusal_before_the_body_speaks_the_dialect_of_the_path(make_gat
     assert answer.headers["request-id"] == answer.headers["x-request-id"]
 
 
+@pytest.mark.parametrize("base", ["/v1beta", "/v1", "/gemini/v1beta", ""])
+async def test_a_verb_of_a_model_that_nobody_serves_is_a_404_as_gemini_tells_it(make_gateway, base):
+    gate = make_gateway(chat)
+    answer = await gate.ask(BODIES["messages"], path=f"{base}/models/gpt:dreamUp")
+    assert answer.status == 404 and list(answer.json()["error"]) == GEMINI_ERROR
+    assert "dreamUp" in answer.json()["error"]["message"] and answer.json()["error"]["status"] == "NOT_FOUND"
+    assert gate.ends[0].error_code == "unknown_path"
+    assert (await gate.ask({}, path=f"{base}/models/gpt")).status == 405
+
+
 @pytest.mark.parametrize(
     ("path", "endpoint"),
     [
