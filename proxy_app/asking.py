@@ -27,11 +27,12 @@ async def open_answer(
     patience_s: float = LOOK_S,
     headers: Mapping[str, str] | None = None,
     format: str = "openai_responses",
+    from_host: bool = False,
 ) -> UpstreamAnswer:
     """A provider's answer from its headers on; the caller releases it. Raises UpstreamFailed for any but
     a 2xx, read as `format` tells of errors."""
     headers = {"accept": "*/*", **(headers or {}), **({"content-type": content_type} if content_type else {})}
-    outgoing = Outgoing(path, body, headers, method=method)
+    outgoing = Outgoing(path, body, headers, method=method, from_host=from_host)
     try:
         async with asyncio.timeout(patience_s):
             answer = await upstream.open(provider, outgoing, Timeouts())

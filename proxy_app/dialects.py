@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
-_GEMINI_VERB = re.compile(r":[A-Za-z]+Content$|:countTokens$|:batch[A-Z]\w+$|:predict\w*$")
+_GEMINI_VERB = re.compile(
+    r":[A-Za-z]+Content$|:countTokens$|:batch[A-Z]\w+$|:predict\w*$|/files/[^/]+:download$"
+)
 _LIMIT = "x-ratelimit-"
 
 
 def dialect_of(path: str, headers: Mapping[bytes, bytes], query_string: bytes = b"") -> str:
     """The format in which a request to this path expects to be answered, errors included."""
     first = path.lstrip("/").partition("/")[0]
-    if first == "gemini" or first.startswith("v1beta") or _GEMINI_VERB.search(path):
+    if first in ("gemini", "upload") or first.startswith("v1beta") or _GEMINI_VERB.search(path):
         return "gemini"
     if first == "anthropic" or "/messages" in path:
         return "anthropic"

@@ -6,17 +6,21 @@ from gateway_project.errors import BadRequest, ModelNotAllowed, NotServed, Unkno
 from keys_app import policy
 from keys_app.entries import Principal
 from proxy_app.catalogue import Catalogue, DeploymentEntry, ModelEntry, ProviderEntry
+from proxy_app.file_kinds import AS, dialect_at
 from proxy_app.providers.readiness import PROBLEMS
 
 NAMED_BY = "x-gatehouse-provider"
 
 
-def choose_provider(catalogue: Catalogue, principal: Principal, named: str) -> ProviderEntry:
-    """The provider that is named, else the only one with files. Raises BadRequest that names the choices."""
-    found = {each.name: each for each in _with_files(catalogue, principal)}
+def choose_provider(catalogue: Catalogue, principal: Principal, named: str, format: str) -> ProviderEntry:
+    """The provider that is named, else the only one with files as the caller's format has them. Raises
+    BadRequest that names the choices, NotServed where there are none."""
+    found = {each.name: each for each in _with_files(catalogue, principal, format)}
     if named in found:
         return found[named]
-    choices = ", ".join(sorted(found)) or "none"
+    if not found:
+        raise NotServed(f"No provider of this key's models keeps files {AS[format]}.")
+    choices = ", ".join(sorted(found))
     if named:
         raise BadRequest(
             f"'{named[:80]}' is no provider with files that this key may use. Those are: {choices}.",
@@ -29,6 +33,11 @@ def choose_provider(catalogue: Catalogue, principal: Principal, named: str) -> P
         f" Those that this key may use are: {choices}.",
         param=NAMED_BY,
     )
+
+
+def has_files(catalogue: Catalogue, principal: Principal, format: str) -> bool:
+    """Whether a provider keeps files, as a format has them, for whoever may use one of its models."""
+    return next(_with_files(catalogue, principal, format), None) is not None
 
 
 def choose_deployment(
@@ -55,11 +64,11 @@ def _has(quirk: str, deployment: DeploymentEntry) -> bool:
     return bool(provider.quirks.get(quirk)) and provider.credential_state not in PROBLEMS
 
 
-def _with_files(catalogue: Catalogue, principal: Principal) -> Iterator[ProviderEntry]:
+def _with_files(catalogue: Catalogue, principal: Principal, format: str) -> Iterator[ProviderEntry]:
     named = [*catalogue.by_name.items(), *((model.name, model) for _, model in catalogue.patterns)]
     for name, model in named:
         if policy.may_use_model(principal, name):
             for deployment in model.deployments:
                 provider = deployment.provider
-                if provider.quirks.get("files") and provider.credential_state not in PROBLEMS:
+                if dialect_at(provider) == format and provider.credential_state not in PROBLEMS:
                     yield provider

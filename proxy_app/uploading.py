@@ -61,6 +61,7 @@ class Asker:
     stored: StoredObjects
     address: str
     named: str  # the provider that a header or a field names
+    format: str  # whose Files API is spoken
 
 
 async def prepare_upload(asker: Asker, form: SpooledForm, spool: Spool) -> Upload:
@@ -70,12 +71,12 @@ async def prepare_upload(asker: Asker, form: SpooledForm, spool: Spool) -> Uploa
         raise InvalidBody("The form must have one 'file'.")
     file = files[0]
     purpose = form.fields.get("purpose", [""])[-1]
-    if not purpose:
+    if not purpose and asker.format == "openai_chat":
         raise BadRequest("'purpose' is missing.", param="purpose")
     asker.named = asker.named or form.fields.get(NAMED_BY, [""])[-1]
     stretch = (form.spool, file.start, file.start + file.size)
-    if purpose != "batch":
-        provider = choose_provider(asker.catalogue, asker.principal, asker.named)
+    if purpose != "batch" or asker.format != "openai_chat":
+        provider = choose_provider(asker.catalogue, asker.principal, asker.named, asker.format)
         return Upload(provider, *_written(form, file, stretch))
     name, upstream_model, deployment = await _rewrite(asker, stretch, spool)
     body, content_type = _written(form, file, (spool, 0, spool.size))

@@ -13,6 +13,7 @@ from proxy_app.views.conversations import (
 )
 from proxy_app.views.counting import GeminiCountTokens, MessagesCountTokens, ResponsesInputTokens
 from proxy_app.views.edge import Root
+from proxy_app.views.file_uploads import FileUploads
 from proxy_app.views.files import File, FileContent, Files
 from proxy_app.views.message_batches import (
     CancelMessageBatch,
@@ -40,6 +41,10 @@ from proxy_app.views.vitals import Live, Metrics, Ready
 OPENAI = ("/v1", "", "/openai/v1", "/openai")
 ANTHROPIC = ("/v1", "", "/anthropic/v1", "/anthropic")
 GEMINI = ("/v1beta", "/v1", "/v1beta1", "/gemini/v1beta", "/gemini/v1", "/gemini", "")
+#: Where Google's SDKs bring files.
+UPLOADS = tuple(
+    f"{root}/upload/{version}" for version in ("v1beta", "v1", "v1beta1") for root in ("", "/gemini")
+)
 EVERY = tuple(dict.fromkeys((*OPENAI, *ANTHROPIC, *GEMINI)))
 #: Azure's and LiteLLM's paths: the model stands in the address.
 DEPLOYMENTS = ("/openai/deployments/", "/v1/engines/", "/engines/")
@@ -68,7 +73,8 @@ PATHS: dict[str, type[APIView]] = {
     **{f"{base}/responses": Responses for base in OPENAI},
     **{f"{base}/responses/compact": CompactResponses for base in OPENAI},
     **{f"{base}/responses/input_tokens": ResponsesInputTokens for base in OPENAI},
-    **{f"{base}/files": Files for base in OPENAI},
+    **{f"{base}/files": Files for base in EVERY},
+    **{f"{base}/files": FileUploads for base in UPLOADS},
     **{f"{base}/batches": Batches for base in OPENAI},
     **{f"{base}{path}": view for path, view in OPERATIONS.items() for base in OPENAI},
     "/v2/rerank": Rerank,
@@ -87,8 +93,9 @@ PATTERNS: tuple[tuple[str, str, type[APIView]], ...] = (
     *((f"{base}/responses/", "/cancel", CancelResponse) for base in OPENAI),
     *((f"{base}/responses/", "/input_items", ResponseInputItems) for base in OPENAI),
     *((f"{base}/responses/", "", StoredResponse) for base in OPENAI),
-    *((f"{base}/files/", "/content", FileContent) for base in OPENAI),
-    *((f"{base}/files/", "", File) for base in OPENAI),
+    *((f"{base}/files/", ":download", FileContent) for base in GEMINI),
+    *((f"{base}/files/", "/content", FileContent) for base in EVERY),
+    *((f"{base}/files/", "", File) for base in EVERY),
     *((f"{base}/batches/", "/cancel", CancelBatch) for base in OPENAI),
     *((f"{base}/batches/", "", Batch) for base in OPENAI),
     *((f"{base}/messages/batches/", "/results", MessageBatchResults) for base in ANTHROPIC),

@@ -280,7 +280,11 @@ class APIView:
         if secret.startswith(grants.PREFIX):
             await self._take_grant(secret)
             return
-        secret_hash = hash_secret(secret)
+        await self.know_key(hash_secret(secret))
+
+    async def know_key(self, secret_hash: str) -> None:
+        """Whose key that is, and that it works. Raises InvalidKey, NotReady."""
+        request, services = self.request, self.request.services
         if services.master_hash and compare_digest(secret_hash, services.master_hash):
             request.principal = policy.master_principal()
             return

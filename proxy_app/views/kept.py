@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from gateway_project.errors import BadRequest, NotServed, UpstreamRefused
+from gateway_project.conf import listens_on_loopback
+from gateway_project.errors import BadRequest, NotServed, UnknownObject, UpstreamRefused
 from proxy_app.answering import told_ids
-from proxy_app.asking import ask_json, pieces_of
+from proxy_app.asking import pieces_of
 from proxy_app.catalogue import Catalogue, ProviderEntry
 from proxy_app.stored import keeper_of, provider_at
 from proxy_app.upstream import UpstreamAnswer
@@ -41,16 +42,28 @@ class KeptView(CountedView):
         asked = parse_qs(self.request.scope["query_string"].decode("latin-1"))
         return {name: values[-1] for name, values in asked.items()}
 
+    @property
+    def here(self) -> str:
+        """The address that this gateway is reached at: as set, or else as the caller reached it."""
+        public = self.request.services.config.public_url
+        parts = urlsplit(public)
+        host = self.request.headers.get(b"host", b"").decode("latin-1")
+        if not host or not listens_on_loopback(parts.hostname or ""):
+            return public
+        return f"{self.request.scope.get('scheme', 'http')}://{host}{parts.path}"
+
+    @property
+    def object_id(self) -> str:
+        """The id in the address, as the provider tells it."""
+        return self.kwargs["model"]
+
     async def find(self) -> tuple[Stored, ProviderEntry]:
         """Whose it is and where it lies."""
-        record = await self.request.services.stored.find(self.kind, self.kwargs["model"], self.owner)
+        record = await self.request.services.stored.find(self.kind, self.object_id, self.owner)
         provider = provider_at(self.catalogue, record.provider_id)
         if provider is None:
             raise NotServed(f"The provider that keeps this {self.kind} is not used here any more.")
         return record, provider
-
-    def path_of(self, record: Stored, verb: str = "") -> str:
-        return f"/files/{quote(record.object_id, safe='')}{verb}"
 
     async def tell(self, body: dict[str, Any], status: int = 200) -> None:
         await self.request.reply.whole(status, told_ids(self.request.id), msgspec.json.encode(body))
@@ -72,15 +85,19 @@ class KeptView(CountedView):
         finally:
             answer.release()
 
+    async def records(self) -> list[Stored]:
+        """The owner's own, the newest first."""
+        return await self.request.services.stored.listed(self.kind, self.owner)
+
     async def ask(self, record: Stored, provider: ProviderEntry) -> dict[str, Any]:
         """What the provider says of it now."""
-        return await ask_json(self.request.services.upstream, provider, self.path_of(record))
+        raise NotImplementedError
 
     async def list_kept(self) -> None:
         """A page of the owner's own, the newest first, as OpenAI pages."""
         query = self.query
         most = _page_size(query.get("limit"))
-        records = await self.request.services.stored.listed(self.kind, self.owner)
+        records = await self.records()
         if query.get("order") == "asc":
             records.reverse()
         after = query.get("after")
@@ -116,6 +133,8 @@ class KeptView(CountedView):
             async with gate:
                 try:
                     return await self.ask(record, provider)
+                except UnknownObject:
+                    return None
                 except UpstreamRefused as error:
                     if error.upstream_status != 404:
                         raise

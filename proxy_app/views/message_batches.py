@@ -1,18 +1,18 @@
 """Anthropic's batches of messages: made at a provider that has them, and shown to their owner alone."""
 
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
-from gateway_project.conf import listens_on_loopback
-from gateway_project.errors import BadRequest, JournalFull, UnsupportedEncoding
+from gateway_project.errors import JournalFull, UnsupportedEncoding
 from proxy_app import pipeline
 from proxy_app.asking import open_answer
 from proxy_app.batch_kinds import KINDS
 from proxy_app.batch_settling import ask_batch, settle_batch
 from proxy_app.message_batching import Requests, make_message_batch
 from proxy_app.message_requests import BODY_LIMIT
+from proxy_app.paging import page_size, span_of
 from proxy_app.spool import Spool
 from proxy_app.views.batches import BatchView, CancelBatch
 
@@ -34,16 +34,7 @@ class MessageBatchView(BatchView):
         if not body.get("results_url"):
             return body
         name = quote(str(body.get("id")), safe="")
-        return {**body, "results_url": f"{self._here()}/v1/messages/batches/{name}/results"}
-
-    def _here(self) -> str:
-        """The address that this gateway is reached at: as set, or else as the caller reached it."""
-        public = self.request.services.config.public_url
-        parts = urlsplit(public)
-        host = self.request.headers.get(b"host", b"").decode("latin-1")
-        if not host or not listens_on_loopback(parts.hostname or ""):
-            return public
-        return f"{self.request.scope.get('scheme', 'http')}://{host}{parts.path}"
+        return {**body, "results_url": f"{self.here}/v1/messages/batches/{name}/results"}
 
 
 class MessageBatches(MessageBatchView):
@@ -78,24 +69,14 @@ class MessageBatches(MessageBatchView):
 
     async def get(self) -> None:
         """A page of the owner's own, the newest first, as Anthropic pages."""
-        query = self.query
-        most = _page_size(query.get("limit"))
-        records = await self.request.services.stored.listed(self.kind, self.owner)
-        ids = [record.object_id for record in records]
-        after, before = query.get("after_id"), query.get("before_id")
-        for name, value in (("after_id", after), ("before_id", before)):
-            if value and value not in ids:
-                raise BadRequest(f"'{name}' is no batch of this list.", param=name)
-        first = ids.index(after) + 1 if after else 0
-        last = ids.index(before) if before else len(ids)
-        if before:  # the page that ends there
-            page, has_more = records[max(last - most, first) : last], last - most > first
-        else:
-            page, has_more = records[first : first + most], first + most < last
+        most = page_size(self.query, "limit", LISTED, MOST_LISTED)
+        records = await self.records()
+        span = span_of([record.object_id for record in records], self.query, most)
+        page = records[span.start : span.end]
         data = [self.shown(each) for each in await self.ask_all(page)]
         listed = {
             "data": data,
-            "has_more": has_more,
+            "has_more": span.has_more,
             "first_id": page[0].object_id if page else None,
             "last_id": page[-1].object_id if page else None,
         }
@@ -142,11 +123,3 @@ class MessageBatchResults(MessageBatchView):
             format=kind.format,
         )
         await self.relay(answer, "application/x-jsonl")
-
-
-def _page_size(text: str | None) -> int:
-    if text is None:
-        return LISTED
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_LISTED:
-        raise BadRequest(f"'limit' must be a whole number from 1 to {MOST_LISTED}.", param="limit")
-    return int(text)

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.upstream import anthropic_wire, gemini_wire, openai_wire, responses_wire
 from tests.upstream.faults import Manner, first_content, middle_content, on_the_wire, read_manner
+from tests.upstream.filing import Filed
 from tests.upstream.keeping import Kept
 from tests.upstream.recording import Recorder, Seen
 from tests.upstream.script import script_for
@@ -48,6 +49,7 @@ class MockUpstream:
         self._log = log
         self._count = 0
         self._kept = Kept()
+        self._filed = {"anthropic": Filed(), "gemini": Filed()}
 
     async def __aenter__(self) -> Self:
         self.recorder = Recorder(self._log)
@@ -90,6 +92,12 @@ class MockUpstream:
             "/{version:v1|v1beta}/models/{verb:.+:(generateContent|streamGenerateContent)}": self._gemini,
             "/v1/models": self._listing,
             "/v1beta/models": self._listing,
+            "/v1/files": self._files,
+            "/v1/files/{id}": self._files,
+            "/v1/files/{id}/{verb:content}": self._files,
+            "/v1beta/files": self._files,
+            "/v1beta/files/{id}": self._files,
+            "/upload/v1beta/files": self._files,
         }
 
     async def _openai(self, request: web.Request) -> web.StreamResponse:
@@ -106,6 +114,18 @@ class MockUpstream:
         verb = request.match_info.get("verb", "")
         found = self._kept.answer(request.method, request.match_info["id"], verb)
         return _failure(responses_wire, 404, "error") if found is None else web.json_response(found)
+
+    async def _files(self, request: web.Request) -> web.StreamResponse:
+        is_google = "beta" in request.path
+        wire: ProviderWire = gemini_wire if is_google else anthropic_wire
+        seen = await self._record(request, wire, None, "", False)
+        seen.ended.set()
+        if refusal := self._refusal(seen, wire):
+            return _failure(wire, *refusal)
+        filed = self._filed["gemini" if is_google else "anthropic"]
+        answers = {"upload": filed.gemini_upload, "v1beta": filed.gemini, "v1": filed.anthropic}
+        found = await answers[request.path.split("/")[1]](request)
+        return found or _failure(wire, 403 if is_google else 404, "error")
 
     async def _anthropic(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, anthropic_wire, "", None)

@@ -40,7 +40,7 @@ QUIRKS: Mapping[str, str] = {
     "completions": "Whether the server has the older completions: true, or how the names of models that "
     "have it begin; else they are asked as in a conversation.",
     "rerank_path": "Where rerank stands, from the host on; else /rerank behind the base address.",
-    "files": "True: the server keeps files under /files, as OpenAI does.",
+    "files": "Whose Files API the server has: true for OpenAI's under /files, else anthropic or gemini.",
     "batches": "Percent of its price that a call in a batch costs; only for servers with OpenAI's /batches.",
     "message_batches": "The same of servers with Anthropic's /v1/messages/batches.",
     "no_token_count": "True: there is no endpoint that counts tokens, so they are estimated.",
