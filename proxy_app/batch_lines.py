@@ -1,7 +1,7 @@
 """The lines of a batch's file: what each asks for, what it may cost, and the same for its provider."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Container
+from dataclasses import dataclass, field
 
 import msgspec
 import orjson
@@ -20,6 +20,9 @@ ENDPOINTS = {
     "/v1/completions": "completions",
     "/v1/embeddings": "embeddings",
 }
+ADDRESSES = {endpoint: address for address, endpoint in ENDPOINTS.items()}
+#: OpenAI takes half as many, Azure as many.
+MOST_LINES = 100_000
 _LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 #: What a provider keeps for somebody: a line cannot prove whose it is.
 _OF_OTHERS = ("previous_response_id", "conversation")
@@ -29,6 +32,7 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 @dataclass(frozen=True, slots=True)
 class Line:
     number: int  # from 1
+    custom_id: str
     endpoint: str  # as keys name it
     body: JSON
     fields: dict[str, msgspec.Raw]
@@ -73,9 +77,13 @@ def read_line(number: int, raw: bytes) -> Line:
         fields = _fields(raw)
     except (orjson.JSONDecodeError, msgspec.DecodeError):
         raise BadRequest(f"{where} is not a JSON object.") from None
-    body = whole.get("body")
+    custom_id, body = whole.get("custom_id"), whole.get("body")
     if not isinstance(body, dict):
         raise BadRequest(f"{where}: 'body' is not an object.")
+    if not isinstance(custom_id, str) or not custom_id:
+        raise BadRequest(f"{where}: 'custom_id' is missing.")
+    if whole.get("method", "POST") != "POST":
+        raise BadRequest(f"{where}: 'method' must be POST.")
     endpoint = endpoint_of(whole.get("url"), where)
     if not isinstance(body.get("model"), str) or not body["model"]:
         raise BadRequest(f"{where}: 'body.model' names no model.")
@@ -86,7 +94,45 @@ def read_line(number: int, raw: bytes) -> Line:
         refuse_forbidden(body)
     except ForbiddenParameter as error:
         raise ForbiddenParameter(f"{where}: {error.detail}", param=error.param) from None
-    return Line(number, endpoint, body, fields)
+    return Line(number, custom_id, endpoint, body, fields)
+
+
+@dataclass(slots=True)
+class Likeness:
+    """What the lines of one batch must share, and what no two of them may."""
+
+    first: Line | None = None
+    seen: set[str] = field(default_factory=set)
+
+    def check(self, line: Line) -> None:
+        """Raises BadRequest that names the line."""
+        first = self.first = self.first or line
+        if line.model != first.model:
+            raise _unlike(line.number, line.model, first.model, "model", "model")
+        if line.endpoint != first.endpoint:
+            url, firsts = ADDRESSES[line.endpoint], ADDRESSES[first.endpoint]
+            raise _unlike(line.number, url, firsts, "address", "url")
+        if len(self.seen) == MOST_LINES:
+            raise BadRequest(f"Line {line.number}: a batch may have {MOST_LINES} lines.", param="file")
+        self.seen.add(once(line.custom_id, self.seen, f"Line {line.number}"))
+
+
+def once(custom_id: str, seen: Container[str], where: str) -> str:
+    """An id that no other line of its batch has. Raises BadRequest."""
+    if custom_id in seen:
+        raise BadRequest(
+            f"{where}: the 'custom_id' '{custom_id[:80]}' stands in an earlier one already.",
+            param="custom_id",
+        )
+    return custom_id
+
+
+def _unlike(number: int, one: str, other: str, what: str, param: str) -> BadRequest:
+    return BadRequest(
+        f"Line {number} asks for '{one[:200]}', those before it for '{other[:200]}':"
+        f" the lines of one batch ask for one {what}.",
+        param=param,
+    )
 
 
 async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[tuple[int, bytes]]:

@@ -18,7 +18,7 @@ from proxy_app.answering import answer_headers
 from proxy_app.asking import open_answer, pieces_of
 from proxy_app.attempting import Relay, open_attempt, wait_for_headers
 from proxy_app.batch_kinds import KINDS
-from proxy_app.batch_lines import endpoint_of, lines_of, read_line
+from proxy_app.batch_lines import ADDRESSES, endpoint_of, lines_of, read_line
 from proxy_app.call import Attempt, Call, caller_of
 from proxy_app.catalogue import Catalogue
 from proxy_app.file_choosing import choose_deployment
@@ -35,12 +35,15 @@ from proxy_app.wire import JSON, CallFacts, Outgoing, Target, Usage
 from usage_app.pricing import CompiledPrice
 from usage_app.records import Stored, StoredKind, later_cost
 
+#: What providers have; a batch's hold is made for it.
+WINDOW = "24h"
+
 
 async def make_batch(call: Call, address: str) -> None:
     """As `pipeline.run` tells it: OpenAI's, from a file."""
     file = await _read(call, address)
     step = _step(call, file)
-    most = await _most(call, step, file) if needs_most(call, step) else (0, 0)
+    most = await _most(call, step, file)
     outgoing = Outgoing(KINDS["batch"].path, call.raw, {"content-type": "application/json"})
     await carry_batch(call, step, "batch", most, outgoing)
 
@@ -100,6 +103,8 @@ async def _read(call: Call, address: str) -> Stored:
     file_id = body.get("input_file_id")
     if not isinstance(file_id, str) or not file_id:
         raise BadRequest("'input_file_id' is missing.", param="input_file_id")
+    if body.get("completion_window") != WINDOW:
+        raise BadRequest(f"'completion_window' must be '{WINDOW}'.", param="completion_window")
     policy.authorise(call.principal, endpoint_of(body.get("endpoint"), "'endpoint'"), address)
     file = await call.services.stored.find("file", file_id, keeper_of(call.principal))
     if not file.model:
@@ -122,8 +127,10 @@ def _step(call: Call, file: Stored) -> Step:
 
 
 async def _most(call: Call, step: Step, file: Stored) -> tuple[int, int]:
-    """What the lines may use at most, in tokens of input and output: read back where a budget may bind."""
+    """What the lines may use at most, in tokens of input and output: read back where a budget may bind. Else
+    the first alone, for what they ask for. Raises BadRequest where that is not what the batch does."""
     tokens = [0, 0]
+    is_needed, asked = needs_most(call, step), endpoint_of(call.body.get("endpoint"), "'endpoint'")
     answer = await open_answer(
         call.services.upstream,
         step.deployment.provider,
@@ -131,7 +138,16 @@ async def _most(call: Call, step: Step, file: Stored) -> tuple[int, int]:
     )
     try:
         async for number, raw in lines_of(pieces_of(answer)):
-            for position, count in enumerate(read_line(number, raw).most()):
+            line = read_line(number, raw)
+            if line.endpoint != asked:
+                raise BadRequest(
+                    f"Line {number} of the file asks for '{ADDRESSES[line.endpoint]}', the batch for"
+                    f" '{ADDRESSES[asked]}'.",
+                    param="endpoint",
+                )
+            if not is_needed:
+                break
+            for position, count in enumerate(line.most()):
                 tokens[position] += count
     finally:
         answer.release()

@@ -14,6 +14,7 @@ from gateway_project.errors import BadRequest, GatehouseError, InvalidBody
 from keys_app import policy
 from keys_app.entries import Principal
 from proxy_app.batch_kinds import KINDS
+from proxy_app.batch_lines import once
 from proxy_app.batching import carry_batch
 from proxy_app.call import Call, caller_of
 from proxy_app.catalogue import Catalogue, DeploymentEntry, ModelEntry
@@ -55,6 +56,7 @@ class Requests:
     model: ModelEntry | None = None
     deployment: DeploymentEntry | None = None
     count: int = 0
+    seen: set[str] = field(default_factory=set)  # ids of the caller's own
     most: list[int] = field(default_factory=lambda: [0, 0])  # tokens of input and output
     rest: bytes = b""  # the body's other fields
 
@@ -92,6 +94,7 @@ class Requests:
         if self.count > MOST_REQUESTS:
             raise BadRequest(f"A batch may have {MOST_REQUESTS} requests.", param="requests")
         request = read_request(self.count, raw)
+        self.seen.add(once(request.custom_id, self.seen, f"Request {self.count}"))
         if self.deployment is None:
             self._choose(request)
         elif request.model != self.name:

@@ -30,6 +30,7 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 @dataclass(frozen=True, slots=True)
 class MessageRequest:
     number: int  # from 1
+    custom_id: str
     params: JSON
     fields: dict[str, msgspec.Raw]
     max_tokens: int
@@ -71,7 +72,7 @@ def read_request(number: int, raw: bytes) -> MessageRequest:
         raise named(where, error) from None
     if facts.stream:
         raise UnsupportedParameter(f"{where}: 'stream' cannot be asked for in a batch.", param="stream")
-    return MessageRequest(number, params, fields, facts.max_output_tokens or 0)
+    return MessageRequest(number, whole["custom_id"], params, fields, facts.max_output_tokens or 0)
 
 
 def named(where: str, error: GatehouseError) -> GatehouseError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway_project.errors import BadRequest
+from proxy_app.paging import span_of
 from proxy_app.wire import JSON
 
 ANTHROPIC_PAGE, ANTHROPIC_LONGEST = 20, 1000
@@ -60,28 +61,17 @@ def anthropic_model(model: Listed) -> JSON:
 
 
 def anthropic_list(models: Sequence[Listed], query: Mapping[str, str]) -> JSON:
-    """A page of the models (sorted by name): `limit`, after `after_id` or before `before_id`."""
+    """A page of the models (sorted by name): `limit`, after `after_id` or before `before_id`. Raises
+    BadRequest for a model that is not among them."""
     limit = _count(query, "limit", ANTHROPIC_PAGE, ANTHROPIC_LONGEST)
-    names = [model.name for model in models]
-    if before := query.get("before_id"):
-        end = _place(names, before)
-        start = max(end - limit, 0)
-        page, has_more = models[start:end], start > 0
-    else:
-        start = bisect_right(names, query.get("after_id", ""))
-        page, has_more = models[start : start + limit], start + limit < len(models)
+    span = span_of([model.name for model in models], query, limit)
+    page = models[span.start : span.end]
     return {
         "data": [anthropic_model(model) for model in page],
-        "has_more": has_more,
+        "has_more": span.has_more,
         "first_id": page[0].name if page else None,
         "last_id": page[-1].name if page else None,
     }
-
-
-def _place(names: list[str], name: str) -> int:
-    """How many names come before this one."""
-    after = bisect_right(names, name)
-    return after - 1 if after and names[after - 1] == name else after
 
 
 def gemini_model(model: Listed) -> JSON:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from gateway_project.errors import BadRequest, GatehouseError, InvalidBody
 from keys_app import policy
 from keys_app.entries import Principal
-from proxy_app.batch_lines import Line, lines_of, read_line
+from proxy_app.batch_lines import Likeness, Line, lines_of, read_line
 from proxy_app.catalogue import Catalogue, DeploymentEntry, ProviderEntry
 from proxy_app.file_choosing import NAMED_BY, choose_deployment, choose_provider
 from proxy_app.keeping import check_files
@@ -89,21 +89,14 @@ async def _rewrite(
     """Each line with the provider's name of the model; (public name, provider's name, deployment)."""
     source, start, end = stretch
     name, upstream_model, deployment = "", "", None
-    endpoints: set[str] = set()
+    likeness = Likeness()
     async for number, raw in lines_of(source.read(start, end)):
         line = read_line(number, raw)
+        likeness.check(line)
         if deployment is None:
             name = line.model
             upstream_model, deployment = _at(asker, line)
-        elif line.model != name:
-            raise BadRequest(
-                f"Line {number} asks for '{line.model[:200]}', those before it for '{name[:200]}':"
-                " the lines of one batch ask for one model.",
-                param="model",
-            )
-        if line.endpoint not in endpoints:
             policy.authorise(asker.principal, line.endpoint, asker.address)
-            endpoints.add(line.endpoint)
         owner, provider = keeper_of(asker.principal), deployment.provider
         await check_files(asker.stored, owner, raw, line.body, provider.id, f"Line {number}")
         await spool.write(line.with_model(upstream_model))

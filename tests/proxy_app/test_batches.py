@@ -76,6 +76,10 @@ async def test_a_file_that_is_no_batch_goes_as_it_is(gate: Gateway, provider: Pr
         (lines(line(2, api_base="http://evil.test")), 400, "Line 2: 'api_base'"),
         (lines(line(2, previous_response_id="resp_1")), 400, "Line 2: 'previous_response_id'"),
         (b'{"url": "/v1/chat/completions"}', 400, "Line 2: 'body' is not an object"),
+        (lines(line(1)), 400, "Line 2: the 'custom_id' '1' stands in an earlier one already"),
+        (lines({**line(2), "custom_id": ""}), 400, "Line 2: 'custom_id' is missing"),
+        (lines({**line(2), "method": "GET"}), 400, "Line 2: 'method' must be POST"),
+        (lines(line(2, url="/v1/embeddings")), 400, "Line 2 asks for '/v1/embeddings', those before it for"),
     ],
 )
 async def test_a_bad_line_is_refused_by_its_number(
@@ -85,6 +89,33 @@ async def test_a_bad_line_is_refused_by_its_number(
     assert answer.status == status
     assert said in answer.json()["error"]["message"]
     assert provider.sent == []
+
+
+@pytest.mark.parametrize("has_budget", [False, True])
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        ({"endpoint": "/v1/embeddings"}, "endpoint"),
+        ({"completion_window": "1h"}, "completion_window"),
+        ({"completion_window": None}, "completion_window"),
+    ],
+)
+async def test_a_batch_that_its_file_or_its_provider_cannot_be_made_for_is_refused_before_it_holds_anything(
+    gate: Gateway, provider: Provider, asked: dict[str, Any], param: str, has_budget: bool
+) -> None:
+    if has_budget:
+        gate.keeper.current = with_budget(gate.keeper.current, "key", 10**12)
+    assert (await upload(gate, lines())).status == 200
+    body = {
+        "input_file_id": "file-1",
+        "endpoint": "/v1/chat/completions",
+        "completion_window": "24h",
+    }
+    refused = await gate.ask(body | asked, path="/v1/batches")
+    assert (refused.status, refused.json()["error"]["param"]) == (400, param)
+    if param == "endpoint":
+        assert "Line 1 of the file asks for '/v1/chat/completions'" in refused.json()["error"]["message"]
+    assert provider.batches == {} and not gate.services.limits._holds  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("word", ["file_id", "file_\\u0069d", "\\u0066ile_id"])
@@ -333,8 +364,8 @@ async def test_a_hundred_megabytes_pass_in_a_few(gate: Gateway) -> None:
 
     async def pieces() -> AsyncIterator[bytes]:
         yield head
-        for _ in range(lines_sent):
-            yield one
+        for number in range(lines_sent):
+            yield one.replace(b'"custom_id": "1"', b'"custom_id": "%d"' % number)
         yield tail
 
     source = pieces()

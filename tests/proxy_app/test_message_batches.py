@@ -203,6 +203,7 @@ DEEP = json.loads("[" * 300 + "]" * 300)
             400,
             "Request 2: 'params.metadata.x.api_base'",
         ),
+        (request(1), 400, "Request 2: the 'custom_id' '1' stands in an earlier one already"),
         (request(2, metadata=DEEP), 400, "Request 2 is nested too deeply"),
         (request(2, container={"file_id": "file-9"}), 404, "Request 2: There is no file 'file-9'"),
     ],
@@ -452,7 +453,8 @@ async def test_a_hundred_megabytes_pass_in_a_few(gate: Gateway) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield b'{"requests":['
         for number in range(count):
-            yield (b"," if number else b"") + one
+            named = one.replace(b'"custom_id": "1"', b'"custom_id": "%d"' % number)
+            yield (b"," if number else b"") + named
         yield b"]}"
 
     source = pieces()

@@ -106,7 +106,7 @@ def test_anthropics_pages_forwards_give_every_model_once(names, limit):
 
 @given(NAMES, st.integers(1, 5))
 def test_anthropics_pages_backwards_give_every_model_once(names, limit):
-    models, seen, query = listed(*names), [], {"limit": str(limit), "before_id": "~"}
+    models, seen, query = listed(*names, "~"), [], {"limit": str(limit), "before_id": "~"}
     while True:
         page = anthropic_list(models, query)
         seen = [entry["id"] for entry in page["data"]] + seen
@@ -114,6 +114,12 @@ def test_anthropics_pages_backwards_give_every_model_once(names, limit):
             break
         query["before_id"] = page["first_id"]
     assert seen == sorted(names)
+
+
+@pytest.mark.parametrize("name", ["after_id", "before_id"])
+def test_a_page_beside_a_model_that_is_not_there_is_refused(name):
+    with pytest.raises(BadRequest, match=name):
+        anthropic_list(listed("a", "c"), {name: "b"})
 
 
 @given(NAMES, st.integers(1, 5))
