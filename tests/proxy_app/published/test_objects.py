@@ -85,7 +85,12 @@ def test_lists_of_models() -> None:
     ],
 )
 async def test_an_estimated_count(make_gateway: Any, path: str, document: str, name: str) -> None:
-    body = {"model": "gpt", "messages": ASKED, "input": "Say hello"}
+    body = {
+        "model": "gpt",
+        "messages": ASKED,
+        "input": "Say hello",
+        "contents": [{"parts": [{"text": "Say hello"}]}],
+    }
     answer = await make_gateway(None).ask(body, path=path)
     assert answer.status == 200
     as_described(document, name, answer.json())
