@@ -65,9 +65,9 @@ EVERY = sorted(path for paths in ADDRESSES.values() for path in paths)
 
 def format_of(path: str) -> str:
     """The format of an address, by its own words."""
-    if ":" in path:
+    if ":" in path or path.startswith(("/gemini/", "/v1beta", "/upload/")):
         return "gemini"
-    if "/messages" in path:
+    if "/messages" in path or path.startswith("/anthropic/"):
         return "anthropic"
     return "openai_responses" if "/responses" in path else "openai_chat"
 
