@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from keys_app.entries import BudgetEntry
 
 HOUR_MS = 3_600_000
+UTC_ZONE = ZoneInfo("UTC")
 _MEMO_SIZE = 4096
 
 
@@ -77,6 +78,44 @@ def find_period(period: str, every: int, anchor_ms: int | None, time_zone: str, 
     else:
         raise ValueError(f"{period!r} is not a period")
     return Period(key, _day_start(first, zone), _day_start(after, zone))
+
+
+def named_period(budget: BudgetEntry, key: str) -> Period | None:
+    """The period of a key, by the budget as it is now; None where it had other periods then."""
+    kind = (budget.period, budget.every, budget.anchor_ms, budget.time_zone)
+    for at_ms in _instants_of(budget.period, key, ZoneInfo(budget.time_zone)):
+        found = find_period(*kind, at_ms)
+        if found.key == key:
+            return found
+    return None
+
+
+#: How keys are written that tell no offset from UTC.
+_WRITTEN = {
+    "day": "%Y-%m-%d",
+    "week": "%G-W%V-%u",
+    "month": "%Y-%m",
+    "every_hours": "%Y-%m-%dT%H:%MZ",
+    "every_days": "%Y-%m-%dT%H:%M",
+}
+
+
+def _instants_of(period: str, key: str, zone: ZoneInfo) -> list[int]:
+    """Instants that the period of a key may hold; none for a key of another kind."""
+    if period == "total":
+        return [0] if key == _TOTAL.key else []
+    text = f"{key}-1" if period == "week" else key
+    if period.startswith("every_"):
+        text, zone = key.rpartition("+")[0], UTC_ZONE if period == "every_hours" else zone
+    try:
+        if period == "hour":
+            start = _instant(datetime.strptime(text, "%Y-%m-%dT%H%z"))
+        else:
+            start = _instant(datetime.strptime(text, _WRITTEN[period]).replace(tzinfo=zone))
+    except ValueError:
+        return []
+    # Where a clock changes, what is written may lie an hour before, and an hour may begin in its middle.
+    return [start, start + HOUR_MS - 1, start + HOUR_MS]
 
 
 def _local(at_ms: int, zone: ZoneInfo) -> datetime:

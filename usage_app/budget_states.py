@@ -73,10 +73,14 @@ class BudgetState:
     @property
     def forecast(self) -> int | None:
         """What will be spent by the end of the period at this rate; None without an end or a rate."""
+        return None if self.resets_at is None else self.spent_by(self.resets_at)
+
+    def spent_by(self, moment: datetime) -> int | None:
+        """What will be spent by a moment at this rate; None where there is no rate yet."""
         elapsed = self.at_ms - self._start_ms
-        if self.period.end_ms is None or elapsed < LEAST_MS:
+        if elapsed < LEAST_MS:
             return None
-        return self.spent * (self.period.end_ms - self._start_ms) // elapsed
+        return self.spent * (round(moment.timestamp() * 1000) - self._start_ms) // elapsed
 
     @property
     def tone(self) -> str:

@@ -192,10 +192,7 @@ class BudgetAdmin(CreditAdmin, ScopedAdmin):
 
     @column(description=_("period"), ordering="period")
     def per(self, row: Budget) -> str:
-        if row.every == 1:
-            return row.get_period_display()
-        unit = _("hours") if row.period == Budget.Period.EVERY_HOURS else _("days")
-        return f"{row.every} {unit}"
+        return row.period_words
 
     @column(description=_("kind"), label={"hard": "danger", "soft": "info"}, ordering="hard")
     def kind(self, row: Budget) -> tuple[str, Any]:

@@ -102,7 +102,16 @@ class Budget(Scoped):
         verbose_name_plural = _("budgets")
 
     def __str__(self) -> str:
-        return f"{self.get_scope_display()} · {self.get_period_display()}"
+        return f"{self.get_scope_display()} · {self.period_words}"
+
+    @property
+    def period_words(self) -> str:
+        """The period as a person says it: Month, every 9 days."""
+        if self.every > 1 and self.period == self.Period.EVERY_HOURS:
+            return _now("every %(count)s hours") % {"count": self.every}
+        if self.every > 1 and self.period == self.Period.EVERY_DAYS:
+            return _now("every %(count)s days") % {"count": self.every}
+        return str(self.Period(self.period.removeprefix("every_").removesuffix("s")).label)
 
 
 class TopUp(models.Model):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keys_app.periods import HOUR_MS, find_period, period_bounds, period_key
+from keys_app.periods import HOUR_MS, find_period, named_period, period_bounds, period_key
 from tests.keys_app.entries import budget
 
 ZONES = [
@@ -47,6 +47,20 @@ def test_an_instant_lies_in_its_period_and_its_neighbours_do_not(
     assert after.start_ms == found.end_ms
     assert before.end_ms == found.start_ms
     assert len({before.key, found.key, after.key}) == 3
+
+
+@given(kind=st.sampled_from(KINDS), zone=st.sampled_from(ZONES), now_ms=instants, every=st.integers(1, 40))
+@example("hour", "Australia/Lord_Howe", ms("2026-04-04T15:15:00+00:00"), 1)
+@example("hour", "Australia/Lord_Howe", ms("2026-10-03T15:45:00+00:00"), 1)
+@example("day", "Asia/Beirut", ms("2026-03-28T22:00:00+00:00"), 1)
+def test_a_key_names_its_period_and_no_other_kind_of_key_does(
+    kind: str, zone: str, now_ms: int, every: int
+) -> None:
+    found = find_period(kind, every, None, zone, now_ms)
+    assert named_period(budget("key", period=kind, every=every, time_zone=zone), found.key) == found
+    for other in {*KINDS, "total"} - {kind}:
+        assert named_period(budget("key", period=other, every=every + 1, time_zone=zone), found.key) is None
+    assert named_period(budget("key", period=kind, every=every, time_zone=zone), "yesterday") is None
 
 
 def civil_key(kind: str, zone: str, now_ms: int) -> str:

@@ -1,6 +1,7 @@
 """Budgets, Models, Prices and the Overview's lower half: figures, forecasts, and who sees what."""
 
 from datetime import timedelta
+from urllib.parse import parse_qs, urlparse
 
 import pytest
 from django.db import connection
@@ -93,11 +94,59 @@ def test_a_budget_tells_its_burn_down_its_history_and_whom_it_refused(people: Pe
     save([refused, other])
     answer = browse(people.root).get(f"/ui/budgets/{row.pk}/")
     text = answer.content.decode()
-    assert answer.context["refusals"]["by_key"] == [((str(key.pk), "checkout-prod"), 4)]
-    assert [each.period for each in answer.context["history"]] == ["2020-01"]
+    (told,) = answer.context["refused"]
+    assert (told.key_id, told.key_name, told.count) == (str(key.pk), "checkout-prod", 4)
     assert "is used up." in text
     assert "search-prod" not in text.split("<main")[1]
     assert "<polyline" in text
+    # The scale, and the same as a table: to the limit, in days of the reporting zone.
+    chart = answer.context["chart"]
+    assert [chart.steps[-1].spent, chart.steps[-1].cost] == [DOLLAR, DOLLAR]
+    assert all(f">{mark.label}</text>" in text for mark in (*chart.money, *chart.times))
+    assert "limit $10.00" in text
+
+
+def test_a_budgets_periods_and_its_people_open_their_calls(people: People, browse: Browse) -> None:
+    row = budget(DOLLAR, scope="service", service=people.checkout, period="month")
+    for period in ("2020-01", "a former kind"):
+        BudgetSpend.objects.create(budget_id=str(row.pk), period=period, spent_nanodollars=DOLLAR)
+    client = browse(people.root)
+    answer = client.get(f"/ui/budgets/{row.pk}/")
+    before = {spell.name: spell.link for spell in answer.context["before"]}
+    assert set(before) == {"Jan 2020", "a former kind"}
+    assert before["a former kind"] == ""
+    asked = parse_qs(urlparse(before["Jan 2020"]).query)
+    assert asked["service"] == [str(people.checkout.pk)]
+    assert asked["since"] == ["2020-01-01T00:00:00+00:00"]
+    assert asked["until"] == ["2020-02-01T00:00:00+00:00"]
+    each = budget(0, scope="end_user", period="month")
+    (state,) = states([each])
+    for period in (f"{state.period.key}/ann", f"{state.period.key}/ben", "2020-01/ann"):
+        BudgetSpend.objects.create(budget_id=str(each.pk), period=period, spent_nanodollars=DOLLAR)
+    answer = client.get(f"/ui/budgets/{each.pk}/")
+    links = {found.end_user: parse_qs(urlparse(link).query) for found, link in answer.context["people"]}
+    assert {name: asked["end_user"] for name, asked in links.items()} == {"ann": ["ann"], "ben": ["ben"]}
+    (past,) = answer.context["before"]
+    assert (past.name, past.person) == ("Jan 2020", "ann")
+    assert "2 spent some of it" in answer.content.decode()
+
+
+def test_a_budget_tells_only_refusals_that_were_its_own(people: People, browse: Browse) -> None:
+    """Which budget refused a call is kept with it; several cover the same calls."""
+    mine, other = (
+        budget(DOLLAR, scope="service", service=people.checkout, period=p) for p in ("month", "day")
+    )
+    refused = make_request(
+        people.keys["checkout-prod"],
+        clock.now() - timedelta(minutes=1),
+        status="refused",
+        error_code="budget_exceeded",
+        decision={"allowances": [{"id": str(other.pk), "refused": True}, {"id": str(mine.pk)}]},
+    )
+    save([refused])
+    client = browse(people.root)
+    assert client.get(f"/ui/budgets/{mine.pk}/").context["refused"] == []
+    assert len(client.get(f"/ui/budgets/{other.pk}/").context["refused"]) == 1
 
 
 @pytest.fixture
