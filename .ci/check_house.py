@@ -59,7 +59,7 @@ FRONTS: dict[str, tuple[str, ...]] = {
     "keys_app": (
         *("policy", "snapshot", "limits", "models", "secrets", "entries", "crypto"),
         *("frame", "periods", "snapshot_rows", "alert_targets"),
-        *("tasks", "connections", "audit", "grants", "rights", "retention", "identity_proof"),
+        *("tasks", "connections", "audit", "grants", "rights", "retention", "identity_proof", "spending"),
     ),
     "usage_app": (
         "journal",

@@ -13,7 +13,18 @@ class UsageConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Give sums their room, and tell the admin's lists what was spent."""
+        from keys_app.models import Scope
+        from keys_app.spending import TELLERS
+        from usage_app.spending import tell_budgets, teller_of
+
         connection_created.connect(give_room, dispatch_uid="usage_app.give_room")
+        TELLERS.update(
+            virtualkey=teller_of(Scope.KEY),
+            user=teller_of(Scope.USER),
+            service=teller_of(Scope.SERVICE),
+            budget=tell_budgets,
+        )
 
 
 def give_room(connection: Any, **_: Any) -> None:

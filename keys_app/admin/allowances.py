@@ -14,6 +14,7 @@ from keys_app.admin.base import ControlAdmin, ControlInline
 from keys_app.admin.credit import CreditAdmin
 from keys_app.admin.fields import DollarColumnsMixin, DollarsField, LinesField
 from keys_app.admin.marks import column
+from keys_app.admin.spending import SpendingAdmin
 from keys_app.issuing import LimitTerms
 from keys_app.models import Budget, RateLimit, Scope
 
@@ -172,11 +173,11 @@ class ScopedAdmin(ControlAdmin):
 
 
 @admin.register(Budget)
-class BudgetAdmin(CreditAdmin, ScopedAdmin):
+class BudgetAdmin(SpendingAdmin, CreditAdmin, ScopedAdmin):
     """Every budget, at every level."""
 
     form = WholeBudgetForm
-    list_display = ("applies_to", "amount", "per", "kind", "state", "managed")
+    list_display = ("applies_to", "amount", "per", "spent", "kind", "state", "managed")
     list_filter = ("scope", "period", "hard", "is_enabled")
     fieldsets = (
         (_("Applies to"), {"fields": ("scope", "key", "user", "service", "target")}),

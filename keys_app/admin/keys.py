@@ -35,6 +35,7 @@ from keys_app.admin.key_filters import StateFilter
 from keys_app.admin.key_policy import OneKeyAdmin
 from keys_app.admin.many_keys import ManyKeysAdmin
 from keys_app.admin.marks import column, doing
+from keys_app.admin.spending import SpendingAdmin
 from keys_app.audit import record_change
 from keys_app.identity_proof import SHORTEST_SECRET
 from keys_app.identity_secrets import set_identity_secret
@@ -126,7 +127,7 @@ class BlockForm(forms.Form):
 
 
 @admin.register(VirtualKey)
-class VirtualKeyAdmin(ManyKeysAdmin, OneKeyAdmin):
+class VirtualKeyAdmin(SpendingAdmin, ManyKeysAdmin, OneKeyAdmin):
     """What applications call the gateway with."""
 
     form = KeyForm
@@ -136,6 +137,7 @@ class VirtualKeyAdmin(ManyKeysAdmin, OneKeyAdmin):
         "user",
         "environment_label",
         "models_shown",
+        "spent",
         "last_used",
         "state",
         "managed",

@@ -15,10 +15,11 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 
 from keys_app.admin.acting import change_url
 from keys_app.admin.allowances import inlines_for
-from keys_app.admin.base import ControlAdmin, ControlInline
+from keys_app.admin.base import ControlInline
 from keys_app.admin.fields import LinesField, NetworksField
 from keys_app.admin.leaving import LeavingAdmin
 from keys_app.admin.marks import column
+from keys_app.admin.spending import SpendingAdmin
 from keys_app.models import Membership, Scope, Service, User, VirtualKey
 from keys_app.roles import apply_role
 from keys_app.sessions import end_sessions
@@ -83,14 +84,14 @@ def _other_admins(user: User) -> QuerySet[User]:
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, LeavingAdmin):  # type: ignore[type-arg,misc]
+class UserAdmin(SpendingAdmin, DjangoUserAdmin, LeavingAdmin):  # type: ignore[type-arg,misc]
     """People who sign in. The role decides; nobody sets Django's flags by hand."""
 
     form = PersonForm
     add_form = NewPersonForm
     add_form_template = "admin/change_form.html"
     change_password_form = AdminPasswordChangeForm
-    list_display = ("person", "role_label", "service_names", "key_count", "last_login", "state")
+    list_display = ("person", "role_label", "service_names", "key_count", "spent", "last_login", "state")
     list_filter = ("role", "is_active", "services")
     search_fields = ("username", "first_name", "last_name", "email")
     ordering = ("username",)
@@ -204,11 +205,11 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Service)
-class ServiceAdmin(ControlAdmin):
+class ServiceAdmin(SpendingAdmin):
     """Applications and teams."""
 
     form = ServiceForm
-    list_display = ("name", "about", "cost_centre", "parent", "key_count", "state", "managed")
+    list_display = ("name", "about", "cost_centre", "parent", "key_count", "spent", "state", "managed")
     list_filter = ("is_active", "cost_centre")
     search_fields = ("name", "description", "cost_centre")
     autocomplete_fields = ("parent",)

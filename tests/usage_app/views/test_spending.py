@@ -1,0 +1,105 @@
+"""The admin's lists tell what was spent against the budget, for a page of rows at once."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from gateway_project import clock
+from keys_app.issuing import issue_key
+from keys_app.models import Budget, Service, User
+from tests.seeding import People, make_request, save
+from tests.usage_app.views.conftest import Browse
+from usage_app.budget_states import states
+from usage_app.models import BudgetSpend
+
+DOLLAR = 10**9
+LISTS = {
+    "virtualkey": ("key", "/admin/keys_app/virtualkey/"),
+    "user": ("user", "/admin/keys_app/user/"),
+    "service": ("service", "/admin/keys_app/service/"),
+}
+
+
+def spent_of(row: Budget, amount: int) -> Budget:
+    (state,) = states([row])
+    BudgetSpend.objects.create(budget_id=str(row.pk), period=state.period.key, spent_nanodollars=amount)
+    return row
+
+
+def cell(client: Client, address: str, name: str) -> str:
+    """What a list says in a row's column of spending, with its link."""
+    page = client.get(address).content.decode()
+    row = next(part for part in page.split("<tr")[1:] if name in part)
+    return row[row.index('class="gh-spending"') :]
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_row_shows_the_fullest_of_its_budgets_and_opens_it(
+    people: People, browse: Browse, kind: str
+) -> None:
+    scope, address = LISTS[kind]
+    subject = {"key": people.keys["search-lab"], "user": people.charlie, "service": people.search}[scope]
+    rows = [
+        spent_of(
+            Budget.objects.create(scope=scope, **{scope: subject}, amount_nanodollars=DOLLAR, period=period),
+            spent,
+        )
+        for period, spent in (("day", DOLLAR // 4), ("total", 3 * DOLLAR // 4))
+    ]
+    name = {"key": "search-lab", "user": "charlie", "service": "search"}[scope]
+    told = cell(browse(people.root), address, name)
+    assert f'href="/ui/budgets/{rows[1].pk}/"' in told
+    assert "$0.75 / $1.00" in told
+    assert "In total +1" in told
+
+
+def test_a_row_without_a_budget_shows_what_it_spent_this_month(people: People, browse: Browse) -> None:
+    key = people.keys["checkout-test"]
+    save([make_request(key, clock.now() - timedelta(seconds=1), cost_nanodollars=2 * DOLLAR)])
+    client = browse(people.root)
+    requests = "/ui/requests/?range=month&amp;environment=&amp;service=&amp;"
+    for kind, name, link in (
+        ("virtualkey", "checkout-test", f"{requests}key={key.pk}"),
+        ("user", "bob", f"{requests}user={people.bob.pk}"),
+        ("service", "checkout", f"service={people.checkout.pk}&amp;by=key"),
+    ):
+        told = cell(client, LISTS[kind][1], name)
+        assert "$2.00 this month" in told, kind
+        assert link in told, kind
+    assert "$0.00 this month" in cell(client, LISTS["virtualkey"][1], "charlie-notebook")
+
+
+def test_the_list_of_budgets_tells_how_full_they_are(people: People, browse: Browse) -> None:
+    spent_of(Budget.objects.create(scope="global", amount_nanodollars=DOLLAR, period="month"), DOLLAR // 2)
+    assert "$0.50 / $1.00" in cell(browse(people.root), "/admin/keys_app/budget/", "All together")
+
+
+@pytest.mark.parametrize("address", [*(each for _scope, each in LISTS.values()), "/admin/keys_app/budget/"])
+def test_more_rows_cost_no_more_queries(people: People, browse: Browse, address: str) -> None:
+    client = browse(people.root)
+
+    def grow(start: int, count: int) -> None:
+        for number in range(start, start + count):
+            user = User.objects.create(username=f"user-{number}")
+            service = Service.objects.create(name=f"service-{number}")
+            key, _secret = issue_key(name=f"key-{number}", user=user, service=service)
+            for fields in ({"key": key}, {"user": user}, {"service": service}) if number % 2 else ():
+                spent_of(
+                    Budget.objects.create(scope=next(iter(fields)), amount_nanodollars=DOLLAR, **fields), 1
+                )
+
+    def count() -> int:
+        client.get(address)
+        with CaptureQueriesContext(connection) as captured:
+            page = client.get(address).content.decode()
+        assert re.search('class="gh-spending"', page)
+        return len(captured)
+
+    grow(0, 4)
+    few = count()
+    grow(4, 20)
+    assert count() == few
