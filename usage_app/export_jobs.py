@@ -166,8 +166,10 @@ def _question(export: Export, sight: Sight) -> tuple[list[str], Iterator[list[An
     facts = {"since": export.since, "until": export.until, "time_zone": zone.key}
     if export.kind == "usage":
         asker = Asker(chosen, sight, zone)
-        columns, rows = asker.table(parse(query, chosen, zone))
-        return columns, rows, facts
+        question = parse(query, chosen, zone)
+        columns, rows = asker.table(question)
+        since, until = asker.bounds(question)
+        return columns, rows, facts | {"since": since, "until": until}
     found = RequestSearch(query, chosen, sight).newest_first()
     return [*REQUEST_COLUMNS, *COST_COLUMNS], request_rows(found), facts
 

@@ -1,4 +1,5 @@
-"""Sums by what callers claim: tag, end user, client. By whole days of the reporting zone.
+"""Sums by what callers claim: tag, end user, client. By whole days of the reporting zone, as it was then:
+a call is counted in one zone alone, so a change of it loses nothing.
 
 The claims' sums know the service, the model and the environment of a call, but not its person:
 whoever does not see everything sees the claims of the services they manage, and no others.
@@ -11,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet, Sum
 
-from usage_app.models import ClaimRollup
-from usage_app.reports import Line
+from usage_app.models import ClaimRollup, ReportingSeries
+from usage_app.reports import Line, totals
 from usage_app.reports_names import names_of
 from usage_app.reports_reading import Filters
 from usage_app.reports_spans import ONE_DAY, start_of
@@ -28,12 +29,44 @@ CLAIMS = {
 }
 #: What a claim may be crossed with.
 CLAIM_COLUMNS = {"service": "service_id", "model": "model", "environment": "environment"}
+#: Figures that are not known of them: their sums know no outcome.
+UNKNOWN_OF_CLAIMS = frozenset({"errors", "refused", "cancelled", "interrupted_cost_nanodollars"})
 
 
 def days_of(since: datetime, until: datetime, zone: ZoneInfo) -> tuple[date, date]:
     """The whole days that touch [since, until): first, and the one after the last."""
     last = (until.astimezone(zone) - timedelta(microseconds=1)).date()
     return since.astimezone(zone).date(), last + ONE_DAY
+
+
+def bounds_of(since: datetime, until: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The range that claims of [since, until) are counted for: its whole days."""
+    first, after = days_of(since, until, zone)
+    return start_of(first, zone), start_of(after, zone)
+
+
+def overlaps(kind: str) -> bool:
+    """Whether a call may be on several lines, so that these sum to nothing."""
+    return kind == "tag"
+
+
+def claims_and_all(
+    kind: str,
+    across: str,
+    since: datetime,
+    until: datetime,
+    filters: Filters,
+    sight: Sight,
+    *,
+    zone: ZoneInfo,
+) -> tuple[list[Line], Totals]:
+    """Lines, and what they are parts of. Of end users and clients that is their own sum, for calls that name
+    none are on no line; tags have no such sum, so it is that of all calls, told of these alone."""
+    found = claims(kind, across, since, until, filters, sight, zone=zone)
+    if not overlaps(kind):
+        return found, summed(line.totals for line in found)
+    bounds = bounds_of(since, until, zone)
+    return found, totals(*bounds, filters, sight_of_claims(sight), durations=False)
 
 
 def claims(
@@ -82,7 +115,8 @@ def _rows(
     kind: str, since: datetime, until: datetime, filters: Filters, sight: Sight, zone: ZoneInfo
 ) -> "QuerySet[ClaimRollup]":
     first, after = days_of(since, until, zone)
-    rows = ClaimRollup.objects.filter(zone=zone.key, kind=CLAIMS[kind], day__gte=first, day__lt=after)
+    zones = ReportingSeries.objects.values("zone")
+    rows = ClaimRollup.objects.filter(zone__in=zones, kind=CLAIMS[kind], day__gte=first, day__lt=after)
     for column in CLAIM_COLUMNS.values():
         value = getattr(filters, column)
         if value:

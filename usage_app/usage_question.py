@@ -21,14 +21,15 @@ from usage_app.reports import (
     bucket_of,
     buckets,
     quarters_kept_from,
-    totals,
 )
 from usage_app.reports_claims import (
     CLAIM_COLUMNS,
-    claims,
+    UNKNOWN_OF_CLAIMS,
+    bounds_of,
+    claims_and_all,
     claims_over_time,
     days_of,
-    sight_of_claims,
+    overlaps,
     summed,
 )
 from usage_app.reports_grid import Grid, grid
@@ -59,7 +60,6 @@ FIGURE_COLUMNS = (
     "interrupted_cost_nanodollars",
     "unpriced_requests",
 )
-_UNKNOWN_OF_CLAIMS = frozenset({"errors", "refused", "cancelled"})
 _NAMED = frozenset({"key", "user", "service", "deployment", "provider"})
 
 
@@ -85,12 +85,12 @@ class Question:
     @property
     def overlaps(self) -> bool:
         """Whether a call may be on several lines, so that these sum to nothing."""
-        return self.first == "tag"
+        return overlaps(self.first)
 
     @property
     def figure_columns(self) -> tuple[str, ...]:
         """What a file tells of a line: of claims it is not known how many calls failed."""
-        return tuple(name for name in FIGURE_COLUMNS if not (self.is_claim and name in _UNKNOWN_OF_CLAIMS))
+        return tuple(name for name in FIGURE_COLUMNS if not (self.is_claim and name in UNKNOWN_OF_CLAIMS))
 
 
 def parse(query: Mapping[str, str], chosen: Selection, zone: ZoneInfo) -> Question:
@@ -137,10 +137,17 @@ class Asker:
     def bounds(self, question: Question) -> tuple[datetime, datetime]:
         """The range as it is counted: claims by whole days."""
         since, until = self.selection.since, self.selection.until
+        return bounds_of(since, until, self.zone) if question.is_claim else (since, until)
+
+    def bounds_before(self, question: Question) -> tuple[datetime, datetime]:
+        """What it is compared with. Whole days that touch both would be compared with themselves."""
+        before = self.selection.before
         if not question.is_claim:
-            return since, until
-        first, after = days_of(since, until, self.zone)
-        return start_of(first, self.zone), start_of(after, self.zone)
+            return before
+        first, after = days_of(self.selection.since, self.selection.until, self.zone)
+        if days_of(*before, self.zone)[1] <= first:
+            return bounds_of(*before, self.zone)
+        return start_of(first - (after - first), self.zone), start_of(first, self.zone)
 
     def answer(self, question: Question, interval: Interval) -> Answer:
         """The table, and the chart of its lines, by `interval` where the table has none of its own."""
@@ -168,14 +175,11 @@ class Asker:
     def lines(
         self, question: Question, *, before: bool = False, durations: bool = False
     ) -> tuple[list[Line], Totals]:
-        """Lines, and all calls of the range; of end users and clients the lines' own sum, for calls that
-        name none are on no line. Tags have no such sum: a call may be on several lines."""
-        scope = (*(self.selection.before if before else self.bounds(question)), self.selection.filters)
+        """Lines, and all calls of the range; of claims what their lines are parts of."""
+        bounds = self.bounds_before(question) if before else self.bounds(question)
+        scope = (*bounds, self.selection.filters)
         if question.is_claim:
-            found = claims(question.first, question.second, *scope, self.sight, zone=self.zone)
-            if not question.overlaps:
-                return found, summed(line.totals for line in found)
-            return found, totals(*scope, sight_of_claims(self.sight), durations=False)
+            return claims_and_all(question.first, question.second, *scope, self.sight, zone=self.zone)
         lines, whole = breakdowns((question.dimensions, ()), *scope, self.sight, durations=durations)
         return lines, whole[0].totals if whole else Totals()
 

@@ -14,10 +14,12 @@ from gateway_project.clock import now
 from keys_app.models import Environment, Service, User, VirtualKey
 from usage_app.models import KnownName, Request
 from usage_app.reports import Filters, quarters_kept_from, reporting_zone
+from usage_app.reports_claims import CLAIM_COLUMNS, CLAIMS
 from usage_app.reports_reading import DIMENSION_COLUMNS
 
 DEFAULT_RANGE = timedelta(hours=24)
 FILTERS = ("key", "user", "service", "environment", "model", "deployment", "provider", "status")
+GROUPS = (*DIMENSION_COLUMNS, *CLAIMS)
 INTERVALS = ("quarter", "hour", "day")
 MOST_BUCKETS = {"quarter": timedelta(days=8), "hour": timedelta(days=32), "day": timedelta(days=3 * 366)}
 _NAMED: dict[str, tuple[type[Model], str]] = {
@@ -62,9 +64,30 @@ def read_grouping(query: QueryDict) -> tuple[str, ...]:
         dict.fromkeys(part.strip() for part in query.get("group_by", "").split(",") if part.strip())
     )
     for name in names:
-        if name not in DIMENSION_COLUMNS:
-            raise ValidationError({"group_by": [_("Takes %s.") % ", ".join(DIMENSION_COLUMNS)]})
+        if name not in GROUPS:
+            raise ValidationError({"group_by": [_("Takes %s.") % ", ".join(GROUPS)]})
     return names
+
+
+def read_claim(names: tuple[str, ...], asked: Asked, interval: str | None) -> tuple[str, str] | None:
+    """The claim of a grouping and what it is crossed with ('': nothing); None where there is no claim.
+
+    Sums of claims know days, service, model and environment, and nothing else.
+    """
+    found = [name for name in names if name in CLAIMS]
+    if not found:
+        return None
+    across = [name for name in names if name not in CLAIMS]
+    columns = ", ".join(CLAIM_COLUMNS)
+    if len(found) > 1 or len(across) > 1 or not set(across) <= set(CLAIM_COLUMNS):
+        told = _("Tags, end users and clients stand alone, or with one of %s.") % columns
+        raise ValidationError({"group_by": [told]})
+    if unknown := sorted(set(asked.ids) - set(CLAIM_COLUMNS)):
+        told = _("Tags, end users and clients are narrowed by %s alone.") % columns
+        raise ValidationError({name: [told] for name in unknown})
+    if interval not in (None, "day"):
+        raise ValidationError({"interval": [_("Tags, end users and clients are counted by whole days.")]})
+    return found[0], "".join(across)
 
 
 def read_interval(query: QueryDict, asked: Asked) -> Any:

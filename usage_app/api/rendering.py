@@ -11,6 +11,7 @@ from usage_app.allowances import seen_allowances
 from usage_app.late_costs import late_costs
 from usage_app.models import Attempt, Request
 from usage_app.reports import Line, Totals
+from usage_app.reports_claims import CLAIMS, UNKNOWN_OF_CLAIMS, overlaps
 from usage_app.sight import Sight
 
 #: Groups that are ids and have a name beside them.
@@ -47,7 +48,19 @@ def render_line(dimensions: tuple[str, ...], line: Line, start: datetime | None 
         answer[name] = ref or None
         if name in _NAMED:
             answer[f"{name}_name"] = shown or None
-    return {**answer, **render_totals(line.totals)}
+    figures = render_totals(line.totals)
+    return {**answer, **(_without_outcomes(figures) if set(dimensions) & set(CLAIMS) else figures)}
+
+
+def render_whole(dimensions: tuple[str, ...], totals: Totals) -> dict[str, Any]:
+    """What the rows of usage are parts of."""
+    figures = render_totals(totals)
+    of_claims = [name for name in dimensions if name in CLAIMS and not overlaps(name)]
+    return _without_outcomes(figures) if of_claims else figures
+
+
+def _without_outcomes(figures: dict[str, Any]) -> dict[str, Any]:
+    return {**figures, **dict.fromkeys(UNKNOWN_OF_CLAIMS)}
 
 
 def render_totals(totals: Totals) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """GET /api/v1/requests/, /requests/{id}/ and /usage/: the ledger and its sums, within the caller's sight."""
 
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request as ApiRequest
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -16,8 +18,9 @@ from keys_app.api.management import public_link
 from usage_app import reports
 from usage_app.api import parameters
 from usage_app.api.authentication import MasterOrVirtualKey, MayReadUsage, sight_of_principal
-from usage_app.api.rendering import render_line, render_request, render_requests, render_totals
+from usage_app.api.rendering import render_line, render_request, render_requests, render_totals, render_whole
 from usage_app.models import Request
+from usage_app.reports_claims import CLAIM_COLUMNS, CLAIMS, bounds_of, claims_and_all, claims_over_time
 from usage_app.reports_reading import DIMENSION_COLUMNS
 from usage_app.sight import Sight, visible
 from usage_app.views.scope import between
@@ -120,13 +123,18 @@ class RequestDetail(UsageView):
 
 
 class Usage(UsageView):
-    """Sums of calls, by up to all dimensions, and over time."""
+    """Sums of calls, by up to all dimensions, and over time; or by what callers claim, by whole days."""
 
     @extend_schema(
         parameters=[
             *_RANGE,
             *_FILTERS,
-            OpenApiParameter("group_by", str, description="Of " + ", ".join(DIMENSION_COLUMNS) + "."),
+            OpenApiParameter(
+                "group_by",
+                str,
+                description=f"Any of {', '.join(DIMENSION_COLUMNS)}; or one of {', '.join(CLAIMS)}, "
+                f"alone or with one of {', '.join(CLAIM_COLUMNS)}.",
+            ),
             OpenApiParameter("interval", str, enum=parameters.INTERVALS),
         ],
         responses=OpenApiTypes.OBJECT,
@@ -136,6 +144,9 @@ class Usage(UsageView):
         asked = parameters.read_parameters(query, "group_by", "interval")
         dimensions = parameters.read_grouping(query)
         interval = parameters.read_interval(query, asked)
+        claim = parameters.read_claim(dimensions, asked, interval)
+        if claim is not None:
+            return self._claims(asked, claim, is_daily=interval is not None)
         zone = reports.reporting_zone()
         scope = (asked.since, asked.until)
         filters, sight = asked.filters, self.sight
@@ -147,14 +158,34 @@ class Usage(UsageView):
             lines, whole = reports.breakdowns((dimensions, ()), *scope, filters, sight, durations=True)
             results = [render_line(dimensions, line) for line in lines]
             total = whole[0].totals if whole else reports.Totals()
-        since, until = reports.snap(*reports.counted(*scope))
+        return self._answer(reports.snap(*reports.counted(*scope)), results, render_totals(total))
+
+    def _claims(self, asked: parameters.Asked, claim: tuple[str, str], *, is_daily: bool) -> Response:
+        """By tag, end user or client, as the Usage page has it."""
+        sight, zone = self.sight, reports.reporting_zone()
+        if not (sight.everything or sight.service_ids):
+            raise PermissionDenied(_("Sums by tag, end user and client are for who manages a service."))
+        dimensions = tuple(filter(None, claim))
+        since, until = bounds_of(*reports.counted(asked.since, asked.until), zone)
+        scope = (*claim, since, until, asked.filters, sight)
+        lines, whole = claims_and_all(*scope, zone=zone)
+        if is_daily:
+            days = claims_over_time(*scope, zone=zone)
+            results = [render_line(dimensions, line, start) for start, line in days]
+        else:
+            results = [render_line(dimensions, line) for line in lines]
+        return self._answer((since, until), results, render_whole(dimensions, whole))
+
+    @staticmethod
+    def _answer(bounds: tuple[datetime, datetime], results: list[Any], total: dict[str, Any]) -> Response:
+        since, until = (at.astimezone(UTC).isoformat() for at in bounds)
         return Response(
             {
-                "since": since.isoformat(),
-                "until": until.isoformat(),
-                "time_zone": zone.key,
+                "since": since,
+                "until": until,
+                "time_zone": reports.reporting_zone().key,
                 "results": results,
-                "total": render_totals(total),
+                "total": total,
             }
         )
 

@@ -1,6 +1,7 @@
 """Exports: short ones are answered at once, longer ones are written beside the ledger and kept a day."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -77,9 +78,11 @@ class ExportsView(PageView):
         """The file itself when it is short."""
         chosen, zone = asked.selection, self.reporting_zone
         question = parse(asked.query, chosen, zone)
-        columns, rows = Asker(chosen, self.sight, zone).table(question)
+        asker = Asker(chosen, self.sight, zone)
+        columns, rows = asker.table(question)
         found = list(islice(rows, DIRECT_LINES + 1))
-        return None if len(found) > DIRECT_LINES else self.file(asked, columns, found)
+        told = replace(asked, selection=chosen.over(*asker.bounds(question)))
+        return None if len(found) > DIRECT_LINES else self.file(told, columns, found)
 
     def direct_requests(self, asked: Asked) -> HttpResponse | None:
         search = RequestSearch(asked.query, asked.selection, self.sight)

@@ -75,10 +75,11 @@ class UsageView(PageView):
             "seconds": self.seconds,
             "columns": self.columns,
             "headline": self.headline(now, rows),
-            "parts": parts_of(now),
+            "parts": parts_of(now, knows_outcomes=question.overlaps or not question.is_claim),
             "totals": now,
             "before": self.before if question.compares else None,
             "bounds": self.asker.bounds(question),
+            "is_wider": self.is_wider,
             "is_empty": not now.requests,
             "labels": [ALL_DIMENSIONS[name][0] for name in question.dimensions],
         }
@@ -99,6 +100,13 @@ class UsageView(PageView):
     @cached_property
     def asker(self) -> Asker:
         return Asker(self.selection, self.sight, self.reporting_zone)
+
+    @property
+    def is_wider(self) -> bool:
+        """Whether claims are told of days that the chosen range cuts; the present cuts nothing."""
+        since, until = self.asker.bounds(self.question)
+        chosen = self.selection
+        return since < chosen.since or (until > chosen.until and not chosen.live)
 
     @property
     def sees_claims(self) -> bool:
@@ -226,14 +234,18 @@ class UsageView(PageView):
         return said
 
 
-def parts_of(now: Totals) -> list[tuple[str, str, str, str]]:
-    """(name, amount, exact, share) of what a total is made of; the amounts sum to it exactly."""
+def parts_of(now: Totals, *, knows_outcomes: bool = True) -> list[tuple[str, str, str, str]]:
+    """(name, amount, exact, share) of what a total is made of; the amounts sum to it exactly.
+
+    Where outcomes are not known, what interrupted calls cost is among the estimated.
+    """
     whole = now.cost_nanodollars
-    parts = (
+    parts = [
         (_("reported by providers"), now.reported_cost_nanodollars),
         (_("estimated"), now.estimated_finished_nanodollars),
-        (_("of interrupted calls"), now.interrupted_cost_nanodollars),
-    )
+    ]
+    if knows_outcomes:
+        parts.append((_("of interrupted calls"), now.interrupted_cost_nanodollars))
     return [
         (name, figures.money(amount), figures.exact_money(amount), figures.share(amount, whole))
         for name, amount in parts

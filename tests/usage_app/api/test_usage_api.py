@@ -267,3 +267,47 @@ def test_a_page_of_calls_takes_a_constant_number_of_queries(
 def test_an_id_that_is_none_is_not_found(master: Client) -> None:
     assert master.get("/requests/nonsense/").status_code == 404
     assert master.get(f"/requests/{uuid7()}/").status_code == 404
+
+
+def test_claims_are_grouped_by_whole_days_and_told_without_outcomes(
+    master: Client, writer: JournalWriter, ledger: Ledger
+) -> None:
+    claiming = msgspec.structs.replace(CALLER, tags=("demo", "batch"), end_user="ann")
+    plain = msgspec.structs.replace(CALLER, client="curl/8")
+    write(writer, ledger, recent(caller=claiming), recent(caller=plain))
+    asked = {"group_by": "tag,service", "since": (now() - timedelta(minutes=15)).isoformat()}
+    answer = master.get("/usage/", asked).json()
+    assert [(row["tag"], row["service_name"], row["requests"]) for row in answer["results"]] == [
+        ("batch", "Search", 1),
+        ("demo", "Search", 1),
+    ]
+    assert all(row["errors"] is row["refused"] is row["latency_p95_ms"] is None for row in answer["results"])
+    assert (answer["total"]["requests"], answer["total"]["errors"]) == (2, 0)  # of all calls
+    assert answer["since"].endswith("T00:00:00+00:00")
+    people = master.get("/usage/", {"group_by": "end_user", "interval": "day"}).json()
+    assert [(row["end_user"], row["requests"]) for row in people["results"]] == [("ann", 1)]
+    assert (people["total"]["requests"], people["total"]["errors"]) == (1, None)  # of those that name one
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("group_by=tag,client", "group_by"),
+        ("group_by=tag,key", "group_by"),
+        ("group_by=tag,model,service", "group_by"),
+        ("group_by=end_user&interval=hour", "interval"),
+        ("group_by=client&status=ok", "status"),
+        ("group_by=client&key=backend", "key"),
+    ],
+)
+def test_what_the_sums_of_claims_do_not_know_is_refused(master: Client, query: str, field: str) -> None:
+    answer = master.get(f"/usage/?{query}")
+    assert answer.status_code == 400
+    assert [each["field"] for each in answer.json()["errors"]] == [field]
+
+
+def test_claims_are_not_for_a_virtual_key(writer: JournalWriter, ledger: Ledger) -> None:
+    _key, secret = issue_key(name="mine")
+    caller = Client(headers={"Authorization": f"Bearer {secret}"})
+    assert caller.get("/usage/?group_by=model").status_code == 200
+    assert caller.get("/usage/?group_by=tag").status_code == 403

@@ -90,6 +90,12 @@ VALUES: dict[str, tuple[str, ...]] = {
     "provider": (PROVIDER, SECOND_PROVIDER, ""),
     "deployment": (DEPLOYMENT, SECOND_DEPLOYMENT, ""),
 }
+#: What callers claim, and who behind them claims nothing.
+CLAIMED = {
+    "tags": ((), ("a",), ("a", "b"), ("b", "b", "c")),
+    "end_user": ("ann", "ben", ""),
+    "client": ("curl/8", "openai-python/2.1"),
+}
 Figures = dict[str, int]
 
 
@@ -170,8 +176,9 @@ def records(house: House) -> Iterator[Any]:
         # The id is made when a call's first byte arrives, its time when the body is there.
         call_id = str(uuid7_at(at_ms - dice.choice([0, 0, 1, 30, 1500]), number))
         named = {name: dice.choice(VALUES[name]) for name in ("key", "user", "service", "environment")}
+        claimed = {name: dice.choice(values) for name, values in CLAIMED.items()}
         caller = msgspec.structs.replace(
-            CALLER, **{COLUMNS[name]: value for name, value in named.items()}, tags=("a", "b")[: number % 3]
+            CALLER, **{COLUMNS[name]: value for name, value in named.items()}, **claimed
         )
         fields: dict[str, Any] = {"at_ms": at_ms, "caller": caller, "model": dice.choice(VALUES["model"])}
         if dice.random() < 0.15:
@@ -241,6 +248,18 @@ def rows_of(
         and all(getattr(row, COLUMNS[name]) == value for name, value in filters.items())
         and may_see(sight, row)
     ]
+
+
+def claimed_by(row: Request, kind: str) -> set[str]:
+    """What a call claims of a kind."""
+    values = row.tags if kind == "tag" else [getattr(row, kind)]
+    return {value for value in values if value}
+
+
+def whole_days(house: House, since: datetime, until: datetime) -> tuple[datetime, datetime]:
+    """What claims of a range are of: the days of the house's zone that it touches."""
+    last = (until - timedelta(microseconds=1)).astimezone(house.here).date()
+    return midnight(since.astimezone(house.here).date(), house.here), midnight(last + DAY, house.here)
 
 
 def may_see(sight: Sight, row: Request) -> bool:

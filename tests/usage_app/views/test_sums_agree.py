@@ -14,6 +14,7 @@ from hypothesis.extra.django import TestCase
 from gateway_project.clock import now
 from keys_app.models import User
 from tests.usage_app.views.agreeing import (
+    COLUMNS,
     FIGURES,
     QUARTER,
     REACH,
@@ -23,10 +24,12 @@ from tests.usage_app.views.agreeing import (
     House,
     added,
     build,
+    claimed_by,
     middles,
     rows_of,
     snapped,
     told,
+    whole_days,
 )
 from tests.usage_app.views.reading import (
     FORMATS,
@@ -39,8 +42,9 @@ from tests.usage_app.views.reading import (
 )
 from usage_app.figures import money
 from usage_app.pivot import DIMENSIONS
+from usage_app.reports_claims import CLAIM_COLUMNS, CLAIMS, UNKNOWN_OF_CLAIMS
 from usage_app.reports_reading import DIMENSION_COLUMNS
-from usage_app.sight import sight_of
+from usage_app.sight import Sight, sight_of
 from usage_app.usage_question import INTERVALS
 
 MEASURES = {
@@ -57,6 +61,7 @@ ROW_FIGURES = (
     "reasoning_tokens",
     "cost_nanodollars",
 )
+CLAIM_FIGURES = tuple(name for name in FIGURES if name not in UNKNOWN_OF_CLAIMS)
 MIDDLES = {zone: middles(zone) for zone in ZONES}
 #: A house is rebuilt for every example, so a failure is told as it was found: shrinking would take minutes.
 checked = settings(
@@ -119,6 +124,28 @@ def addressed(filters: dict[str, str]) -> dict[str, str]:
     """Filters as a page's address has them; those of the window are always said, so none is remembered."""
     named = {name: value or "none" for name, value in filters.items()}
     return {"environment": "", "service": "", **named}
+
+
+def claimed(rows: list[Any], kind: str, second: str) -> dict[tuple[str, ...], list[Any]]:
+    """Rows by what they claim, and by a second dimension; a row may stand under several claims."""
+    found: dict[tuple[str, ...], list[Any]] = {}
+    for row, late in rows:
+        for value in claimed_by(row, kind):
+            ids = (value, getattr(row, COLUMNS[second])) if second else (value,)
+            found.setdefault(ids, []).append((row, late))
+    return found
+
+
+def folded(figures: dict[tuple[str, ...], Figures]) -> dict[tuple[str, ...], Figures]:
+    """By the first of two dimensions alone."""
+    found: dict[tuple[str, ...], list[Figures]] = {}
+    for ids, each in figures.items():
+        found.setdefault(ids[:1], []).append(each)
+    return {ids: summed(those) for ids, those in found.items()}
+
+
+def figures_of(totals: Any) -> Figures:
+    return {name: getattr(totals, name) for name in CLAIM_FIGURES}
 
 
 @pytest.mark.django_db  # on PostgreSQL too
@@ -244,6 +271,54 @@ class SumsAgree(TestCase):
         totals = counted["counted"].totals
         if totals is not None:
             assert {name: getattr(totals, name) for name in FIGURES} == wanted
+
+    @checked
+    @given(case=cases(), data=st.data())
+    def test_what_callers_claim_on_the_page_in_its_files_and_over_the_api(
+        self, case: Case, data: Any
+    ) -> None:
+        client, viewer = self.enter(case)
+        filters = some_of(data.draw, "environment", "service")
+        kind = data.draw(st.sampled_from(list(CLAIMS)))
+        second = data.draw(st.sampled_from(["", *CLAIM_COLUMNS]))
+        columns = data.draw(st.sampled_from(["", "second", "day", "week", "month"]))
+        query = {**case.range, **addressed(filters), "by": kind, "and": second, "columns": columns}
+        asked = {**case.range, **filters, "group_by": ",".join(filter(None, (kind, second)))}
+        sight = sight_of(viewer)
+        page = client.get("/ui/usage/", query)
+        if not sight.everything and not sight.service_ids:
+            assert page.context["question"].first == "model"
+            assert client.get("/api/v1/usage/", asked).status_code == 403
+            return
+        of_services = sight if sight.everything else Sight(service_ids=sight.service_ids)
+        days = whole_days(case.house, *told(case.house, case.since, case.until))
+        rows = rows_of(*days, filters, of_services)
+        wanted = {ids: added(those) for ids, those in claimed(rows, kind, second).items()}
+        whole = added([each for each in rows if claimed_by(each[0], kind)])
+        if kind == "tag":  # a call may have several: they are parts of all calls
+            whole = added(rows_of(*told(case.house, *days), filters, of_services))
+        self.check_claims(page, wanted, whole)
+        parts = summed(wanted.values(), CLAIM_FIGURES)
+        for file_format in FORMATS:
+            lines = read_export(client, "usage", urlencode(query), file_format)
+            assert summed(lines, CLAIM_FIGURES) == parts, file_format
+        if all(filters.values()):
+            asked |= {"interval": "day"} if columns in INTERVALS else {}
+            answer = client.get("/api/v1/usage/", asked).json()
+            assert [answer["since"], answer["until"]] == [at.isoformat() for at in days]
+            assert summed(answer["results"], CLAIM_FIGURES) == parts
+            assert summed([answer["total"]], CLAIM_FIGURES) == summed([whole], CLAIM_FIGURES)
+            assert not any(row[name] for row in answer["results"] for name in UNKNOWN_OF_CLAIMS)
+
+    def check_claims(self, page: Any, wanted: dict[tuple[str, ...], Figures], whole: Figures) -> None:
+        """Each line of the table, and the foot that they are parts of."""
+        lines = {line.row.ids: line.totals for line in page.context["rows"]}
+        if page.context["question"].columns == "second":
+            wanted = folded(wanted)
+        assert {ids: figures_of(totals) for ids, totals in lines.items()} == {
+            ids: {name: each[name] for name in CLAIM_FIGURES} for ids, each in wanted.items()
+        }
+        assert figures_of(page.context["totals"]) == {name: whole[name] for name in CLAIM_FIGURES}
 
     @checked
     @given(case=cases(), data=st.data())

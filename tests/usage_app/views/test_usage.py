@@ -4,10 +4,10 @@ import csv
 import io
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from django.db import connection
@@ -18,7 +18,7 @@ from gateway_project import clock
 from tests.seeding import People, make_request, save, seed_requests
 from tests.usage_app.views.conftest import Browse
 from usage_app import figures
-from usage_app.models import ClaimRollup, Request
+from usage_app.models import ClaimRollup, ReportingSeries, Request
 from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS
 
 
@@ -200,6 +200,37 @@ def test_before_is_of_the_same_calls_as_the_line_it_is_compared_with(people: Peo
     save([make_request(key, now - timedelta(days=1), cost_nanodollars=5)])  # names none
     context = browse(people.root).get("/ui/usage/?by=client&range=today&compare=1").context
     assert (context["foot"].totals.cost_nanodollars, context["before"].cost_nanodollars) == (100, 70)
+
+
+def test_claims_of_a_part_of_a_day_say_that_they_are_of_all_of_it(people: People, browse: Browse) -> None:
+    """And are compared with days before, not with themselves."""
+    key, now = people.keys["checkout-prod"], clock.now().replace(hour=12)
+    for at, cost in ((now, 100), (now - timedelta(days=1), 70)):
+        claim(make_request(key, at, client="curl/8", cost_nanodollars=cost), "client", "curl/8")
+    client = browse(people.root)
+    since, until = now - timedelta(minutes=10), now + timedelta(minutes=5)
+    part = {"by": "client", "since": since.isoformat(), "until": until.isoformat(), "compare": "1"}
+    page = client.get("/ui/usage/", part)
+    assert "are counted by whole days: the table shows" in page.content.decode()
+    assert (page.context["foot"].totals.cost_nanodollars, page.context["before"].cost_nanodollars) == (
+        100,
+        70,
+    )
+    whole = client.get("/ui/usage/?by=client&range=yesterday")
+    assert "are counted by whole days: the table shows" not in whole.content.decode()
+    facts = json.loads(export(client, urlencode(part), "json"))
+    assert [facts[name][11:19] for name in ("since", "until")] == ["00:00:00", "00:00:00"]
+
+
+def test_a_change_of_the_reporting_zone_loses_no_claim(people: People, browse: Browse) -> None:
+    """A call is counted in the zone of its time alone."""
+    now = clock.now()
+    save([make_request(people.keys["checkout-prod"], now)])  # begins the series
+    ReportingSeries.objects.create(zone="Asia/Seoul", since_day=date(2000, 1, 1))
+    former = {"zone": "Asia/Seoul", "day": (now - timedelta(days=3)).date(), "kind": "client"}
+    ClaimRollup.objects.create(**former, value="curl/8", requests=1, cost_nanodollars=40)
+    context = browse(people.root).get("/ui/usage/?by=client&range=7d").context
+    assert [line.totals.cost_nanodollars for line in context["rows"]] == [40]
 
 
 def claim(row: Request, kind: str, value: str, *, is_new: bool = True) -> None:
