@@ -4,6 +4,7 @@ None is unknown and says so; nothing here rounds what is stored.
 """
 
 from gateway_project.money import NANODOLLARS_PER_DOLLAR, usd_string
+from usage_app.histograms import BOUNDS_MS
 
 THIN_SPACE = "\u202f"
 _HUNDREDTHS = NANODOLLARS_PER_DOLLAR // 100
@@ -67,6 +68,15 @@ def duration(milliseconds: float) -> str:
     return f"{hours}{THIN_SPACE}h" + (f" {minutes}{THIN_SPACE}min" if minutes else "")
 
 
+def usual(milliseconds: float) -> str:
+    """A percentile of durations, which are counted in buckets: the first and the last have one bound."""
+    if milliseconds <= BOUNDS_MS[0]:
+        return f"<{THIN_SPACE}{BOUNDS_MS[0]:.0f}{THIN_SPACE}ms"
+    if milliseconds > BOUNDS_MS[-1]:
+        return f">{THIN_SPACE}{duration(BOUNDS_MS[-1])}"
+    return duration(milliseconds)
+
+
 def share(part: float, whole: float) -> str:
     """part of whole in percent: 0 %, 0.4 %, 12 %; an empty whole has no share."""
     if not whole:
@@ -94,3 +104,10 @@ def signed_percent(change: float) -> str:
     if change >= 1000:
         return f"×{THIN_SPACE}{grouped(round(1 + change / 100))}"
     return f"{change:+.0f}{THIN_SPACE}%".replace("-", "−")
+
+
+def signed_points(change: float) -> str:
+    """A difference of two percentages, without its unit: +1.4, −0.3, +12, ±0."""
+    if abs(change) < 0.05:
+        return "±0"
+    return f"{change:+.{0 if abs(change) >= 9.95 else 1}f}".replace("-", "−")

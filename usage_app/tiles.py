@@ -13,7 +13,8 @@ from usage_app.reports import Series, Totals
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A tile. `better` says which direction is good news: up, down, or neither."""
+    """A tile. `better` says which direction is good news: up, down, or neither. The change is in percent,
+    or in percentage points where the figure is a percentage itself."""
 
     label: Any
     value: str
@@ -23,16 +24,27 @@ class Tile:
     spark: str
     note: str = ""
     link: str = ""
+    in_points: bool = False
 
     @property
     def change_text(self) -> str:
         if self.change is None:
             return ""
+        if self.in_points:
+            return _("%(points)s pp") % {"points": figures.signed_points(self.change)}
         return figures.signed_percent(self.change)
 
     @property
+    def change_words(self) -> str:
+        """What the change is of, for who hovers or hears."""
+        if self.in_points:
+            return _("percentage points against the period before")
+        return _("against the period before")
+
+    @property
     def tone(self) -> str:
-        if self.change is None or abs(self.change) < 0.5 or not self.better:
+        least = 0.05 if self.in_points else 0.5
+        if self.change is None or abs(self.change) < least or not self.better:
             return ""
         return "good" if (self.change > 0) == (self.better == "up") else "bad"
 
@@ -121,12 +133,17 @@ def _errors(now: Totals, before: Totals, line: str, link: str) -> Tile:
         _("Error rate"),
         figures.share(now.errors, now.requests) or _("no calls"),
         f"{now.errors} / {now.requests}",
-        figures.change(_error_rate(now), _error_rate(before)),
+        _points(_error_rate(now), _error_rate(before)),
         "down",
         line,
         _("%(count)s failed") % {"count": figures.short_count(now.errors)} if now.errors else "",
         link if now.errors else "",
+        in_points=True,
     )
+
+
+def _points(now: float | None, before: float | None) -> float | None:
+    return None if now is None or before is None else 100 * (now - before)
 
 
 def _speed(label: Any, now: tuple[float | None, float | None], before: float | None, line: str) -> Tile:
@@ -134,10 +151,10 @@ def _speed(label: Any, now: tuple[float | None, float | None], before: float | N
     median, p95 = now
     return Tile(
         label,
-        figures.duration(p95) if p95 is not None else _("no calls"),
-        f"{p95:.0f} ms" if p95 is not None else "",
+        figures.usual(p95) if p95 is not None else _("no calls"),
+        "",
         figures.change(p95, before),
         "down",
         line,
-        _("p50 %(time)s") % {"time": figures.duration(median)} if median is not None else "",
+        _("p50 %(time)s") % {"time": figures.usual(median)} if median is not None else "",
     )

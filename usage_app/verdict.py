@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from usage_app.figures import duration, grouped
+from usage_app.figures import usual as usually
 from usage_app.models import Attempt, Request
 
 Tone = Literal["ok", "slow", "error", "stopped"]
@@ -131,7 +132,7 @@ def _as_usual(row: Request, spent: Spent, usual_ms: float) -> str:
         "total": duration(spent.total),
         "part": duration(part),
         "doing": doing,
-        "usual": duration(usual_ms),
+        "usual": usually(usual_ms),
     }
 
 
@@ -156,7 +157,7 @@ def _wait_cause(row: Request, provider: str, usual: Usual, spent: Spent) -> str:
         return _("%(provider)s took %(time)s to answer (its p50 here is %(usual)s)") % {
             "provider": provider,
             "time": duration(spent.wait),
-            "usual": duration(usual.latency_p50_ms),
+            "usual": usually(usual.latency_p50_ms),
         }
     if usual.ttft_p50_ms is None:
         return _("%(provider)s took %(time)s to the first token") % {
@@ -166,7 +167,7 @@ def _wait_cause(row: Request, provider: str, usual: Usual, spent: Spent) -> str:
     return _("%(provider)s took %(time)s to the first token (its p50 here is %(usual)s)") % {
         "provider": provider,
         "time": duration(spent.wait),
-        "usual": duration(usual.ttft_p50_ms),
+        "usual": usually(usual.ttft_p50_ms),
     }
 
 

@@ -49,6 +49,11 @@ def duration(milliseconds: float | None) -> str:
 
 
 @register.filter
+def usual(milliseconds: float | None) -> str:
+    return _("unknown") if milliseconds is None else figures.usual(milliseconds)
+
+
+@register.filter
 def share_of(part: float, whole: float) -> str:
     return figures.share(part, whole)
 

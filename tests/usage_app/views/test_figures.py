@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from usage_app import figures
 from usage_app.charts import MAX_SERIES, colours_for, layers_of, spark, unfinished_index
+from usage_app.histograms import BUCKETS, bucket_of, percentile
 from usage_app.marks import number_cell
+from usage_app.reports import Series, Totals
 from usage_app.reports_grid import Grid
 from usage_app.selection import RANGE_LABELS, select, span
+from usage_app.tiles import tiles
 
 SEOUL = ZoneInfo("Asia/Seoul")
 NOW = datetime(2026, 11, 23, 12, 7, tzinfo=UTC)
@@ -153,3 +156,40 @@ def test_a_cell_of_a_wide_table_escapes_what_it_is_given() -> None:
 )
 def test_a_change_is_told_as_it_is(change: float, shown: str) -> None:
     assert plain(figures.signed_percent(change)) == shown
+
+
+@pytest.mark.parametrize(
+    ("durations", "shown"),
+    [
+        ([0.4, 1.2, 3.9], "< 5 ms"),
+        ([5.1], "6.2 ms"),
+        ([600_000], "> 8 min 20 s"),
+    ],
+)
+def test_a_percentile_is_told_no_finer_than_its_bucket_is_known(durations: list[float], shown: str) -> None:
+    counts = [0] * BUCKETS
+    for each in durations:
+        counts[bucket_of(each)] += 1
+    found = percentile(counts, 0.5)
+    assert found is not None
+    assert plain(figures.usual(found)) == shown
+
+
+@pytest.mark.parametrize(
+    ("points", "shown"), [(1.44, "+1.4"), (-0.3, "−0.3"), (12.4, "+12"), (0.04, "±0"), (-9.97, "−10")]
+)
+def test_a_difference_of_percentages_is_told_in_points(points: float, shown: str) -> None:
+    assert figures.signed_points(points) == shown
+
+
+def test_the_error_rate_changes_by_points_and_spend_by_percent() -> None:
+    """From 10 % to 15 % are 5 points more, not 50 %."""
+    before = Totals(requests=100, errors=10, cost_nanodollars=100)
+    now = Totals(requests=100, errors=15, cost_nanodollars=150)
+    with translation.override("en"):
+        spend, _requests, _tokens, errors, *_speeds = tiles(now, before, Series([], [], None), "")
+        assert (plain(spend.change_text), plain(errors.change_text)) == ("+50 %", "+5.0 pp")
+        assert errors.change_words == "percentage points against the period before"
+    assert errors.tone == "bad"
+    none = tiles(Totals(requests=1), Totals(requests=1), Series([], [], None), "")[3]
+    assert (none.change, none.tone) == (0.0, "")
