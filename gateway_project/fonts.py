@@ -153,10 +153,21 @@ def _cut_inter(target: Path) -> None:
     for weight in WEIGHTS:
         source = SOURCE / "static" / inter / f"Inter-{weight}.woff2"
         with subset.load_font(str(source), options) as font:
+            _keep_hyphens_narrow(font)
             cut = subset.Subsetter(options)
             cut.populate(unicodes=subset.parse_unicodes(LATIN.replace("U+", "")))
             _save(cut, font, options, target / inter / f"Inter-{weight}-Latin.woff2")
     (target / inter / "styles.css").write_text("".join(map(_faces, WEIGHTS)), "utf-8")
+
+
+def _keep_hyphens_narrow(font: Any) -> None:
+    """Figures of one width come with hyphens of that width: `gpt-5-mini` would stand apart."""
+    table = font["GSUB"].table
+    for record in table.FeatureList.FeatureRecord:
+        if record.FeatureTag == "tnum":
+            for index in record.Feature.LookupListIndex:
+                for each in table.LookupList.Lookup[index].SubTable:
+                    getattr(each, "ExtSubTable", each).mapping.pop("hyphen", None)
 
 
 def _faces(weight: str) -> str:

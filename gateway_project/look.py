@@ -88,7 +88,7 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Observe"),
                 "items": [
                     _page(_("Overview"), "monitoring", "ui:overview") | {"active": is_overview},
-                    _page(_("Live"), "sensors", "ui:live"),
+                    _page(_("Live"), "sensors", "ui:live") | {"counts": True},
                     _page(_("Requests"), "receipt_long", "ui:requests"),
                     _page(_("Usage"), "leaderboard", "ui:usage"),
                     _page(_("Budgets"), "account_balance_wallet", "ui:budgets"),

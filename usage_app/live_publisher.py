@@ -7,7 +7,7 @@ a sequence number. Each watched group gets at most five frames a second, whateve
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +15,13 @@ import orjson
 
 from gateway_project import clock
 from usage_app.live import LiveCall, Registry
+from usage_app.live_groups import groups_of
 from usage_app.live_words import READ, LiveWords, Words
 
 logger = logging.getLogger(__name__)
 
 WORKERS_GROUP = "live.workers"
-EVERYTHING_GROUP = "live.all"
+COUNT, COUNTED = "live.count", "live.counted"
 TICK_S = 0.2
 #: A quiet group still gets a frame so often: 3 s of silence tells a viewer that the worker is gone.
 HEARTBEAT_S = 1.0
@@ -30,23 +31,6 @@ LEASE_S = 12.0
 MAX_OPEN, MAX_ENDED, MAX_MOVED = 600, 100, 600
 REJOIN_S = 600.0
 _RETRY_S = 1.0
-
-
-def service_group(service_id: str) -> str:
-    return f"live.service.{service_id}"
-
-
-def user_group(user_id: str) -> str:
-    return f"live.user.{user_id}"
-
-
-def groups_of(call: LiveCall) -> Iterator[str]:
-    """Every group that may see a call."""
-    yield EVERYTHING_GROUP
-    if call.service_id:
-        yield service_group(call.service_id)
-    if call.user_id:
-        yield user_group(call.user_id)
 
 
 def row_of(call: LiveCall) -> dict[str, Any]:
@@ -166,11 +150,15 @@ class LivePublisher:
         """A viewer's announcement: {"groups": […], "reply": channel, "whole": wants the picture}.
 
         Or a wish to end calls: {"type": "live.stop", "wish": …, "reply": channel}; or to read one
-        (`live_words`).
+        (`live_words`); or the question how many of some groups there are: {"type": "live.count", …}.
         """
         now = clock.monotonic_ns() / 1e9
         if message.get("type") == READ:
             self.words.hear(message, now)
+            return
+        if message.get("type") == COUNT:
+            count = self._count(frozenset(message["groups"]))
+            await self.layer.send(message["reply"], {"type": COUNTED, "epoch": self.epoch, "count": count})
             return
         if message.get("type") == "live.stop":
             count = self._stop(message["wish"]) if self._stop is not None else 0
@@ -190,6 +178,9 @@ class LivePublisher:
         """Whether a call in flight here is in one of the groups."""
         call = self.registry.calls.get(call_id)
         return call is not None and not groups.isdisjoint(groups_of(call))
+
+    def _count(self, groups: frozenset[str]) -> int:
+        return sum(not groups.isdisjoint(groups_of(call)) for call in self.registry.calls.values())
 
     def _start_over(self) -> None:
         self._known = {call.id: _moving(call) for call in self.registry.calls.values()}
@@ -282,7 +273,6 @@ def _moving(call: LiveCall) -> tuple[Any, ...]:
 
 
 def _file(by_group: dict[str, Changes], call: LiveCall, kind: str) -> None:
-    names: Iterable[str] = groups_of(call)
-    for name in names:
+    for name in groups_of(call):
         if name in by_group:
             getattr(by_group[name], kind).append(call)

@@ -2,6 +2,9 @@
 
 from django.urls import path
 
-from usage_app.consumers import LiveConsumer
+from usage_app.consumers import CountConsumer, LiveConsumer
 
-websocket_urlpatterns = [path("ui/ws/live/", LiveConsumer.as_asgi())]
+websocket_urlpatterns = [
+    path("ui/ws/live/", LiveConsumer.as_asgi(), name="live"),
+    path("ui/ws/count/", CountConsumer.as_asgi(), name="count"),
+]

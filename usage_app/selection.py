@@ -101,10 +101,10 @@ class Selection:
 
 
 def select(
-    query: Mapping[str, str], remembered: MutableMapping[str, Any], now: datetime, zone: ZoneInfo
+    query: Mapping[str, str], session: MutableMapping[str, Any], now: datetime, zone: ZoneInfo
 ) -> Selection:
     """The choice an address and a session make together; the session keeps it."""
-    former: dict[str, str] = remembered.get(_SESSION_KEY) or {}
+    former: dict[str, str] = session.get(_SESSION_KEY) or {}
     given = {name: query[name] for name in _PARAMETERS if name in query}
     merged = dict(former)
     if "range" in given or "since" in given:
@@ -112,8 +112,14 @@ def select(
     merged.update(given)
     merged = {name: value for name, value in merged.items() if value}
     if merged != former:
-        remembered[_SESSION_KEY] = merged
+        session[_SESSION_KEY] = merged
     return _checked(merged, now, zone)
+
+
+def remembered(session: Mapping[str, Any]) -> Mapping[str, str]:
+    """The choice that a session keeps, unchecked: parameters of an address."""
+    kept: Mapping[str, str] = session.get(_SESSION_KEY) or {}
+    return kept
 
 
 def _checked(chosen: Mapping[str, str], now: datetime, zone: ZoneInfo) -> Selection:

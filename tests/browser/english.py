@@ -31,7 +31,7 @@ _DATA = re.compile(
 #: as code or as English is meant to be; icons are named by words; fields hold what people wrote.
 _TEXTS = """() => {
   const code = ".material-symbols-outlined, script, style, code, .gh-code, pre, kbd, svg, textarea";
-  const marked = "[lang=en], .gh-live-row";  // a call in flight may go at any moment
+  const marked = "[lang=en]";
   const leftOut = `${code}, ${marked}`;
   const found = [document.title];
   const read = (root) => {

@@ -1,5 +1,6 @@
 """The window in Chromium, against a whole running Gatehouse: quiet console, own host only, live."""
 
+import re
 import threading
 
 import pytest
@@ -132,6 +133,37 @@ def test_the_navigation_opens_by_key_and_the_theme_is_remembered(chromium: Brows
     assert page.evaluate("document.documentElement.classList.contains('dark')")
     page.goto(f"{server.url}/admin/")
     page.wait_for_function("document.documentElement.classList.contains('dark')")
+    page.context.close()
+
+
+def test_the_navigation_tells_how_many_calls_are_in_flight_and_live_shows_those_that_are_chosen(
+    chromium: Browser, server: Serving
+) -> None:
+    watched = Watched(chromium, server)
+    page, badge = watched.page, watched.page.locator("[data-in-flight]")
+    page.goto(f"{server.url}/admin/")
+    expect(badge).to_be_hidden()
+    keys = [server.new_key(environment=environment) for environment in ("test", "test", "production")]
+    callers = [threading.Thread(target=stream, args=(server, key, "sandbox/slow")) for key in keys]
+    for caller in callers:
+        caller.start()
+    try:
+        expect(badge).to_have_text(re.compile("^3 "), timeout=6000)
+        page.goto(f"{server.url}/ui/live/")
+        rows = page.locator('[data-list="flying"] .gh-live-row:not([hidden])')
+        expect(rows).to_have_count(3, timeout=5000)
+        page.select_option("[name=environment]", "test")
+        page.wait_for_url("**environment=test**")
+        expect(rows).to_have_count(2, timeout=5000)
+        expect(page.locator("[data-figure=flying]")).to_have_text("2")
+        expect(badge).to_have_text(re.compile("^2 "))
+        page.goto(f"{server.url}/ui/keys/")
+        expect(badge).to_have_text(re.compile("^2 "), timeout=6000)
+    finally:
+        for caller in callers:
+            caller.join()
+    expect(badge).to_be_hidden(timeout=10000)
+    assert watched.complaints == []
     page.context.close()
 
 

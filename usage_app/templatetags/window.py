@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from gateway_project import clock
 from keys_app.frame import zone_named
+from keys_app.models import Environment
 from usage_app import figures, marks
 from usage_app.models import Attempt, Request
 from usage_app.theme import theme_version
@@ -285,6 +286,7 @@ def live_words() -> dict[str, Any]:
         "hidden": _("and %(count)s more"),
         "said": _("%(count)s calls in flight"),
         "environments": {str(name): str(word) for name, word in marks.ENVIRONMENT_SHORT.items()},
+        "environment_names": {value: str(label) for value, label in Environment.choices},
         "sandbox": _("sandbox"),
         "unpriced": _("unpriced"),
         "none": _("none"),

@@ -8,14 +8,8 @@ from channels.layers import InMemoryChannelLayer
 
 from tests.usage_app.live.calls import finish, live_call
 from usage_app.live import Registry
-from usage_app.live_publisher import (
-    EVERYTHING_GROUP,
-    LEASE_S,
-    MAX_ENDED,
-    LivePublisher,
-    service_group,
-    user_group,
-)
+from usage_app.live_groups import EVERYTHING_GROUP, service_group, user_group
+from usage_app.live_publisher import LEASE_S, MAX_ENDED, LivePublisher
 
 
 class RecordingLayer(InMemoryChannelLayer):

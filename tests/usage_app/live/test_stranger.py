@@ -12,6 +12,8 @@ from usage_app.routing import websocket_urlpatterns
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+#: Every socket but the navigation's, which tells a number alone (`test_counting`).
+FRAMES = [f"/{route.pattern}" for route in websocket_urlpatterns if route.name != "count"]
 MARK, LAST_FOUR, COST = "orchid", "q7zx", 987_654_321
 
 
@@ -36,7 +38,7 @@ async def frames_until(socket: Viewer, call_id: str, kind: str) -> list[dict[str
     return found
 
 
-@pytest.mark.parametrize("address", [f"/{route.pattern}" for route in websocket_urlpatterns])
+@pytest.mark.parametrize("address", FRAMES)
 async def test_no_frame_to_a_stranger_tells_of_the_service(
     people: People, registry: Registry, address: str
 ) -> None:

@@ -16,7 +16,8 @@ from tests.usage_app.live.calls import finish, live_call
 from tests.usage_app.live.viewer import connect
 from usage_app import consumers
 from usage_app.live import LiveCall, Registry
-from usage_app.live_publisher import EVERYTHING_GROUP, LivePublisher, service_group
+from usage_app.live_groups import EVERYTHING_GROUP, service_group
+from usage_app.live_publisher import LivePublisher
 from usage_app.live_words import LEASE_S, MOST_READINGS, READ, LiveWords
 
 

@@ -20,10 +20,11 @@ class Viewer(ApplicationCommunicator):
     """Speaks the ASGI websocket protocol with an application."""
 
     def __init__(self, application: Any, path: str, headers: list[tuple[bytes, bytes]]) -> None:
+        path, _, query = path.partition("?")
         scope = {
             "type": "websocket",
             "path": path,
-            "query_string": b"",
+            "query_string": query.encode(),
             "headers": headers,
             "subprotocols": [],
         }
@@ -38,11 +39,16 @@ class Viewer(ApplicationCommunicator):
     async def say(self, text: str) -> None:
         await self.send_input({"type": "websocket.receive", "text": text})
 
+    async def next(self) -> dict[str, Any]:
+        """The next frame."""
+        message = await self.receive_output(5)
+        frame: dict[str, Any] = json.loads(message["text"])
+        return frame
+
     async def hear(self, wanted: str) -> dict[str, Any]:
         """The next frame that has something under a name."""
         while True:
-            message = await self.receive_output(5)
-            frame: dict[str, Any] = json.loads(message["text"])
+            frame = await self.next()
             if frame.get(wanted):
                 return frame
 

@@ -113,7 +113,7 @@ class Row {
       this.environment.hidden = !call.environment;
       this.environment.className = `gh-mark is-${call.environment}`;
       put(this.texts.environment, WORDS.environments[call.environment] ?? call.environment);
-      this.environment.title = call.environment;
+      this.environment.title = WORDS.environment_names[call.environment] ?? call.environment;
       put(this.texts.model, call.model);
       put(this.texts.service, call.service || call.user || WORDS.none);
       put(this.texts.key, call.key || call.hint);
@@ -251,6 +251,11 @@ function schedule() {
   requestAnimationFrame(draw);
 }
 
+let toldCount = -1;
+function tellNavigation(count) {
+  if (count !== toldCount) document.dispatchEvent(new CustomEvent("gh:in-flight", { detail: (toldCount = count) }));
+}
+
 let drawnAt = 0;
 function draw() {
   scheduled = false;
@@ -261,6 +266,7 @@ function draw() {
   lists.flying.show(flying.filter(matches).sort((a, b) => b.at - a.at), now);
   lists.ended.show(ended.filter(matches).reverse(), now);
   put(nodes.flying, grouped(flying.length));
+  tellNavigation(socket.flying.size);
   if (!frozen) {
     // Until a minute was watched, what was seen is scaled up to one.
     const watched = Math.min(60000, Math.max(5000, Date.now() - since));

@@ -1,5 +1,7 @@
 // Every page of the window: the selection, copying, keys, tabs, and the pulse that fragments refresh on.
 
+import "./in_flight.js";
+
 const main = document.querySelector(".gh-header");
 
 // The address says what is shown, so that it can be shared even when the choice came from memory.
