@@ -190,6 +190,7 @@ def test_a_deep_nest_in_a_line_of_a_batch_is_refused() -> None:
 
 #: Views whose body is no JSON, or which name what is not there: nothing of theirs is served here.
 UNSERVED = {
+    "FileUploads",
     "Files",
     "Batches",
     "CancelBatch",
