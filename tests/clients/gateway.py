@@ -34,6 +34,8 @@ FRAMEWORKS = {
     "langchain": ("by_chat", "by_responses", "by_messages", "by_generate"),
     "pydantic-ai": ("by_chat", "by_responses", "by_messages", "by_generate"),
 }
+#: What coding agents ask for where no model is named, and a name that they do not know: the sandbox answers.
+AGENTS_ASK_FOR = ("claude-*", "gpt-5.6-sol", "sandbox")
 #: With a pause between chunks: a fault that comes in one read with the first content is before it.
 STREAM_FAULTS = ("inband", "inband-first", "cut", "reset", "badjson")
 
@@ -55,6 +57,9 @@ def config(up: MockThread) -> str:
         words += [f"{who}fault-{fault}-interval-10" for fault in STREAM_FAULTS]
     words += [f"{name}-{by}-fault-cut-interval-10" for name, ways in FRAMEWORKS.items() for by in ways]
     models = [_model(up, kind, word) for kind in KINDS for word in words]
+    models += [
+        {"model_name": name, "litellm_params": {"model": "sandbox/sandbox"}} for name in AGENTS_ASK_FOR
+    ]
     return json.dumps({"model_list": models})
 
 
