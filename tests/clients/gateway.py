@@ -22,14 +22,11 @@ KINDS = {
 WAYS = ("usage-with-choices", "no-done", "split", "comments")
 FAULTS = ("400", "404", "422", "429", "500", "503", "529", "401", "quota", "context", "html", "connect")
 #: Who is told of a fault: each a model of its own, since a failure cools its deployment.
-FAULT_WAYS = (
-    "plain",
-    "stream",
-    "messages",
-    *(f"{who}-{how}" for who in SPEAKERS for how in ("plain", "stream")),
-)
-#: Frameworks whose streams are cut, by what they ask with.
-FRAMEWORKS = {
+FAULT_WAYS = ("plain", *(f"{who}-{how}" for who in SPEAKERS for how in ("plain", "stream")))
+NODE_FAULTS = ("400", "401", "429")
+#: Others whose streams are cut, by what they ask with.
+CUT_FOR = {
+    "node": ("chat", "responses", "messages"),
     "llm": ("Chat", "Responses"),
     "langchain": ("by_chat", "by_responses", "by_messages", "by_generate"),
     "pydantic-ai": ("by_chat", "by_responses", "by_messages", "by_generate"),
@@ -55,7 +52,9 @@ def config(up: MockThread) -> str:
     words += [f"{way}-fault-{fault}" for fault in FAULTS for way in FAULT_WAYS]
     for who in ("", *(f"{speaker}-" for speaker in SPEAKERS), *(f"wire-{speaker}-" for speaker in SPEAKERS)):
         words += [f"{who}fault-{fault}-interval-10" for fault in STREAM_FAULTS]
-    words += [f"{name}-{by}-fault-cut-interval-10" for name, ways in FRAMEWORKS.items() for by in ways]
+    words += [f"{name}-{by}-fault-cut-interval-10" for name, ways in CUT_FOR.items() for by in ways]
+    for by in CUT_FOR["node"]:
+        words += [f"node-{by}-{how}-fault-{fault}" for how in ("plain", "stream") for fault in NODE_FAULTS]
     models = [_model(up, kind, word) for kind in KINDS for word in words]
     models += [
         {"model_name": name, "litellm_params": {"model": "sandbox/sandbox"}} for name in AGENTS_ASK_FOR

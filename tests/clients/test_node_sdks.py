@@ -9,13 +9,13 @@ pytestmark = pytest.mark.clients
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("sdk", ["openai", "anthropic"])
-def test_the_node_sdk_hears_every_provider(gate: Gate, sdk: str, kind: str) -> None:
+@pytest.mark.parametrize("api", ["chat", "responses", "messages"])
+def test_the_node_sdk_hears_every_provider(gate: Gate, api: str, kind: str) -> None:
     done = run(
         node(),
         "--test",
         "--test-reporter=tap",
-        f"{sdk}.test.mjs",
+        f"{api}.test.mjs",
         GATEHOUSE_URL=gate.server.url,
         GATEHOUSE_KEY=gate.key,
         PROVIDER_KIND=kind,
