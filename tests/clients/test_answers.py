@@ -1,7 +1,6 @@
 """Chat Completions as the official SDK has it beside what `test_matrix` says of every SDK."""
 
 import json
-from typing import Any
 
 import httpx
 import openai
@@ -18,16 +17,6 @@ TOOLS = [{"type": "function", "function": {"name": "get_weather", "parameters": 
 async def test_a_provider_that_says_no_done_is_completed(gate: Gate) -> None:
     heard = await hear(gate.place, "hello", True, "openai-mock-no-done")
     assert (heard.text, heard.finish) == (expected("hello").text, "stop")
-
-
-@every_kind
-def test_the_blocking_client_hears_the_same(gate: Gate, kind: str) -> None:
-    asked: Any = {"model": f"{kind}-mock", "messages": [user("hello")]}
-    with gate.blocking_client() as client:
-        plain = client.chat.completions.create(**asked)
-        with client.chat.completions.create(stream=True, **asked) as chunks:
-            streamed = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-    assert plain.choices[0].message.content == streamed == expected("hello").text
 
 
 @every_kind
