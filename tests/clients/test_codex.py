@@ -97,6 +97,19 @@ def test_codex_thinks_and_runs_commands(gate: Gate, tmp_path: Path, kind: str, c
 
 
 @every_kind
+def test_codex_knows_a_model_by_the_gateways_catalogue(gate: Gate, tmp_path: Path, kind: str) -> None:
+    """Without it Codex warns that it has no metadata of the name."""
+    status, _, catalogue = gate.server.call("GET", "/v1/models?client_version=0", key=gate.key)
+    assert status == 200
+    (tmp_path / "gatehouse.json").write_text(json.dumps(catalogue))
+    known = ("-c", f'model_catalog_json="{tmp_path / "gatehouse.json"}"')
+    prompt = f"{CUE}calls {json.dumps([['exec_command', {'cmd': 'echo heard'}]])}"
+    unfenced = ("--dangerously-bypass-approvals-and-sandbox", "-c", "web_search=disabled")
+    items = ask(gate, tmp_path, f"{kind}-mock", prompt, *known, *unfenced)
+    assert not of(items, "error") and "heard" in last_words(items)
+
+
+@every_kind
 def test_codex_shows_an_image(gate: Gate, tmp_path: Path, kind: str) -> None:
     picture = tmp_path / "pixel.png"
     picture.write_bytes(b64decode(PIXEL))
