@@ -189,6 +189,20 @@ async def test_langchain_reads_a_schema_and_shows_an_image(gate: Gate, make: Mak
         assert seen.text == "I see 2 images in what you sent."
 
 
+@pytest.mark.filterwarnings("ignore:You are attempting to use structured output via forced:UserWarning")
+@every_kind
+@every_model
+async def test_langchain_reads_a_schema_by_a_tool(gate: Gate, make: Making, kind: str) -> None:
+    """ChatOpenAI asks for one call at a time, which Gemini has no switch for."""
+    structured = make(gate, f"{kind}-mock").with_structured_output(Forecast, method="function_calling")
+    prompt = f"calls {json.dumps([['Forecast', FORECAST]])}"
+    if kind == "gemini" and make in (by_chat, by_responses):
+        with pytest.raises(ModelInvalidRequestError, match="'parallel_tool_calls'"):
+            await structured.ainvoke(prompt)
+    else:
+        assert await structured.ainvoke(prompt) == Forecast.model_validate(FORECAST)
+
+
 def status_of(error: Any) -> int:
     """As the SDK beneath has it, whose error this is or comes from."""
     if isinstance(error, openai.APIStatusError | anthropic.APIStatusError):
