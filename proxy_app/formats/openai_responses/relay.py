@@ -6,7 +6,7 @@ The hot path: one typed decode an event, which skips what is not looked at.
 import msgspec
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid, UpstreamRefused
-from proxy_app.formats.openai_errors import error_object, read_in_band
+from proxy_app.formats.openai_errors import read_in_band
 from proxy_app.formats.openai_responses.events import (
     NOT_JSON,
     TERMINAL,
@@ -17,7 +17,7 @@ from proxy_app.formats.openai_responses.events import (
     object_of,
     refuse_error,
 )
-from proxy_app.formats.openai_responses.open_items import event_frame
+from proxy_app.formats.openai_responses.failing import error_event, failed_as_told, failed_event
 from proxy_app.formats.openai_responses.response import finish_after, has_calls, observe_answer, refuse_failed
 from proxy_app.formats.openai_responses.usage import usage_of
 from proxy_app.formats.reading import as_object, as_text
@@ -25,7 +25,6 @@ from proxy_app.formats.whole import refuse_whole
 from proxy_app.sse import Framer, read_block
 from proxy_app.wire import CallFacts, Observed
 
-_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 #: Events of an answer that has begun and shows nothing yet.
 _QUIET = frozenset(
     {
@@ -43,13 +42,14 @@ _QUIET = frozenset(
 class Relay:
     """One stream. Forwards each event's bytes with LF line ends, unknown ones too; see `StreamPipe`."""
 
-    __slots__ = ("_failed", "_framer", "_number", "_saw_call", "observed")
+    __slots__ = ("_begun", "_failed", "_framer", "_number", "_saw_call", "observed")
 
     def __init__(self, facts: CallFacts) -> None:
         self.observed = Observed()
         self._framer = Framer()
-        self._number = -1  # the last sequence number seen
+        self._number = -1  # the last sequence number that was sent
         self._saw_call = False
+        self._begun: msgspec.Raw | None = None  # the response as it was told first
         self._failed: tuple[UpstreamRefused, bytes] | None = None
 
     def feed(self, chunk: bytes) -> bytes:
@@ -71,10 +71,10 @@ class Relay:
     def error(self, error: GatehouseError, request_id: str) -> bytes:
         """The provider's own `response.failed` where that is what went wrong: clients read its code."""
         if self._failed is not None and error is self._failed[0]:
-            return _failed_event(*self._failed)
-        told = error_object(error, request_id)
-        body = {"code": told["code"], "message": told["message"], "param": told["param"]}
-        return event_frame("error", body, self._number + 1)
+            return failed_as_told(*self._failed)
+        if self._begun is None:
+            return error_event(error, request_id, self._number + 1)
+        return failed_event(error, request_id, object_of(self._begun), self._number + 1)
 
     def _pass(self, block: bytes) -> bytes:
         """The bytes to send for one block; reads what it says on the way. Nothing after the end."""
@@ -85,8 +85,6 @@ class Relay:
         if (start == 6 and not block.startswith(b"data: {")) or b"\n" in block[start:]:
             return self._pass_unusual(block)
         event = decode_event(memoryview(block)[start:])
-        if event.sequence_number is not None:
-            self._number = event.sequence_number
         kind = event.type
         if kind in TEXT_DELTAS and event.delta is not None:
             observed.output_chars += len(event.delta)
@@ -98,11 +96,14 @@ class Relay:
             self._note_start(event)
         elif event.item is not None:
             self._saw_call |= has_calls([object_of(event.item)])
+        if event.sequence_number is not None:
+            self._number = event.sequence_number
         return block + b"\n\n"
 
     def _note_start(self, event: Event) -> None:
         if self.observed.upstream_id is None:
             response = object_of(event.response)
+            self._begun = event.response if response else None
             self.observed.upstream_id = as_text(response.get("id")) or None
             self.observed.served_model = as_text(response.get("model")) or None
 
@@ -165,17 +166,3 @@ class Relay:
             return self._pass(rest)
         except UpstreamInvalid as invalid:
             raise UpstreamCut from invalid
-
-
-def _failed_event(refused: UpstreamRefused, block: bytes) -> bytes:
-    """The event as it came, but for a message that would tell a secret."""
-    start = block.index(b"data: {") + 6
-    event = _decode_fields(memoryview(block)[start:])
-    response = _decode_fields(event["response"])
-    told = object_of(response.get("error"))
-    if as_text(told.get("message")) in ("", refused.detail):
-        return block + b"\n\n"
-    words = {name: value for name, value in told.items() if isinstance(value, str)}
-    response["error"] = msgspec.Raw(msgspec.json.encode(words | {"message": refused.detail}))
-    event["response"] = msgspec.Raw(msgspec.json.encode(response))
-    return block[:start] + msgspec.json.encode(event) + b"\n\n"

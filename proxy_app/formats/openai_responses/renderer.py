@@ -8,14 +8,13 @@ import orjson
 
 from gateway_project.errors import GatehouseError
 from proxy_app.formats.contract import RenderOptions
-from proxy_app.formats.openai_errors import error_object
+from proxy_app.formats.openai_responses.failing import failed_event
 from proxy_app.formats.openai_responses.open_items import (
     Events,
     Item,
     OpenCall,
     OpenMessage,
     OpenThought,
-    event_frame,
 )
 from proxy_app.formats.openai_responses.rendering import answer_ids, repeated, response_object
 from proxy_app.formats.openai_responses.tools import offered_tools
@@ -90,10 +89,11 @@ class Renderer:
                 return self._end()
 
     def error(self, error: GatehouseError, request_id: str) -> bytes:
-        """A flat `error` event. (Nested as in an error answer, SDKs take it for something else.)"""
-        told = error_object(error, request_id)
-        body = {"code": told["code"], "message": told["message"], "param": told["param"]}
-        return event_frame("error", body, self._events.next_number())
+        self._begin()
+        response = response_object(
+            self._common, self._id, self._created, "failed", [], service_tier=self._tier
+        )
+        return self._events.take() + failed_event(error, request_id, response, self._events.next_number())
 
     def _start(self, event: Started) -> bytes:
         if self._common:

@@ -152,8 +152,11 @@ def test_a_cut_stream_is_never_shown_as_finished(name: str) -> None:
     last = len(events_of(sent))
     (event,) = Decoder().feed(pipe.error(UpstreamCut(), "req-1"))
     body = orjson.loads(event.data)
-    assert (event.event, body["type"], body["code"]) == ("error", "error", "upstream_cut")
-    assert body["sequence_number"] == last and "req-1" in body["message"]
+    assert event.event == body["type"] == "response.failed" and body["sequence_number"] == last
+    assert body["error"]["code"] == "upstream_cut" and "req-1" in body["error"]["message"]
+    first = events_of(sent)[0]["response"]
+    told = {"code": "server_error", "message": body["error"]["message"]}
+    assert body["response"] == {**first, "status": "failed", "error": told}
 
 
 def test_a_relayed_stream_cut_at_any_byte_is_cut_or_whole() -> None:
@@ -313,7 +316,8 @@ def test_a_stream_ended_by_us_gets_an_error_event_and_no_false_end() -> None:
         pipe = open_pipe(name, inbound="openai_responses")
         pipe.feed(read(name)[:1500])
         body = orjson.loads(Decoder().feed(pipe.error(CallStopped(), "req-1"))[0].data)
-        assert (body["code"], body["message"].endswith("(request id: req-1)")) == ("call_stopped", True)
+        assert body["error"]["code"] == "call_stopped"
+        assert body["response"]["error"]["message"].endswith("(request id: req-1)")
         EVENT.validate_python(body)
 
 

@@ -105,6 +105,12 @@ def hear_response_stream(events: list[JSON]) -> Heard:
                 arguments[at] = arguments.get(at, "") + event["delta"]
             case "completed" | "incomplete":
                 whole = hear_response(event["response"])
+            case "failed":
+                told = event["response"]
+                heard.error = event.get(
+                    "error", told["error"]
+                )  # SDKs raise on ours; agents look into the response
+                assert told["status"] == "failed" and told["error"]["message"] == heard.error["message"]
             case "error":
                 heard.error = event
     calls = [(at, item) for at, item in enumerate(items) if item["type"] == "function_call"]

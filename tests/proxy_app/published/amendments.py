@@ -63,6 +63,7 @@ _SHOWN: Final = (
     "how compatible servers show thoughts and clients read them; Chat Completions has no word for it"
 )
 _KEPT: Final = "what must come back with the next request and has no place of its own; clients carry it along"
+_RAISED: Final = "SDKs raise on it, as on OpenAI's own errors amid a stream; what is flat they hand on"
 #: Fields that are there and not described: how they are, or like which other field they are.
 FIELDS: dict[Place, tuple[JSON | str, str]] = {
     ("told", "openai", "CompletionUsage.prompt_tokens_details.cache_write_tokens"): (_COUNT, _NEWER),
@@ -77,6 +78,8 @@ FIELDS: dict[Place, tuple[JSON | str, str]] = {
         "ChatCompletionResponseMessage.annotations",
         "OpenAI streams them so; only the whole message is described with them",
     ),
+    ("told", "openai", "ResponseFailedEvent.error"): ("ErrorResponse.error", _RAISED),
+    ("told", "openai", "ResponseErrorEvent.error"): ("ErrorResponse.error", _RAISED),
     ("told", "openai", "ResponseProperties.store"): (
         {"type": "boolean"},
         "in OpenAI's answers and the document's examples",

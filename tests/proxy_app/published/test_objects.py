@@ -15,7 +15,7 @@ from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.registry import INBOUND
 from proxy_app.model_lists import Listed, anthropic_list, gemini_list, openai_list
 from proxy_app.sse import Decoder
-from proxy_app.wire import Started, TextDelta
+from proxy_app.wire import CallFacts, Started, TextDelta
 from tests.proxy_app.batches import QUIRKS, opened
 from tests.proxy_app.formats.test_errors import every_error
 from tests.proxy_app.forms import CONTENT_TYPE, form
@@ -57,6 +57,15 @@ def test_an_error_in_a_stream_of_responses(error: GatehouseError) -> None:
     renderer = INBOUND["openai_responses"].open_renderer(RenderOptions("public-model", "resp_ours", 1))
     sent = renderer.feed(Started("r", "m")) + renderer.feed(TextDelta("a")) + renderer.error(error, "req-1")
     event = list(Decoder().feed(sent))[-1]
+    body = orjson.loads(event.data)
+    as_described("openai", "ResponseFailedEvent", body)
+    as_described("openai", "ErrorResponse", {"error": body["error"]})
+
+
+@pytest.mark.parametrize("error", every_error(), ids=lambda error: error.code)
+def test_an_error_before_a_stream_of_responses_has_begun(error: GatehouseError) -> None:
+    relay = INBOUND["openai_responses"].open_relay(CallFacts("public-model"))
+    (event,) = Decoder().feed(relay.error(error, "req-1"))
     as_described("openai", "ResponseErrorEvent", orjson.loads(event.data))
 
 
