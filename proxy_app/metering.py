@@ -2,7 +2,7 @@
 
 import orjson
 
-from gateway_project.errors import GatehouseError
+from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamRefused
 from proxy_app.call import Call
 from proxy_app.formats import exchange
 from proxy_app.formats.contract import RenderOptions, StreamPipe
@@ -23,6 +23,7 @@ class Meter:
         self._facts = CallFacts(model=call.facts.model, stream=is_stream, wants_usage=True)
         self._options = RenderOptions(call.facts.model, call.id, 0, True, call.input_estimate, {})
         self.pipe: StreamPipe | None = None
+        self.refusal: UpstreamRefused | None = None  # told amid a stream
         if is_stream and format not in ("", "usage"):
             self.pipe = exchange.open_pipe(format, Target(format, ""), self._facts, self._options)
             self.observed = self.pipe.observed
@@ -33,8 +34,9 @@ class Meter:
             try:
                 with refusing_depth():
                     self.pipe.feed(chunk)
-            except GatehouseError:  # the caller reads it in the provider's own words
+            except GatehouseError as error:  # the caller reads it in the provider's own words
                 self.pipe = None
+                self.refusal = error if isinstance(error, UpstreamRefused) else None
         elif self._is_whole:
             self._parts.append(chunk)
             self._size += len(chunk)
@@ -48,6 +50,9 @@ class Meter:
         return b"".join(self._parts)
 
     def finish(self) -> None:
+        """The last byte has come. Raises UpstreamCut for a stream that ends before its own end."""
+        if self.pipe is not None:
+            self._end_stream(self.pipe)
         if not self._is_whole or not self._format:
             return
         raw = self.whole
@@ -60,4 +65,12 @@ class Meter:
                 self._format, Target(self._format, ""), raw, self._facts, self._options
             )
         except (GatehouseError, ValueError):
+            return
+
+    def _end_stream(self, pipe: StreamPipe) -> None:
+        try:
+            pipe.finish()
+        except UpstreamCut:
+            raise
+        except GatehouseError:  # the caller has read it in the provider's own words
             return

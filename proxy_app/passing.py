@@ -233,7 +233,8 @@ async def _relay_answer(
     attempt.observed = meter.observed
     call.is_unreadable = not passage.is_free and meter.observed.usage is None and meter.pipe is None
     call.is_count = passage.is_free
-    call.answered = True
+    call.error = hide_credential(meter.refusal, passage.provider) if meter.refusal else None
+    call.answered = call.error is None
     await settle(call)
     if call.client_gone_ms is None:
         await call.reply.finish()

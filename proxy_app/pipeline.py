@@ -114,10 +114,9 @@ async def end_with(call: Call, error: GatehouseError) -> None:
     if call.client_gone_ms is not None or isinstance(error, ClientGone):
         return
     if call.reply.started:
-        if call.is_binary:
+        if call.is_binary or call.pipe is None:
             return  # nothing in it could tell of an error: the connection breaks off instead
-        if call.pipe is not None:
-            await call.reply.write(call.pipe.error(error, call.id))
+        await call.reply.write(call.pipe.error(error, call.id))
         await call.reply.finish()
         return
     rendered = exchange.render_error(call.format, error, call.id)

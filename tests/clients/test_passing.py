@@ -1,10 +1,11 @@
 """The official SDK at a provider's own address behind the gateway: whole, streamed, and other endpoints."""
 
+import httpx
 import openai
 import pytest
 
 from tests.clients.gateway import Gate, cost, expected, user
-from tests.upstream.sdks import Place, openai_client
+from tests.upstream.sdks import TLS, Place, openai_client
 
 
 async def test_the_sdk_speaks_with_the_provider_itself(gate: Gate) -> None:
@@ -27,3 +28,21 @@ async def test_the_sdk_speaks_with_the_provider_itself(gate: Gate) -> None:
     async with gate.client(base_url=f"{gate.server.url}/{name}/v1") as narrow:
         with pytest.raises(openai.PermissionDeniedError):
             await narrow.models.list()
+
+
+async def test_a_stream_that_the_provider_cuts_does_not_look_finished(gate: Gate) -> None:
+    providers = gate.server.call("GET", "/api/v1/providers/")[2]["results"]
+    name = next(each["name"] for each in providers if each["name"].startswith("openai"))
+    key = gate.server.new_key(name="hears a cut", endpoints=["*", "passthrough"])
+    body = {"model": "gpt-fault-cut-interval-10", "messages": [user("hello")], "stream": True}
+    headers = {"authorization": f"Bearer {key}"}
+    url = f"{gate.server.url}/{name}/v1/chat/completions"
+    async with (
+        httpx.AsyncClient(verify=TLS) as client,
+        client.stream("POST", url, json=body, headers=headers) as answer,
+    ):
+        assert answer.status_code == 200
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+            await answer.aread()
+    row = gate.server.row(answer.headers["x-request-id"])
+    assert (row["status"], row["error_code"]) == ("truncated", "upstream_cut")

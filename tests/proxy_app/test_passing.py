@@ -15,6 +15,7 @@ from tests.proxy_app.harness import (
     SECRET,
     STREAM,
     Gateway,
+    Stream,
     completion,
     deployment,
     message,
@@ -182,6 +183,45 @@ async def test_a_stream_goes_through_byte_for_byte_as_it_comes_and_is_charged(ma
     assert answer.headers["content-type"].startswith("text/event-stream")
     [end] = gate.ends
     assert (end.stream, end.tokens.output_tokens, end.usage_source) == (True, 5, "provider")
+
+
+CUT = httpx.ReadError("reset by peer")
+
+
+@pytest.mark.parametrize(
+    ("path", "pieces"),
+    [
+        ("/alpha/v1/chat/completions", [*STREAM[:3], CUT]),
+        ("/alpha/v1/chat/completions", STREAM[:3]),  # it ends as though it were whole, without its own end
+        ("/alpha/v1/anything", [*STREAM[:3], CUT]),
+    ],
+)
+async def test_a_stream_that_its_provider_cuts_breaks_off_and_the_ledger_says_so(
+    make_gateway, path: str, pieces: list
+) -> None:
+    gate = make_gateway(Provider(streamed(pieces)), model("gpt", deployment("alpha")), **ALLOWED)
+    answer = await gate.ask({**ASKED, "stream": True}, path=path)
+    assert answer.status == 200 and answer.chunks == STREAM[:3]
+    assert not answer.complete  # the server closes the connection of an answer without an end
+    [end] = gate.ends
+    assert (end.status, end.error_code) == ("truncated", "upstream_cut")
+
+
+async def test_a_whole_answer_that_its_provider_cuts_breaks_off_too(make_gateway) -> None:
+    cut = httpx.Response(200, headers={"content-type": "application/json"}, stream=Stream([b'{"id":', CUT]))
+    gate = make_gateway(Provider(cut), model("gpt", deployment("alpha")), **ALLOWED)
+    answer = await gate.ask(ASKED, path="/alpha/v1/chat/completions")
+    assert answer.body == b'{"id":' and not answer.complete
+    assert gate.ends[0].error_code == "upstream_cut"
+
+
+async def test_an_error_in_a_stream_is_told_in_the_providers_words_and_in_the_ledger(make_gateway) -> None:
+    told = b'data: {"error": {"message": "too much at once", "type": "server_error", "code": null}}\n\n'
+    gate = make_gateway(Provider(streamed([*STREAM[:3], told])), model("gpt", deployment("alpha")), **ALLOWED)
+    answer = await gate.ask({**ASKED, "stream": True}, path="/alpha/v1/chat/completions")
+    assert answer.complete and answer.chunks[-1] == told
+    [end] = gate.ends
+    assert (end.status, end.error_detail) == ("error", "too much at once")
 
 
 async def test_what_its_usage_cannot_be_read_of_costs_an_unknown_sum_and_never_nothing(gate: Gateway) -> None:
