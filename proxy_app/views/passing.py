@@ -11,6 +11,7 @@ from keys_app import policy
 from proxy_app import pipeline
 from proxy_app.call import Call, caller_of
 from proxy_app.catalogue import Catalogue, ProviderEntry
+from proxy_app.cloud_storage import check_every_text
 from proxy_app.dialects import dialect_of
 from proxy_app.passing import FREE_METHODS, KEPT_BACK, KEPT_BACK_STARTS, Passage, kind_of, pass_on
 from proxy_app.reading import know_caller
@@ -22,6 +23,7 @@ from usage_app.usage import estimate_input_tokens
 
 BODY_LIMIT = 512 * 1024 * 1024
 JSON_LIMIT = 16 * 1024 * 1024
+_HEAD = 1024  # bytes that tell whether a body is JSON
 _SAFE = "/:@!$&'()*+,;=~-._"
 _MODEL_IN_PATH = re.compile(r"(?:models|deployments)/([^/:]+(?:/[^/:]+)?):?[A-Za-z]*")
 
@@ -62,7 +64,7 @@ class PassThrough(APIView):
         self.format = _dialect(provider, self.format)
         path = _path_at(provider, self.kwargs["rest"])
         meter, is_free = kind_of(method, path)
-        passage = Passage(provider, method, path + self._query(), meter=meter, is_free=is_free)
+        passage = Passage(provider, method, path + self._query(provider), meter=meter, is_free=is_free)
         passage.headers = self._headers()
         content_type = request.headers.get(b"content-type", b"").decode("latin-1").lower()
         if method in FREE_METHODS or content_type.startswith("application/json"):
@@ -78,6 +80,7 @@ class PassThrough(APIView):
                 await spool.write(piece)
             await spool.close_writing()
             passage.body = Renamed(spool, (), b"")
+            await _check_spooled(spool, provider)
             await self._run(passage, spool.digest)
         finally:
             spool.close()
@@ -107,6 +110,7 @@ class PassThrough(APIView):
                 body = orjson.loads(call.raw)
             except orjson.JSONDecodeError:
                 body = None
+            check_every_text(call.raw, body, passage.provider.quirks)
             if not isinstance(body, dict):
                 if passage.meter:
                     raise InvalidBody("The body is not a JSON object.")
@@ -132,9 +136,12 @@ class PassThrough(APIView):
             and not name.decode("latin-1").startswith(KEPT_BACK_STARTS)
         }
 
-    def _query(self) -> str:
+    def _query(self, provider: ProviderEntry) -> str:
         """The caller's query without what could be a credential."""
-        asked = parse_qsl(self.request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        raw = self.request.scope["query_string"]
+        asked = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
+        words = [value for _, value in asked]
+        check_every_text("".join(words).encode(), words, provider.quirks)
         kept = [(name, value) for name, value in asked if name.lower() not in ("key", "api_key", "api-key")]
         return f"?{urlencode(kept)}" if kept else ""
 
@@ -155,6 +162,21 @@ def _path_at(provider: ProviderEntry, rest: str) -> str:
     if base and segments[0] == base.rpartition("/")[2]:
         segments = segments[1:]
     return f"{base}/{quote('/'.join(segments), safe=_SAFE)}"
+
+
+async def _check_spooled(spool: Spool, provider: ProviderEntry) -> None:
+    """Whatever it is called, a body that is JSON is read as such by some."""
+    if spool.size > JSON_LIMIT:
+        return
+    raw = b"".join([piece async for piece in spool.read(0, min(spool.size, _HEAD))])
+    if not raw.lstrip().startswith((b"{", b"[")):
+        return
+    raw += b"".join([piece async for piece in spool.read(len(raw), spool.size)])
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return
+    check_every_text(raw, body, provider.quirks)
 
 
 def _dialect(provider: ProviderEntry, format: str) -> str:

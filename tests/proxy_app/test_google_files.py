@@ -146,6 +146,42 @@ async def test_storage_that_the_gateway_s_account_can_read_is_closed_to_callers(
     assert refused.status == 400 and b"the gateway's own account" in refused.body and not google.seen
 
 
+PASSED = {
+    "in a conversation": (b'{"contents":[{"parts":[{"fileData":{"fileUri":"gs://bucket/a"}}]}]}', {}, ""),
+    "in a field of its own": (b'{"uris":["gs://bucket/a"]}', {}, ""),
+    "as a name": (b'{"gs://bucket/a":1}', {}, ""),
+    "in other letters": (b'{"gcsSource":{"uri":" \\u0067S://bucket/a "}}', {}, ""),
+    "under another type": (b' {"uri":"s3://bucket/a"}', {"content-type": "text/plain"}, ""),
+    "in the address": (b"{}", {}, "uri=gs%3A%2F%2Fbucket%2Fa"),
+}
+
+
+@pytest.mark.parametrize("how", PASSED)
+async def test_storage_is_closed_to_what_is_passed_on_too(make_gateway, google, how):
+    raw, headers, query = PASSED[how]
+    for opened_to, status in (((), 400), (("gs://bucket/", "gS://bucket/", "s3://bucket/"), 200)):
+        entry = deployment("alpha", "gemini")
+        entry = replace(entry, provider=replace(entry.provider, quirks={"storage": opened_to}))
+        gate = make_gateway(google, model("gpt", entry), endpoints_allowed=("passthrough",))
+        answer = await gate.ask(
+            raw, path="/alpha/v1beta/models/gpt:countTokens", headers=headers, query=query
+        )
+        assert answer.status == status, answer.body
+        assert len(google.seen) == (status == 200)
+    assert not answer.json().get("error")
+
+
+async def test_words_about_a_storage_and_files_that_hold_them_pass(make_gateway, google):
+    gate = make_gateway(
+        google, model("gpt", deployment("alpha", "gemini")), endpoints_allowed=("passthrough",)
+    )
+    path = "/alpha/v1beta/models/gpt:countTokens"
+    said = {"contents": [{"parts": [{"text": "gs://bucket/a is what I asked you for"}]}]}
+    assert (await gate.ask(said, path=path)).status == 200
+    headers = {"content-type": "application/octet-stream"}
+    assert (await gate.ask(b"%PDF gs://bucket/a", path=path, headers=headers)).status == 200
+
+
 async def test_storage_that_an_admin_opened_may_be_named(make_gateway, google):
     opened_to = replace(deployment("alpha", "gemini").provider, quirks={"storage": ["gs://bucket/shared/"]})
     gate = make_gateway(google, model("gpt", replace(deployment("alpha", "gemini"), provider=opened_to)))
