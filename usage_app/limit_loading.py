@@ -121,7 +121,9 @@ def read_standing(journals: Path) -> tuple[Spend, list[OpenHold], list[str], Cor
         holds.pop(record.id, None)  # its call ends at once, the hold goes on under another name
         if stored.holds_money(record, at_ms) and record.id not in batches.told | batches.over:
             name = later_cost(record.id)
-            holds[name] = OpenHold(name, _pairs(record.charges), record.held_nanodollars, record.at_ms)
+            holds[name] = OpenHold(
+                name, _pairs(record.charges), record.held_nanodollars, record.at_ms, is_later=True
+            )
     adjusted = corrected + [later_cost(each) for each in batches.told]
     return dict(spend), list(holds.values()), adjusted, teller
 

@@ -137,6 +137,7 @@ class OpenHold(msgspec.Struct, frozen=True):
     charges: tuple[tuple[str, str], ...]
     nanodollars: int
     at_ms: int
+    is_later: bool = False  # for a cost that comes hours after its call
 
 
 class LimitStore(Protocol):

@@ -31,11 +31,12 @@ _ADJUSTMENTS_KEPT = 10_000
 class _Counter:
     """One budget in one period."""
 
-    __slots__ = ("calls", "ends_at_ms", "held", "spent")
+    __slots__ = ("calls", "ends_at_ms", "held", "later", "spent")
 
     def __init__(self) -> None:
         self.spent = 0
         self.held = 0
+        self.later = 0  # of what is held: for costs that come later
         self.calls = 0
         self.ends_at_ms: int | None = None
 
@@ -103,10 +104,11 @@ class _Window:
 class _Hold:
     """What one open call holds."""
 
-    __slots__ = ("at_ms", "budgets", "rates")
+    __slots__ = ("at_ms", "budgets", "is_later", "rates")
 
-    def __init__(self, at_ms: int) -> None:
+    def __init__(self, at_ms: int, *, is_later: bool = False) -> None:
         self.at_ms = at_ms
+        self.is_later = is_later
         self.budgets: dict[
             tuple[str, str], tuple[int, _Counter, int | None]
         ] = {}  # amount, counter, hard limit
@@ -200,7 +202,8 @@ class MemoryStore:
                 amount = min(amount, max(room, known))
         if refusal is not None and (least is None or amount < least):
             budget, asked = refusal
-            raise budget_refusal(budget, *self._use(budget), asked)
+            counter = self._counters.get((budget.budget_id, budget.period))
+            raise budget_refusal(budget, *self._use(budget), asked, counter.later if counter else 0)
         return amount
 
     def _check_rates(
@@ -281,15 +284,17 @@ class MemoryStore:
         hold = self._holds.pop(call_id, None)
         if hold is None:
             return True
-        kept = _Hold(hold.at_ms)
+        kept = _Hold(hold.at_ms, is_later=True)
         for key, (amount, counter, limit) in hold.budgets.items():
             counts = charges is None or key in charges
             if counts:
                 counter.spent += nanodollars
             if counts and later and later not in self._adjusted:
                 kept.budgets[key] = (amount, counter, limit)
+                counter.later += amount
             else:
                 counter.held -= amount
+                counter.later -= amount if hold.is_later else 0
                 counter.calls -= 1
         if kept.budgets:
             self._holds[later] = kept
@@ -347,10 +352,11 @@ class MemoryStore:
         for key, spent in spend.items():
             self._counters.setdefault(key, _Counter()).spent = spent
         for opened in holds:
-            hold = self._holds[opened.call_id] = _Hold(opened.at_ms)
+            hold = self._holds[opened.call_id] = _Hold(opened.at_ms, is_later=opened.is_later)
             for key in opened.charges:
                 counter = self._counters.setdefault(key, _Counter())
                 counter.held += opened.nanodollars
+                counter.later += opened.nanodollars if opened.is_later else 0
                 counter.calls += 1
                 hold.budgets[key] = (opened.nanodollars, counter, None)
         for cause_id in adjusted:

@@ -234,17 +234,20 @@ class RedisStore:
         """Answers whether the epoch is this one: another worker may have been first."""
         epoch = str(uuid7())
         base = f"{self._prefix}:{epoch}"
-        counters: dict[str, dict[str, int]] = defaultdict(lambda: {"s": 0, "h": 0, "n": 0})
+        counters: dict[str, dict[str, int]] = defaultdict(lambda: {"s": 0, "h": 0, "n": 0, "w": 0})
         records: dict[str, dict[str, str | int]] = {}
         opened: dict[str, int] = {}
         for (budget, period), spent in spend.items():
             counters[f"{budget}/{period}"]["s"] += spent
         for hold in holds:
             record = records[f"{base}:c:{hold.call_id}"] = {"at": hold.at_ms}
+            if hold.is_later:
+                record["w"] = 1
             opened[hold.call_id] = hold.at_ms
             for budget, period in hold.charges:
                 counters[f"{budget}/{period}"]["h"] += hold.nanodollars
                 counters[f"{budget}/{period}"]["n"] += 1
+                counters[f"{budget}/{period}"]["w"] += hold.nanodollars if hold.is_later else 0
                 record[f"b:{budget}/{period}"] = f"{hold.nanodollars}|"
         hashes: list[tuple[str, Mapping[str, Any], int | None]] = [
             (f"{base}:b:{name}", counter, _LOADED_FOR_S) for name, counter in counters.items()
@@ -353,8 +356,8 @@ def _refusal(answer: list[Any], demand: Demand, tokens: int, output_tokens: int)
     """The error of what the script answered."""
     reason, position, *numbers = answer[0], int(answer[1]) - 1, *map(int, answer[2:])
     if reason == "budget":
-        spent, held, calls, asked = numbers
-        return budget_refusal(demand.budgets[position], spent, held, calls, asked)
+        spent, held, calls, asked, later = numbers
+        return budget_refusal(demand.budgets[position], spent, held, calls, asked, later)
     rate = demand.rates[position]
     if reason == "parallel":
         return parallel_refusal(rate, rate.parallel or 0)

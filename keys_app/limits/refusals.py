@@ -27,27 +27,39 @@ _PERIODS = {
 }
 
 
-def budget_refusal(budget: BudgetDemand, spent: int, held: int, calls: int, asked: int) -> BudgetExceeded:
-    """`held` of `calls` open calls; `asked` is what this call would have to hold besides."""
-    refusal = _budget_refusal(budget, spent, held, calls, asked)
+def budget_refusal(
+    budget: BudgetDemand, spent: int, held: int, calls: int, asked: int, later: int = 0
+) -> BudgetExceeded:
+    """`held` of `calls` open calls, of it `later` for costs that come later; `asked` is what this call would
+    have to hold besides."""
+    refusal = _budget_refusal(budget, spent, held, calls, asked, later)
     told = refusal.allowance = of_budget(budget, spent, held)
     told.asked, told.refused = asked, True
     return refusal
 
 
-def _budget_refusal(budget: BudgetDemand, spent: int, held: int, calls: int, asked: int) -> BudgetExceeded:
+def _budget_refusal(
+    budget: BudgetDemand, spent: int, held: int, calls: int, asked: int, later: int
+) -> BudgetExceeded:
     what = _PERIODS.get(budget.period_name, "budget")
     sums = f"${usd_string(spent)} of ${usd_string(budget.limit_nanodollars)} spent"
     if spent + asked <= budget.limit_nanodollars:
         number = "1 call" if calls == 1 else f"{calls} calls"
         sums = f"{sums}, ${usd_string(held)} held"
-        detail = f"The rest of the {what} of {budget.name} is held by {number} in flight: {sums}."
-        return BudgetExceeded(detail, retry_after_s=HELD_RETRY_S)
-    if spent >= budget.limit_nanodollars:
+        detail = f"The rest of the {what} of {budget.name} is held by {number} in flight: {sums}"
+        if spent + later + asked <= budget.limit_nanodollars:
+            return BudgetExceeded(f"{detail}.", retry_after_s=HELD_RETRY_S)
+        # Nobody knows when: a client that tries again in seconds would do so for hours.
+        detail = f"{detail}, ${usd_string(later)} of it until batches are done"
+    elif spent >= budget.limit_nanodollars:
         detail = f"The {what} of {budget.name} is used up: {sums}"
     else:
         need = f"this call may cost up to ${usd_string(asked)}"
         detail = f"The {what} of {budget.name} does not cover this call: {sums}, and {need}"
+    return _until_reset(budget, detail)
+
+
+def _until_reset(budget: BudgetDemand, detail: str) -> BudgetExceeded:
     headers = {"x-should-retry": "false"}
     if budget.resets_at_ms is None:
         return BudgetExceeded(f"{detail}. It does not reset.", headers=headers)

@@ -2,7 +2,7 @@
 -- ARGV: prefix, call, now, amount, least or '', number of budgets, number of rates,
 --       then (name, hard limit or '', end of period or '')
 --       and (name, requests, tokens, parallel or '', tokens of this call, which: both, input, output).
--- Answers reload | budget i spent held calls asked | requests i left reset wait |
+-- Answers reload | budget i spent held calls asked later | requests i left reset wait |
 --         tokens i left reset wait | parallel i | ok 'held (spent held known)* (requests tokens open reset)*'
 -- The last in one text: the client's reading of two dozen answers costs more than all the rest. A budget's
 -- figures are of before this call; `known` is what of `held` the call held already.
@@ -20,13 +20,14 @@ for i = 1, tonumber(ARGV[6]) do
   local known = redis.call('HGET', hold, 'b:' .. name)
   budget.known = known and tonumber(string.match(known, '^(%d+)|'))
   local held_before = budget.known or 0
-  local counter = redis.call('HMGET', budget.key, 's', 'h', 'n')
+  local counter = redis.call('HMGET', budget.key, 's', 'h', 'n', 'w')
   local spent, held = counter[1] or '0', counter[2] or '0'
   budget.spent, budget.held = spent, held
   if limit ~= '' and wanted > held_before then
     local room = tonumber(limit) - tonumber(spent) - tonumber(held) + held_before
     if wanted > room then
-      refusal = refusal or {'budget', i, spent, held, counter[3] or '0', whole(wanted - held_before)}
+      local asked = whole(wanted - held_before)
+      refusal = refusal or {'budget', i, spent, held, counter[3] or '0', asked, counter[4] or '0'}
       amount = math.min(amount, math.max(room, held_before))
     end
   end

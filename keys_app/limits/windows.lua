@@ -1,9 +1,10 @@
 -- Shared by the scripts: where things are kept, and the sliding minute of one rate limit.
---   <base>:b:<budget>/<period>  hash  s spent, h held, n calls in flight (nanodollars as integers)
+--   <base>:b:<budget>/<period>  hash  s spent, h held, n calls in flight, w of h for costs that come later
+--                                     (nanodollars as integers)
 --   <base>:w:<rate>             hash  hd, tl first and next entry; rq, tk sums; f l r k <entry>
 --   <base>:p:<rate>             set   calls open now
 --   <base>:c:<call>             hash  at; b:<budget> = amount|limit; r:<rate> = entry|tokens|which
---                                     (a cost that comes later: its cause stands for the call)
+--                                     (a cost that comes later: its cause stands for the call, and w is set)
 --   <base>:open                 zset  calls by the time of their reservation
 -- All keys share one hash tag, so that a cluster keeps them in one slot.
 local WINDOW, MERGE = 60000, 100
@@ -60,6 +61,7 @@ end
 local function release(keep, call, charged, cost, later)
   local hold = keep .. ':c:' .. call
   local fields, at, kept = redis.call('HGETALL', hold), nil, {}
+  local waited = redis.call('HEXISTS', hold, 'w') == 1
   redis.call('DEL', hold)
   redis.call('ZREM', keep .. ':open', call)
   for i = 1, #fields, 2 do
@@ -68,20 +70,23 @@ local function release(keep, call, charged, cost, later)
     if fields[i] == 'at' then at = value end
     -- A counter that expired with its period must not come back with a remainder.
     if kind == 'b:' and redis.call('EXISTS', counter) == 1 then
-      local counts = charged['*'] or charged[name]
+      local counts, held = charged['*'] or charged[name], string.match(value, '^(%d+)|')
       if counts then redis.call('HINCRBY', counter, 's', cost) end
       if counts and later then
         kept[#kept + 1] = fields[i]
         kept[#kept + 1] = value
+        redis.call('HINCRBY', counter, 'w', held)
       else
-        local held = string.match(value, '^(%d+)|')
-        if held ~= '0' then redis.call('HINCRBY', counter, 'h', '-' .. held) end  -- '-0' is no integer
+        if held ~= '0' then  -- '-0' is no integer
+          redis.call('HINCRBY', counter, 'h', '-' .. held)
+          if waited then redis.call('HINCRBY', counter, 'w', '-' .. held) end
+        end
         redis.call('HINCRBY', counter, 'n', -1)
       end
     end
   end
   if #kept > 0 then
-    redis.call('HSET', keep .. ':c:' .. later, 'at', at, unpack(kept))
+    redis.call('HSET', keep .. ':c:' .. later, 'at', at, 'w', 1, unpack(kept))
     redis.call('ZADD', keep .. ':open', at, later)
   end
   return fields

@@ -116,7 +116,7 @@ def test_a_batch_under_way_is_held_once_for_its_later_cost(
     if is_written:
         ledger.step()
     name = later_cost(batch.id)
-    assert standing(writer) == (0, [OpenHold(name, (PAIR,), 5_000, batch.at_ms)], [])
+    assert standing(writer) == (0, [OpenHold(name, (PAIR,), 5_000, batch.at_ms, is_later=True)], [])
 
 
 @pytest.mark.parametrize("written", [0, 1, 2])

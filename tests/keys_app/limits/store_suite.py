@@ -355,6 +355,31 @@ class StoreSuite:
         assert await store.adjust("c/batch", wanted.charges, 250)  # it came after all
         assert await spent_and_held(store, wanted) == [(250, 300)]
 
+    @pytest.mark.parametrize("is_loaded", [False, True], ids=["settled", "loaded"])
+    async def test_nobody_is_told_to_wait_seconds_for_what_a_batch_holds_for_hours(
+        self, fresh_store: LimitStore, is_loaded: bool
+    ) -> None:
+        store, wanted = fresh_store, demand(budget(limit=1000))
+        held = OpenHold("c/batch", wanted.charges, 600, NOW, is_later=True)
+        await store.load({}, [held] if is_loaded else [])
+        if not is_loaded:
+            await store.reserve("c", wanted, 600, 10, NOW)
+            await store.settle("c", 0, 0, NOW, later="c/batch")
+        await store.reserve("d", wanted, 300, 1, NOW)
+        with pytest.raises(BudgetExceeded, match="of it until batches are done") as hours:
+            await store.reserve("e", wanted, 500, 1, NOW)
+        assert hours.value.retry_after_s is None and hours.value.headers["x-should-retry"] == "false"
+        assert "x-gatehouse-resets-at" in hours.value.headers
+        with pytest.raises(BudgetExceeded, match="held by 2 calls in flight") as seconds:
+            await store.reserve("e", wanted, 200, 1, NOW)  # once the call beside it is over
+        assert seconds.value.retry_after_s is not None
+        await store.adjust("c/batch", wanted.charges, 100)
+        await store.settle("d", 300, 1, NOW)
+        with pytest.raises(BudgetExceeded, match="held by 1 call in flight") as alone:
+            await store.reserve("f", wanted, 500, 1, NOW)
+            await store.reserve("e", wanted, 500, 1, NOW)
+        assert alone.value.retry_after_s is not None
+
     async def test_only_budgets_that_the_later_cost_counts_for_go_on_holding(self, store: LimitStore) -> None:
         wanted = demand(budget("served"), budget("not-served"))
         await store.reserve("c", wanted, 100, 10, NOW)
