@@ -93,15 +93,15 @@ async def _cost(services: Services, record: Stored, provider: ProviderEntry, bat
     whole = await _full_price(services, provider, kind, batch, price)
     if whole is None:
         return None
-    tokens, searches = whole
-    return divide_half_even(tokens * kind.percent_at(provider), 100) + searches
+    tokens, tools = whole
+    return divide_half_even(tokens * kind.percent_at(provider), 100) + tools
 
 
 async def _full_price(
     services: Services, provider: ProviderEntry, kind: BatchKind, batch: JSON, price: CompiledPrice
 ) -> tuple[int, int] | None:
     """Nanodollars of every line that was answered, as though each had been a call of its own: of tokens, and
-    of a model's own searches, which cost no less in a batch. None where the result is gone."""
+    of the provider's own tools, which cost no less in a batch. None where the result is gone."""
     path = kind.result_of(batch)
     if not path:
         return 0, 0
@@ -112,23 +112,23 @@ async def _full_price(
             raise
         log.warning("the result %s of a batch is gone: what it cost is not known", path)
         return None
-    tokens, searches, unread = 0, 0, 0
+    tokens, tools, unread = 0, 0, 0
     try:
         async for _, raw in lines_of(pieces_of(answer)):
             cost = _line_price(raw, kind, price)
             unread += cost is None
             if cost is not None:
                 tokens += cost[0]
-                searches += cost[1]
+                tools += cost[1]
     finally:
         answer.release()
     if unread:
         log.warning("%d lines of the result %s say nothing of what they used", unread, path)
-    return tokens, searches
+    return tokens, tools
 
 
 def _line_price(raw: bytes, kind: BatchKind, price: CompiledPrice) -> tuple[int, int] | None:
-    """What the tokens and the searches of one line of a result cost at the full price; None where it does
+    """What the tokens and the tools of one line of a result cost at the full price; None where it does
     not tell."""
     try:
         line = orjson.loads(raw)
@@ -141,8 +141,9 @@ def _line_price(raw: bytes, kind: BatchKind, price: CompiledPrice) -> tuple[int,
     whole = pricing.cost(price, tokens_of(usage)) if usage is not None else None
     if usage is None or whole is None:
         return None
-    if not usage.units.pop("searches", 0):
+    if not usage.units:
         return whole, 0
+    usage.units.clear()
     tokens = pricing.cost(price, tokens_of(usage)) or 0
     return tokens, whole - tokens
 

@@ -163,6 +163,9 @@ async def settle(call: Call) -> None:
     for earlier in call.attempts[:-1] if attempt is not None else call.attempts:
         cost = None if cost is None or earlier.cost_nanodollars is None else cost + earlier.cost_nanodollars
     call.cost_nanodollars = cost
+    if attempt is not None and (left_out := _unpriced_tools(call, attempt, tokens)):
+        call.decision["unpriced"] = left_out
+        source = "estimate"  # a lower bound: no sum may call it exact
     latency_ms = call.mark("settled")
     record = _end(call, status, tokens, source, latency_ms)
     log.debug("call %s: %s in %.1f ms, %s", call.id, status, latency_ms, record.deployment)
@@ -184,6 +187,13 @@ async def settle(call: Call) -> None:
                 )
         finally:
             _leave(call, record)
+
+
+def _unpriced_tools(call: Call, attempt: Attempt, tokens: Tokens) -> dict[str, int]:
+    """What the provider's own tools did in a conversation that nobody here has a price for."""
+    if not tokens.units or call.operation is not None or attempt.price is None:
+        return {}
+    return pricing.unpriced_tools(attempt.price, tokens)
 
 
 def _end(call: Call, status: Status, tokens: Tokens, source: UsageSource, latency_ms: float) -> End:

@@ -27,6 +27,8 @@ KINDS: dict[str, Any] = {
     "audio_ms": _("Audio, milliseconds"),
     "characters": _("Characters"),
     "searches": _("Searches"),
+    "file_searches": _("Searches of files"),
+    "code_sessions": _("Containers that ran code"),
     "input_image_tokens": _("Image input"),
     "output_image_tokens": _("Image output"),
 }
@@ -53,11 +55,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """`agrees` says that the lines add up to what was charged."""
+    """`agrees` says that the lines add up to what was charged; `unpriced` what the provider's own tools did
+    that is in no line."""
 
     lines: Sequence[Line]
     total_nanodollars: int
     agrees: bool
+    unpriced: Sequence[tuple[Any, int]] = ()
 
 
 def tokens_of_row(row: Request) -> Tokens:
@@ -82,7 +86,9 @@ def itemise(row: Request, price: CompiledPrice) -> Bill | None:
         return None
     lines = [Line(_label(line.kind), line.units, line.rate) for line in found]
     total = divide_half_even(sum(line.units * line.price for line in lines), UNITS_PER_PRICE)
-    return Bill(lines, total, total == row.cost_nanodollars)
+    unpriced = row.decision.get("unpriced") if isinstance(row.decision, dict) else None
+    left_out = [(_label(unit), count) for unit, count in unpriced.items()] if unpriced else []
+    return Bill(lines, total, total == row.cost_nanodollars, left_out)
 
 
 def _label(kind: str) -> Any:

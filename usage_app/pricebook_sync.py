@@ -34,6 +34,7 @@ _LIST_UNITS = {
     "audio_hours": ("audio_ms", 3_600_000),
     "input_audio_hours": ("audio_ms", 3_600_000),
     "web_searches_kcount": ("searches", 1_000),
+    "storage_searches_kcount": ("file_searches", 1_000),
 }
 #: Kinds of token that the image endpoints of these providers tell apart.
 _TELL_IMAGES = frozenset({"openai", "azure"})
@@ -41,8 +42,6 @@ _LIST_IMAGE_TOKENS = {
     "input_image_mtok": ("input_image_tokens", 1_000_000),
     "output_image_mtok": ("output_image_tokens", 1_000_000),
 }
-#: Extras that come on top of tokens only when a call asks for them.
-_OPTIONAL = frozenset({"storage_searches_kcount"})
 #: Kinds that a call's usage does not tell apart: harmless when they cost what their parent costs.
 _UNTOLD = {
     "input_image_mtok": "input_mtok",
@@ -205,13 +204,7 @@ def _why_unpriced(provider: str, model: str, given: dict[str, Any]) -> str:
         )
     units = _units_of(provider)
     for name, price in given.items():
-        if (
-            name in _LIST_KINDS
-            or name in units
-            or name in _OPTIONAL
-            or name == "requests_kcount"
-            or name in _SAFE_TO_IGNORE
-        ):
+        if name in _LIST_KINDS or name in units or name == "requests_kcount" or name in _SAFE_TO_IGNORE:
             continue
         if name in _UNTOLD and given.get(_UNTOLD[name]) == price:
             continue

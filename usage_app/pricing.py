@@ -34,7 +34,12 @@ class Rates(NamedTuple):
 
 #: What may be counted besides tokens, and billed. Images may be told apart by quality and size:
 #: 'images:high:1024x1024'. Image tokens are parts of input and output, billed there without a rate.
-UNITS = ("images", "audio_ms", "characters", "searches", "input_image_tokens", "output_image_tokens")
+UNITS = (
+    *("images", "audio_ms", "characters", "searches", "file_searches", "code_sessions"),
+    *("input_image_tokens", "output_image_tokens"),
+)
+#: What a provider's own tools may do in a conversation, and charge for.
+HOSTED = frozenset({"images", "searches", "file_searches", "code_sessions"})
 _PARTS = frozenset({"input_image_tokens", "output_image_tokens"})
 
 #: Where a kind without a price of its own is billed.
@@ -181,6 +186,19 @@ def cost_lines(price: CompiledPrice, tokens: Tokens) -> list[CostLine] | None:
     if price.request_nanodollars:
         lines.append(CostLine("request", 1, price.request_nanodollars))
     return [line for line in lines if line.units]
+
+
+def unpriced_tools(price: CompiledPrice, tokens: Tokens) -> dict[str, int]:
+    """What the provider's own tools did in a conversation that this price says nothing of."""
+    if price.is_free:
+        return {}
+    return {
+        unit: count
+        for unit, count in tokens.units.items()
+        if count > 0 and unit.partition(":")[0] in HOSTED and price.unit_rate(unit) is None
+        # Whoever bills by the request means its searches by it.
+        if not (unit == "searches" and price.request_nanodollars)
+    }
 
 
 def _token_lines(price: CompiledPrice, tokens: Tokens) -> list[CostLine]:

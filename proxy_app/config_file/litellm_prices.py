@@ -39,13 +39,19 @@ UNITS = {
     "audio_hour": ("audio_ms", 3_600_000),
     "characters": ("characters", 1_000_000),
     "searches": ("searches", 1_000),
+    "file_searches": ("file_searches", 1_000),
+    "code_session": ("code_sessions", 1),
 }
 #: LiteLLM's name -> (unit, how many of it the dollars are for).
 _UNITS = {
     "output_cost_per_image": ("images", 1),
     "input_cost_per_character": ("characters", 1),
     "input_cost_per_query": ("searches", 1),
+    # Not `file_search_cost_per_1k_calls`: LiteLLM reads it as dollars a call, whoever writes it need not.
+    "code_interpreter_cost_per_session": ("code_sessions", 1),
 }
+#: By how much of the web a search looks at: an answer does not tell, and callers who say nothing get this.
+_SEARCHES, _USUAL_SEARCH = "search_context_cost_per_query", "search_context_size_medium"
 _TIER = re.compile(r"(?P<base>.+)_above_(?P<thousands>\d+)k_tokens")
 _BY_TIME = ("input_cost_per_second", "output_cost_per_second")
 _COST = re.compile(r"cost_per_|_token_cost")
@@ -60,9 +66,13 @@ def read_price(settings: Mapping[str, Any], unknown: set[str]) -> DeclaredPrice 
     for name, value in settings.items():
         if not isinstance(name, str) or not _COST.search(name):
             continue
+        if name == _SEARCHES and isinstance(value, Mapping):
+            value = value.get(_USUAL_SEARCH)
         dollars = decimal_number(value)
         if dollars is None or dollars < 0:
             unknown.add(name)
+        elif name == _SEARCHES:
+            units["searches"] = nanodollars_per_million(dollars)
         elif name in _KINDS:
             rates[COLUMNS[_KINDS[name]]] = nanodollars_per_million(dollars)
         elif (tier := _TIER.fullmatch(name)) and tier["base"] in _KINDS:

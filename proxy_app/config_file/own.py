@@ -181,7 +181,8 @@ def _quirks(declared: Declared, entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _price(declared: Declared, entry: Mapping[str, Any]) -> DeclaredPrice | None:
     """Dollars per million tokens by kind: {input: 2.5, output: 10}; of other units, dollars an image, an
-    hour of audio, a million characters, a thousand searches: {image: 0.04, audio_hour: 0.36}."""
+    hour of audio, a million characters, a thousand searches (of files too), a container that ran code:
+    {image: 0.04, audio_hour: 0.36}."""
     rates = {}
     units = {}
     for kind, value in entry.items():

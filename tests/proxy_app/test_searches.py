@@ -124,3 +124,72 @@ async def test_searches_of_a_stream_are_charged_once(
     tmp_path: Path, wire: str, told: bytes, searches: int
 ) -> None:
     check(await ends(tmp_path, wire, serving(told, "text/event-stream"), stream=True), searches)
+
+
+# ---------------------------------------------------------------- a provider's other tools
+
+
+def call(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"type": kind, "id": "x", "status": "completed", **fields}
+
+
+TOOLS = [
+    call("file_search_call"),
+    call("file_search_call"),
+    call("code_interpreter_call", container_id="cntr_1"),
+    call("code_interpreter_call", container_id="cntr_1"),
+    call("code_interpreter_call", container_id="cntr_2"),
+    call("image_generation_call", quality="high", size="1024x1024"),
+    call("image_generation_call", status="failed"),
+    call("function_call", name="f", call_id="c", arguments="{}"),
+]
+UNITS = {"file_searches": 2, "code_sessions": 2, "images:high:1024x1024": 1}
+RATES = {"file_searches": 25 * 10**11, "code_sessions": 3 * 10**13, "images": 4 * 10**13}
+TOKENS = 10 * 1000 + 5 * 4000
+
+
+async def tooled(folder: Path, rates: dict[str, int], output: list[Any], stream: bool, **fields: Any) -> Any:
+    told = responded(output=output, **fields)
+    content, kind = json.dumps(told).encode(), "application/json"
+    if stream:
+        content, kind = events({"type": "response.completed", "response": told}), "text/event-stream"
+    gate = harness.gateway(
+        folder, serving(content, kind), harness.model("gpt", harness.deployment("alpha", "openai_responses"))
+    )
+    priced(gate, rates, input=10**9, output=4 * 10**9)
+    answer = await gate.ask({"model": "gpt", "input": "Hi", "stream": stream}, path="/v1/responses")
+    assert answer.status == 200
+    (end,) = gate.ends
+    return end
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_tools_that_openai_runs_are_charged_beside_the_tokens(tmp_path: Path, stream: bool) -> None:
+    end = await tooled(tmp_path, RATES, TOOLS, stream)
+    assert end.tokens.units == UNITS and end.usage_source == "provider" and "unpriced" not in end.decision
+    assert end.cost_nanodollars == TOKENS + 2 * 2_500_000 + 2 * 30_000_000 + 40_000_000
+
+
+async def test_a_tool_without_a_price_makes_the_cost_a_lower_bound_that_says_so(tmp_path: Path) -> None:
+    end = await tooled(tmp_path, {"file_searches": RATES["file_searches"]}, TOOLS, False)
+    assert end.cost_nanodollars == TOKENS + 2 * 2_500_000
+    assert end.usage_source == "estimate"
+    assert end.decision["unpriced"] == {"code_sessions": 2, "images:high:1024x1024": 1}
+
+
+@pytest.mark.parametrize(
+    ("told", "searches"), [({}, 2), ({"tool_usage": {"web_search": None}}, 0), (OPENAI, 3)]
+)
+async def test_searches_that_the_provider_does_not_count_are_counted_by_their_calls(
+    tmp_path: Path, told: dict[str, Any], searches: int
+) -> None:
+    actions: list[Any] = [{"type": "search", "query": "a"}, {"type": "open_page", "url": "x"}, None]
+    output = [call("web_search_call", action=action) for action in actions]
+    end = await tooled(tmp_path, {"searches": SEARCH}, output, False, **told)
+    assert end.tokens.units.get("searches", 0) == searches
+    assert end.cost_nanodollars == TOKENS + searches * CENT
+
+
+@pytest.mark.parametrize("output", [None, 7, [None, 3, {"type": 1}, {}], [{"type": "code_interpreter_call"}]])
+async def test_an_odd_list_of_items_fails_nothing(tmp_path: Path, output: Any) -> None:
+    assert (await tooled(tmp_path, RATES, output, True)).status == "ok"

@@ -119,6 +119,7 @@ def test_every_model_of_the_list_costs_what_the_list_says() -> None:
         ("gpt-image-1", Tokens(100, output_tokens=50, units={"input_image_tokens": 40}), "0.0027"),
         ("gpt-image-1.5", Tokens(10, output_tokens=1_000, units={"output_image_tokens": 990}), "0.03183"),
         ("gpt-5", Tokens(0, output_tokens=0, units={"searches": 3}), "0.03"),
+        ("gpt-5", Tokens(0, output_tokens=0, units={"file_searches": 4}), "0.01"),
         ("gpt-4o-mini-transcribe", Tokens(100, None, None, None, 20, None, 90), "0.0003825"),
     ],
 )

@@ -25,6 +25,8 @@ UNIT_FIELDS = {
     "audio_usd": UnitField("audio_ms", 3_600_000, _("an hour of audio")),
     "characters_usd": UnitField("characters", 1_000_000, _("1,000,000 characters")),
     "searches_usd": UnitField("searches", 1_000, _("1,000 searches")),
+    "file_searches_usd": UnitField("file_searches", 1_000, _("1,000 searches of files")),
+    "code_sessions_usd": UnitField("code_sessions", 1, _("a container that runs code")),
     "image_input_usd": UnitField("input_image_tokens", 1_000_000, _("1,000,000 tokens of image input")),
     "image_output_usd": UnitField("output_image_tokens", 1_000_000, _("1,000,000 tokens of image output")),
 }
@@ -102,6 +104,8 @@ class UnitRatesMixin(forms.Form):
     audio_usd = DollarsField(label=UNIT_FIELDS["audio_usd"].label, required=False)
     characters_usd = DollarsField(label=UNIT_FIELDS["characters_usd"].label, required=False)
     searches_usd = DollarsField(label=UNIT_FIELDS["searches_usd"].label, required=False)
+    file_searches_usd = DollarsField(label=UNIT_FIELDS["file_searches_usd"].label, required=False)
+    code_sessions_usd = DollarsField(label=UNIT_FIELDS["code_sessions_usd"].label, required=False)
     image_input_usd = DollarsField(label=UNIT_FIELDS["image_input_usd"].label, required=False)
     image_output_usd = DollarsField(label=UNIT_FIELDS["image_output_usd"].label, required=False)
     instance: Any

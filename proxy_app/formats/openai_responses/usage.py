@@ -1,8 +1,9 @@
 """Tokens and endings as Responses tells them: cached input inside the input, reasoning inside the output."""
 
+from collections import Counter
 from typing import Any
 
-from proxy_app.formats.reading import as_count, as_object, as_text, searches
+from proxy_app.formats.reading import as_count, as_list, as_object, as_text, searches
 from proxy_app.wire import JSON, Finish, Usage
 
 #: incomplete_details.reason -> ours. A reason not listed is an answer that ran out of room.
@@ -29,12 +30,42 @@ def read_usage(value: Any) -> Usage | None:
 
 
 def usage_of(response: JSON) -> Usage | None:
-    """Our usage of a `response` object, with the searches of its own tool that OpenAI bills."""
+    """Our usage of a `response` object, with its provider's own tools, which cost beside the tokens."""
     usage = read_usage(response.get("usage"))
     if usage is not None:
-        told = as_object(as_object(response.get("tool_usage")).get("web_search"))
-        usage.units = searches(told.get("num_requests"))
+        usage.units = _hosted(response)
     return usage
+
+
+def _hosted(response: JSON) -> dict[str, int]:
+    """Searches of the web as the provider counts them, else by their calls; searches of files by their calls;
+    containers that ran code; images that were made."""
+    calls = [each for each in as_list(response.get("output")) if isinstance(each, dict)]
+    kinds = Counter(as_text(call.get("type")) for call in calls)
+    told = response.get("tool_usage")
+    found = kinds["web_search_call"] - sum(map(_only_opens, calls))
+    if isinstance(told, dict):
+        found = as_count(as_object(told.get("web_search")).get("num_requests")) or 0
+    units = searches(found)
+    if count := kinds["file_search_call"]:
+        units["file_searches"] = count
+    if ran := {as_text(call.get("container_id")) for call in calls if _is_of(call, "code_interpreter_call")}:
+        units["code_sessions"] = len(ran)
+    for call in calls:
+        if _is_of(call, "image_generation_call") and call.get("status") in (None, "completed"):
+            kind = f"images:{as_text(call.get('quality'))}:{as_text(call.get('size'))}"
+            units[kind] = units.get(kind, 0) + 1
+    return units
+
+
+def _is_of(call: JSON, kind: str) -> bool:
+    return call.get("type") == kind
+
+
+def _only_opens(call: JSON) -> bool:
+    """A page that is opened or looked through is no search."""
+    action = as_object(call.get("action")).get("type")
+    return _is_of(call, "web_search_call") and action not in (None, "search")
 
 
 def render_usage(usage: Usage) -> JSON:

@@ -147,6 +147,8 @@ def test_a_price_of_images_audio_and_searches_is_in_the_dollars_people_know(admi
         "audio_usd": "0.36",
         "characters_usd": "15",
         "searches_usd": "2",
+        "file_searches_usd": "2.5",
+        "code_sessions_usd": "0.03",
         "is_enabled": "on",
     }
     assert admin_client.post("/admin/usage_app/price/add/", body).status_code == 302
@@ -158,6 +160,8 @@ def test_a_price_of_images_audio_and_searches_is_in_the_dollars_people_know(admi
         "audio_ms": 100_000_000,
         "characters": 15_000_000_000,
         "searches": 2_000_000_000_000,
+        "file_searches": 2_500_000_000_000,
+        "code_sessions": 30_000_000_000_000,
     }
     page = admin_client.get(change(row)).content.decode()
     assert "hd 1024x1792 0.12" in page and 'value="0.36"' in page

@@ -143,6 +143,26 @@ def test_a_price_by_the_second_is_unpriced_and_says_so(tmp_path: Path):
     assert price.context_window == 8192
 
 
+def test_what_litellm_says_of_a_provider_s_own_tools_is_charged_by_their_calls():
+    settings = {
+        "input_cost_per_token": "2e-6",
+        "search_context_cost_per_query": {
+            "search_context_size_low": 0.03,
+            "search_context_size_medium": 0.035,
+            "search_context_size_high": 0.05,
+        },
+        "file_search_cost_per_1k_calls": 0.0025,
+        "code_interpreter_cost_per_session": 0.03,
+    }
+    unknown: set[str] = set()
+    price = read_price(settings, unknown)
+    assert price is not None
+    assert price.units == {"searches": 35 * 10**12, "code_sessions": 3 * 10**13}
+    assert unknown == {"file_search_cost_per_1k_calls"}  # a call's by its use, a thousand's by its name
+    assert read_price({**settings, "search_context_cost_per_query": {"x": 1}}, unknown) is not None
+    assert "search_context_cost_per_query" in unknown
+
+
 def test_an_unset_variable_turns_its_deployment_off_and_is_named(tmp_path: Path):
     notices = load(tmp_path)
     assert any("NOT_SET_ANYWHERE is not set" in notice and "claude" in notice for notice in notices)

@@ -87,6 +87,7 @@ RESPONSES = {
             "arguments": '{"city": "Seoul"}',
         },
     ],
+    "tool_usage": {"web_search": {"num_requests": 0}},
     "usage": {
         "input_tokens": 1200,
         "input_tokens_details": {"cached_tokens": 1024, "cache_write_tokens": 100},

@@ -41,6 +41,19 @@ def test_the_bill_adds_up_to_the_charge(people: People, browse: Browse) -> None:
     assert {line.units for line in bill.lines} == {201, 1000, 333}
 
 
+def test_a_tool_without_a_price_stands_under_the_bill_and_is_no_estimate_of_counts(
+    people: People, browse: Browse
+) -> None:
+    row = priced_call(people)
+    row.usage_source, row.units = "estimate", {"file_searches": 2, "images:high:1024x1024": 1}
+    row.decision = {**row.decision, "unpriced": row.units}
+    row.save()
+    text = browse(people.root).get(f"/ui/requests/{row.pk}/").content.decode()
+    assert "Searches of files: 2. The price says nothing of this tool" in text
+    assert "Images (high, 1024x1024): 1." in text and "lower bound" in text
+    assert "The counts are estimates" not in text
+
+
 def test_the_bill_names_the_price_its_source_and_since_when(people: People, browse: Browse) -> None:
     row = priced_call(people)
     text = browse(people.root).get(f"/ui/requests/{row.pk}/").content.decode()
