@@ -4,6 +4,8 @@ the caller's own Files API: OpenAI's, Anthropic's or Google's.
 They cost nothing, so none has a row in the ledger; what is refused has one, as everywhere.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
@@ -98,8 +100,14 @@ class FileView(KeptView):
     async def ask_of(self, record: Stored, provider: ProviderEntry, method: str) -> dict[str, Any]:
         """What the provider says of a file. Raises UnknownObject where it has it no more."""
         upstream, path = self.request.services.upstream, self.path_of(record, provider)
-        try:
+        with self.told_unknown(record):
             return await ask_json(upstream, provider, path, method, **self.spoken)
+
+    @contextmanager
+    def told_unknown(self, record: Stored) -> Iterator[None]:
+        """A 403 by which a provider says that there is no such file is no word on our credential."""
+        try:
+            yield
         except CredentialRefused as error:
             if error.upstream_status != 403 or not self.files.is_unknown_refused:
                 raise
@@ -268,5 +276,6 @@ class FileContent(FileView):
         record, provider = await self.find()
         upstream = self.request.services.upstream
         path = self.path_of(record, provider, self.files.content)
-        answer = await open_answer(upstream, provider, path, **self.spoken)
+        with self.told_unknown(record):
+            answer = await open_answer(upstream, provider, path, **self.spoken)
         await self.relay(answer, told_content_type(content_type_of(answer)))

@@ -51,7 +51,7 @@ class Provider:
             return httpx.Response(
                 200, headers=status, json={"file": {"name": "files/new"}} if is_last else {}
             )
-        name = path.removeprefix("/v1beta/")
+        name = path.removeprefix("/v1beta/").removesuffix(":download")
         if name in self.gone:
             error = {"code": 403, "message": "You do not have permission", "status": "PERMISSION_DENIED"}
             return httpx.Response(403, json={"error": error})
@@ -168,8 +168,8 @@ async def test_what_google_has_no_more_is_unknown_and_no_fault_of_our_credential
     provider.gone.add("files/old")
     listed = await get(gate, "/v1beta/files")
     assert listed.json() == {"files": [{"name": "files/new"}]}
-    for method in ("GET", "DELETE"):
-        answer = await get(gate, "/v1beta/files/old", method=method)
+    for method, verb in (("GET", ""), ("DELETE", ""), ("GET", ":download")):
+        answer = await get(gate, f"/v1beta/files/old{verb}", method=method)
         assert error_in("gemini", 404, answer.json())["status"] == "NOT_FOUND"
 
 
