@@ -30,6 +30,11 @@ Charged = Callable[[str, str], int | None]
 Found = TypeVar("Found")
 
 
+def spoken(kind: StoredKind) -> str:
+    """A kind as a sentence names it."""
+    return kind.replace("_", " ")
+
+
 def owner_of(principal: Principal) -> str:
     """Who shares what this caller makes: its service ('service:<id>'), else its user, else the key."""
     key = principal.key
@@ -94,7 +99,7 @@ class StoredObjects:
                 rows = await self._ask(lambda: self._find(kind, object_id))
                 record = next((row for row in rows if row.owner == owner), None)
         if record is None or record.state == "gone":
-            raise UnknownObject(f"There is no {kind} '{object_id[:200]}' here that this key may see.")
+            raise UnknownObject(f"There is no {spoken(kind)} '{object_id[:200]}' here that this key may see.")
         return record
 
     async def listed(self, kind: StoredKind, owner: str) -> list[Stored]:

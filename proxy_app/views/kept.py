@@ -12,7 +12,7 @@ from gateway_project.errors import BadRequest, NotServed, UnknownObject, Upstrea
 from proxy_app.answering import told_ids
 from proxy_app.asking import pieces_of
 from proxy_app.catalogue import Catalogue, ProviderEntry
-from proxy_app.stored import keeper_of, provider_at
+from proxy_app.stored import keeper_of, provider_at, spoken
 from proxy_app.upstream import UpstreamAnswer
 from proxy_app.views.counted import CountedView
 from usage_app.records import Stored, StoredKind
@@ -62,7 +62,7 @@ class KeptView(CountedView):
         record = await self.request.services.stored.find(self.kind, self.object_id, self.owner)
         provider = provider_at(self.catalogue, record.provider_id)
         if provider is None:
-            raise NotServed(f"The provider that keeps this {self.kind} is not used here any more.")
+            raise NotServed(f"The provider that keeps this {spoken(self.kind)} is not used here any more.")
         return record, provider
 
     async def tell(self, body: dict[str, Any], status: int = 200) -> None:
@@ -104,7 +104,7 @@ class KeptView(CountedView):
         if after:
             ids = [record.object_id for record in records]
             if after not in ids:
-                raise BadRequest(f"'after' is no {self.kind} of this list.", param="after")
+                raise BadRequest(f"'after' is no {spoken(self.kind)} of this list.", param="after")
             records = records[ids.index(after) + 1 :]
         purpose = query.get("purpose")
         data: list[dict[str, Any]] = []

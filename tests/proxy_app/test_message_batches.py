@@ -294,6 +294,7 @@ async def test_a_stranger_finds_nothing_in_the_same_words_as_for_none(
         assert (hidden.status, none.status) == (404, 404)
         told, as_none = (each.json()["error"] for each in (hidden, none))
         assert told["type"] == "not_found_error"
+        assert as_none["message"].startswith("There is no message batch 'nothing' here")
         assert (
             told["message"].replace("msgbatch_1", "nothing").partition(" (")[0]
             == (as_none["message"].partition(" (")[0])
