@@ -8,6 +8,7 @@ JSON checks the UTF-8. Source of the grammar: the WHATWG HTML standard, section 
 from typing import NamedTuple
 
 from gateway_project.errors import UpstreamInvalid
+from proxy_app.elements import Elements
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
@@ -24,19 +25,23 @@ class Framer:
     """Cuts a byte stream into event blocks: their lines with LF, without the closing blank line.
 
     A block may be a comment only. Stray blank lines may stand at a block's ends. Raises
-    UpstreamInvalid when an event grows past `MAX_EVENT_BYTES`.
+    UpstreamInvalid when an event grows past `MAX_EVENT_BYTES`. A stream that is one JSON array in place
+    of events is cut into its objects, each as the data of one.
     """
 
-    __slots__ = ("_after_cr", "_buffer", "_scanned", "_started")
+    __slots__ = ("_after_cr", "_buffer", "_elements", "_scanned", "_started")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._scanned = 0
         self._started = False
         self._after_cr = False
+        self._elements: Elements | None = None
 
     def take_rest(self) -> bytes:
         """What has come since the last whole event, for when the stream is over."""
+        if self._elements is not None:
+            return self._elements.take_rest()
         rest = bytes(self._buffer).strip(b"\n")
         self._buffer.clear()
         self._scanned = 0
@@ -71,10 +76,16 @@ class Framer:
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _feed_slowly(self, chunk: bytes) -> list[bytes]:
+        if self._elements is not None:
+            return self._feed_elements(self._elements, chunk)
         buffer = self._buffer
         buffer += chunk
-        if not self._started and not self._skip_bom():
-            return []
+        if not self._started:
+            if not self._skip_bom():
+                return []
+            if self._is_array():
+                self._elements = Elements()
+                return self._feed_elements(self._elements, bytes(buffer))
         end = buffer.rfind(b"\n\n", max(self._scanned - 1, 0))
         if end < 0:
             self._scanned = len(buffer)
@@ -86,14 +97,24 @@ class Framer:
         self._check_size(max(len(buffer), *map(len, blocks)))
         return blocks
 
+    def _feed_elements(self, elements: Elements, chunk: bytes) -> list[bytes]:
+        blocks = [b"data: " + found.replace(b"\n", b" ") for found in elements.feed(chunk)]
+        self._check_size(max(elements.size, *map(len, blocks)) if blocks else elements.size)
+        return blocks
+
     def _skip_bom(self) -> bool:
         """False while it cannot be told yet whether the stream begins with a byte order mark."""
         if len(self._buffer) < len(_BOM) and _BOM.startswith(self._buffer):
             return False
         if self._buffer.startswith(_BOM):
             del self._buffer[: len(_BOM)]
-        self._started = True
         return True
+
+    def _is_array(self) -> bool:
+        """Known with the first byte that is no space. Of an array, every byte comes here again."""
+        begun = self._buffer.lstrip()
+        self._started = bool(begun) and not begun.startswith(b"[")
+        return begun.startswith(b"[")
 
     @staticmethod
     def _check_size(size: int) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from gateway_project.errors import BudgetExceeded, GatehouseError, UpstreamFailed, UpstreamRefused
 from proxy_app.formats.contract import RenderedError
 from proxy_app.formats.failures import Complaint, failure, plain_message, read_json, words_in
@@ -82,6 +84,15 @@ def read_in_band(error: Any, message: str = "") -> UpstreamFailed:
     if "image" in complaint.code:
         status = 400  # invalid_image_url, image_too_large and their like are the caller's image
     return failure(status, complaint)
+
+
+def words_of(data: bytes) -> tuple[Any, str]:
+    """The error object and the message of an error event's data."""
+    try:
+        body = as_object(orjson.loads(data))
+    except orjson.JSONDecodeError:
+        return None, data.decode("utf-8", "replace")
+    return body.get("error") or body, as_text(body.get("message"))
 
 
 def _status_of(error: JSON) -> int | None:

@@ -88,7 +88,7 @@ class Translation:
     def _pass_rest(self, rest: bytes, sent: list[bytes]) -> None:
         if rest.lstrip().startswith(b"{") and self._pass_whole(rest, sent):
             return
-        if rest.lstrip().startswith((b"{", b"[")):
+        if rest.lstrip().startswith(b"{"):
             rest = b"data: " + rest.replace(b"\n", b" ").strip()
         try:
             self._pass_block(rest, sent)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import orjson
 
-from gateway_project.errors import UpstreamInvalid
+from gateway_project.errors import UpstreamCut, UpstreamInvalid
 from proxy_app.wire import (
     JSON,
     Answer,
@@ -70,10 +70,14 @@ def _part_events(part: Part, index: int) -> Iterator[StreamEvent]:
 
 def refuse_whole(rest: bytes, observed: Observed, observe_answer: Callable[[JSON], Observed]) -> None:
     """Raises UpstreamInvalid where `rest`, all that came of a stream, is a whole answer, and notes what that
-    used. Raises UpstreamFailed for an error told in the shape of one."""
+    used. Raises UpstreamFailed for an error told in the shape of one, UpstreamCut for half of one."""
     try:
-        observed.usage = observe_answer(orjson.loads(rest)).usage or observed.usage
-    except (orjson.JSONDecodeError, UpstreamInvalid):
+        body = orjson.loads(rest)
+    except orjson.JSONDecodeError:
+        raise UpstreamCut from None
+    try:
+        observed.usage = observe_answer(body).usage or observed.usage
+    except UpstreamInvalid:
         return
     raise UpstreamInvalid("The provider answered whole what was asked for as a stream.")
 

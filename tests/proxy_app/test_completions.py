@@ -109,6 +109,26 @@ async def test_a_cut_stream_ends_in_an_error_and_without_a_false_end(make_gatewa
 
 
 @pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (json.dumps(TOLD), 502, "upstream_invalid"),
+        (json.dumps(TOLD) + "\n\n", 502, "upstream_invalid"),
+        (json.dumps(TOLD)[:40], 502, "upstream_cut"),
+        (json.dumps({"error": {"message": "It sleeps.", "code": 503}}), 503, "upstream_refused"),
+        ("data: [DONE]\n\n", 502, "upstream_cut"),
+    ],
+)
+async def test_what_is_no_stream_is_no_answer_either(make_gateway, sent, status, code):
+    async def script(request: httpx.Request) -> httpx.Response:
+        return streamed([sent.encode()])
+
+    gate = make_gateway(script, completing())
+    answer = await gate.ask({"model": "gpt", "prompt": "hi", "stream": True}, path=PATH)
+    assert (answer.status, gate.ends[0].error_code) == (status, code)
+    assert answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
     ("fields", "param"),
     [
         ({"prompt": ["a", "b"]}, "prompt"),

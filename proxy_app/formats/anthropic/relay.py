@@ -137,6 +137,8 @@ class Relay:
                     self.observed.content_started = True
                 self._report(body.get("usage"))
             case "message_stop":
+                if self.observed.finish is None:
+                    raise UpstreamCut  # a provider's end that gives no reason is none
                 self.observed.ended = True
 
     def _read_delta(self, body: JSON) -> None:

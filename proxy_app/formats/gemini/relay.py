@@ -153,7 +153,7 @@ class Relay:
 
     def _pass_rest(self, rest: bytes) -> bytes:
         """What came after the last blank line: whole, a plain error body, or the sign of a cut."""
-        if rest.lstrip().startswith((b"{", b"[")):
+        if rest.lstrip().startswith(b"{"):
             rest = b"data: " + rest.replace(b"\n", b" ").strip()
         try:
             return self._pass(rest)

@@ -12,7 +12,7 @@ import orjson
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.openai_chat.response import observe_answer
 from proxy_app.formats.openai_chat.usage import FINISHES, read_usage
-from proxy_app.formats.openai_errors import error_object, read_in_band
+from proxy_app.formats.openai_errors import error_object, read_in_band, words_of
 from proxy_app.formats.reading import as_list, as_object, as_text
 from proxy_app.formats.whole import refuse_whole
 from proxy_app.sse import Framer, encode, read_block
@@ -80,18 +80,25 @@ _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 class Relay:
     """One stream. Forwards each event's bytes with LF line ends; see `StreamPipe` for the contract."""
 
-    __slots__ = ("_candidates", "_finished", "_framer", "_wants_usage", "observed")
+    __slots__ = ("_begun", "_candidates", "_finished", "_framer", "_saw_call", "_wants_usage", "observed")
 
     def __init__(self, facts: CallFacts) -> None:
         self.observed = Observed()
         self._framer = Framer()
         self._wants_usage = facts.wants_usage
         self._candidates = facts.candidates
+        self._begun: set[int] = set()  # where several answers are asked for
         self._finished: set[int] = set()
+        self._saw_call = False
 
     def feed(self, chunk: bytes) -> bytes:
         observed = self.observed
-        if observed.content_started and chunk.startswith(b"data: {") and self._framer.is_one_event(chunk):
+        if (
+            observed.content_started
+            and self._candidates == 1
+            and chunk.startswith(b"data: {")
+            and self._framer.is_one_event(chunk)
+        ):
             try:
                 [choice] = _decode_plain(memoryview(chunk)[6:-2]).choices
             except msgspec.DecodeError:
@@ -143,6 +150,8 @@ class Relay:
                         self._count(len(delta.content))
                     elif delta.tool_calls or delta.reasoning_content or delta.reasoning or delta.refusal:
                         self._count_rare(delta)
+                if self._candidates > 1:
+                    self._begun.add(choice.index)
                 if choice.finish_reason:
                     self._note_finish(choice.index, choice.finish_reason)
         if observed.upstream_id is None:
@@ -161,6 +170,7 @@ class Relay:
     def _count_rare(self, delta: _Delta) -> None:
         chars = len(delta.reasoning_content or delta.reasoning or "") + len(delta.refusal or "")
         for call in delta.tool_calls or ():
+            self._saw_call = True
             if call.function is not None:
                 chars += len(call.function.arguments or "")
         self._count(chars)
@@ -193,14 +203,20 @@ class Relay:
                 refuse_whole(block, self.observed, observe_answer)
             return block + b"\n\n"
         if event.data.strip() == b"[DONE]":
-            self.observed.ended = True
-            return DONE
+            return self._end()
         plain = b"data: " + event.data.replace(b"\n", b" ")
         if event.event == "error":
-            raise read_in_band(*_words_of(event.data))
+            raise read_in_band(*words_of(event.data))
         if block != plain and event.data.lstrip().startswith(b"{"):
             return self._pass(b"data: " + event.data.replace(b"\n", b" ").strip())
         raise UpstreamInvalid("The provider sent a stream event that is not JSON.")
+
+    def _end(self) -> bytes:
+        """A provider's end that gives no reason is none, as SDKs take it for one; calls are a reason."""
+        if not self._saw_call and (not self._finished or self._begun - self._finished):
+            raise UpstreamCut
+        self.observed.ended = True
+        return DONE
 
     def _pass_untyped(self, block: bytes, data: bytes) -> bytes:
         """A chunk whose known fields have unknown types (content as a list of parts, say)."""
@@ -209,6 +225,7 @@ class Relay:
         choices = [as_object(choice) for choice in as_list(body.get("choices"))]
         for choice in choices:
             delta = {key: value for key, value in as_object(choice.get("delta")).items() if key != "role"}
+            self._saw_call |= bool(delta.get("tool_calls") or delta.get("function_call"))
             if any(delta.values()):
                 self._count(len(as_text(delta.get("content"))) or len(orjson.dumps(delta)))
             if choice.get("finish_reason"):
@@ -222,7 +239,7 @@ class Relay:
         """What came after the last blank line: whole, or the sign of a cut."""
         if rest.lstrip().startswith(b"{"):
             refuse_whole(rest, self.observed, observe_answer)
-            raise read_in_band(*_words_of(rest))
+            raise read_in_band(*words_of(rest))
         if read_block(rest) is None:
             return b""
         try:
@@ -245,12 +262,3 @@ def _load(data: bytes) -> Any:
 def _refuse_error(error: Any) -> None:
     if error:
         raise read_in_band(error)
-
-
-def _words_of(data: bytes) -> tuple[Any, str]:
-    """The error object and the message of an error event's data."""
-    try:
-        body = as_object(orjson.loads(data))
-    except orjson.JSONDecodeError:
-        return None, data.decode("utf-8", "replace")
-    return body.get("error") or body, as_text(body.get("message"))

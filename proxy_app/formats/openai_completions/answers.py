@@ -9,9 +9,10 @@ import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.contract import RenderOptions
-from proxy_app.formats.openai_errors import error_object, read_in_band
+from proxy_app.formats.openai_errors import error_object, read_in_band, words_of
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.formats.usage_merge import merge_usage
+from proxy_app.formats.whole import refuse_whole
 from proxy_app.sse import Framer, encode, read_block
 from proxy_app.wire import (
     JSON,
@@ -146,7 +147,7 @@ class Relay:
 
     def finish(self) -> bytes:
         rest = self._framer.take_rest()
-        sent = self._pass(rest) if rest and not self.observed.ended else b""
+        sent = self._pass_rest(rest) if rest and not self.observed.ended else b""
         if self.observed.ended:
             return sent
         if len(self._finished) < self._facts.candidates:
@@ -159,10 +160,16 @@ class Relay:
 
     def _pass(self, block: bytes) -> bytes:
         block = block.strip(b"\n")
-        event = read_block(block) if block else None
-        if event is None or self.observed.ended:
-            return block + b"\n\n" if block and not self.observed.ended else b""
+        if not block or self.observed.ended:
+            return b""
+        event = read_block(block)
+        if event is None:
+            if block.startswith(b"{"):
+                refuse_whole(block, self.observed, observe_answer)
+            return block + b"\n\n"
         if event.data.strip() == b"[DONE]":
+            if not self._finished:
+                raise UpstreamCut  # a provider's end that gives no reason is none
             self.observed.ended = True
             return DONE
         try:
@@ -172,6 +179,16 @@ class Relay:
         if body.get("error") or event.event == "error":
             raise read_in_band(body.get("error") or body)
         return self._read(block, body)
+
+    def _pass_rest(self, rest: bytes) -> bytes:
+        """What came after the last blank line: whole, or the sign of a cut."""
+        if rest.lstrip().startswith(b"{"):
+            refuse_whole(rest, self.observed, observe_answer)
+            raise read_in_band(*words_of(rest))
+        try:
+            return self._pass(rest) if read_block(rest) is not None else b""
+        except UpstreamInvalid as invalid:
+            raise UpstreamCut from invalid
 
     def _read(self, block: bytes, body: JSON) -> bytes:
         observed = self.observed

@@ -189,6 +189,7 @@ UNKNOWN = (
     b'"delta":{"type":"text_delta","text":["odd"]}}\n\n'
     b"event: bare\n\n"
     b'event: brand_new\ndata: {"type":"brand_new"}\nretry: 5\n\n'
+    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"novel_reason"}}\n\n'
     b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 )
 

@@ -256,8 +256,8 @@ def test_what_cannot_be_read_is_a_failure(raw: bytes) -> None:
 def test_a_plain_error_body_in_place_of_a_stream_is_told(form: str) -> None:
     pipe = pipe_for("gemini/x")
     body = '{"error":{"code":429,"message":"too fast",\n"status":"RESOURCE_EXHAUSTED"}}'
-    pipe.feed((form % body).encode())
     with pytest.raises(UpstreamRefused, match="too fast") as caught:
+        pipe.feed((form % body).encode())
         pipe.finish()
     assert caught.value.status == 429
 

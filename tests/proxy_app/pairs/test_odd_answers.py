@@ -1,6 +1,7 @@
 """Answers in other shapes than the usual ones, and ends that are none: what was said is heard, what was
 not said is not made up."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +128,7 @@ CLAUDE = odd(
     "anthropic",
     {"type": "message", **MESSAGE, "content": [HI], "stop_reason": None},
     [
-        {"type": "message_start", "message": {**MESSAGE, "content": []}},
+        {"type": "message_start", "message": {**MESSAGE, "content": [], "usage": {}}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}},
         {"type": "content_block_stop", "index": 0},
@@ -151,8 +152,6 @@ EMPTY = {
 @pytest.mark.parametrize("inbound", FORMATS)
 @pytest.mark.parametrize("upstream", ENDLESS)
 async def test_a_stream_whose_end_gives_no_reason_is_cut(make_gateway, inbound, upstream):
-    if inbound == upstream:
-        return  # relayed as it is: no reason is made up
     pair = open_pair(make_gateway, inbound, ENDLESS[upstream])
     heard = await pair.ask(True)
     assert heard.error and not heard.ended and heard.finish is None
@@ -160,10 +159,26 @@ async def test_a_stream_whose_end_gives_no_reason_is_cut(make_gateway, inbound, 
 
 
 async def test_calls_are_a_reason_to_end(make_gateway):
-    calls = [{"id": "a", "function": {"name": "get_weather", "arguments": "{}"}}]
-    for inbound in OTHERS:
+    calls = [{"index": 0, "id": "a", "function": {"name": "get_weather", "arguments": "{}"}}]
+    for inbound in FORMATS:
         heard = await open_pair(make_gateway, inbound, says(None, tool_calls=calls)).ask(True, tools=True)
-        assert heard.ended and heard.finish == "tool_calls"
+        relayed = inbound == "openai_chat"  # as it is: no reason is made up
+        assert heard.ended and heard.finish == (None if relayed else "tool_calls")
+
+
+async def test_of_several_answers_that_are_relayed_each_has_a_reason(make_gateway):
+    def answer(index: int, finish: str | None) -> list[Any]:
+        said = {"index": index, "delta": {"content": "Hi"}, "finish_reason": None}
+        ends = {"index": index, "delta": {}, "finish_reason": finish}
+        return [{"id": "c", "choices": [choice]} for choice in (said, ends)]
+
+    for finish, ended in (("stop", True), (None, False)):
+        events = [*answer(0, "stop"), *answer(1, finish)]
+        pair = open_pair(make_gateway, "openai_chat", odd("openai_chat", {}, events, b"data: [DONE]\n\n"))
+        asked = {**question("openai_chat", True), "n": 2}
+        answered = await pair.gate.ask(asked, **where("openai_chat", True))
+        assert answered.body.endswith(b"data: [DONE]\n\n") is ended
+        assert (b"upstream_cut" in answered.body) is not ended
 
 
 @pytest.mark.parametrize("inbound", FORMATS)
@@ -190,3 +205,37 @@ async def test_one_that_says_nothing_either_is_none(make_gateway, inbound, upstr
         return
     heard = await open_pair(make_gateway, inbound, odd(upstream, EMPTY[upstream], [])).ask()
     assert heard.status == 502 and "is empty" in heard.error["message"]
+
+
+# ---------------------------------------------------------------- Gemini's other stream
+
+PIECES = [
+    {"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}}], "responseId": "r"}
+    for text in ('He said "}]', " and [")
+]
+CALL = {"functionCall": {"name": "get_weather", "args": {"city": "Seoul"}}}
+LAST = {
+    "candidates": [{"content": {"role": "model", "parts": [CALL]}, "finishReason": "STOP"}],
+    "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 2},
+}
+
+
+@pytest.mark.parametrize("inbound", FORMATS)
+@pytest.mark.parametrize("indent", [None, 2])
+async def test_a_stream_that_is_one_array_is_read_as_it_comes(make_gateway, inbound, indent):
+    whole = json.dumps([*PIECES, LAST], indent=indent).encode()
+    provider = Odd("gemini", pieces=[whole[:40], whole[40:90], whole[90:]])
+    pair = open_pair(make_gateway, inbound, provider)
+    heard = await pair.ask(True, tools=True)
+    assert (heard.text, heard.finish, heard.ended) == ('He said "}] and [', "tool_calls", True)
+    assert heard.arguments == [("get_weather", {"city": "Seoul"})]
+    assert pair.gate.ends[0].tokens.output_tokens == 2
+
+
+@pytest.mark.parametrize("inbound", FORMATS)
+async def test_an_array_without_its_last_piece_is_cut(make_gateway, inbound):
+    for whole in (json.dumps(PIECES).encode(), json.dumps([*PIECES, LAST]).encode()[:-60]):
+        pair = open_pair(make_gateway, inbound, Odd("gemini", pieces=[whole]))
+        heard = await pair.ask(True)
+        assert heard.error and not heard.ended and heard.finish is None
+        assert pair.gate.ends[0].error_code == "upstream_cut"

@@ -47,8 +47,10 @@ async def test_a_whole_answer_is_heard_as_a_stream(make_gateway, inbound, upstre
 async def test_half_of_one_is_cut(make_gateway, inbound, upstream):
     provider = Whole(upstream)
     provider.of = 0.5
-    heard = await open_pair(make_gateway, inbound, provider).ask(True)
+    pair = open_pair(make_gateway, inbound, provider)
+    heard = await pair.ask(True)
     assert heard.status == 502 and heard.error and not heard.ended
+    assert pair.gate.ends[0].error_code == "upstream_cut"
 
 
 @pytest.mark.parametrize("format", ["openai_chat", "openai_responses", "anthropic"])
