@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from proxy_app.formats.mixtures import as_messages, as_responses
 from proxy_app.formats.reading import as_text
 from proxy_app.wire import JSON
 
@@ -20,24 +21,21 @@ def shape_of(body: JSON) -> str:
     messages = body.get("messages")
     if messages is None:
         return "openai_responses" if "input" in body else "openai_chat"
-    tools = body.get("tools")
-    if (
-        body.get("system") is not None
-        or _has_messages_tools(tools)
-        or (tools is None and _has_blocks(messages))
-    ):
+    if body.get("system") is not None or _has_messages_tools(body.get("tools")) or _has_blocks(messages):
         return "anthropic"
     return "openai_chat"
 
 
 def _has_messages_tools(tools: Any) -> bool:
-    first = tools[0] if isinstance(tools, list) and tools else None
-    return isinstance(first, dict) and "input_schema" in first and "function" not in first
+    return isinstance(tools, list) and any(
+        isinstance(tool, dict) and "input_schema" in tool and "function" not in tool for tool in tools
+    )
 
 
 def _has_blocks(messages: Any) -> bool:
     return isinstance(messages, list) and any(
-        isinstance(block, dict) and as_text(block.get("type")) in _BLOCKS
+        isinstance(block, dict)
+        and (as_text(block.get("type")) in _BLOCKS or isinstance(block.get("source"), dict))
         for message in messages
         if isinstance(message, dict) and isinstance(message.get("content"), list)
         for block in message["content"]
@@ -45,8 +43,8 @@ def _has_blocks(messages: Any) -> bool:
 
 
 def rewritten(body: JSON, shape: str) -> tuple[JSON, bytes]:
-    """The body as its own format has it: without fields of the address it was posted to, and with what
-    that format demands."""
+    """The body as its own format has it: without fields of the address it was posted to, in that format's
+    own words throughout, and with what that format demands."""
     kept = {name: value for name, value in body.items() if name not in _CHAT_ONLY}
     if isinstance(user := body.get("user"), str):
         kept |= {"metadata": {"user_id": user}} if shape == "anthropic" else {"user": user}
@@ -57,4 +55,5 @@ def rewritten(body: JSON, shape: str) -> tuple[JSON, bytes]:
         limit = kept.pop("max_tokens", None) if limit is None else limit
         if limit is not None:
             kept["max_output_tokens"] = limit
+    kept = as_messages(kept) if shape == "anthropic" else as_responses(kept)
     return kept, orjson.dumps(kept)

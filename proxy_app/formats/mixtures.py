@@ -1,0 +1,291 @@
+"""Bodies that mix the words of Chat Completions into another format's shape, in that format's own words.
+
+Agents that keep a conversation in one format and send it to another's address write the tools, the choice
+among them or single messages as Chat Completions has them. What is in the shape's own words already is left
+as it is; what is in neither's is left for its reader to refuse by name. Pure.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.wire import JSON
+
+_NO_PARAMETERS: JSON = {"type": "object", "properties": {}}
+_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
+_WORDS = {"auto": "auto", "any": "required", "none": "none"}
+_EFFORTS = {"minimal": "low"}
+_OWN_ROLES = frozenset({"user", "assistant", "system"})
+_ROLES = _OWN_ROLES | {"developer"}
+
+
+def function_of(tool: Any) -> JSON | None:
+    """What a tool of any of the formats offers: name, description, parameters, strict; None for others."""
+    told = as_object(tool)
+    function = as_object(told.get("function")) or told
+    kind = as_text(told.get("type")) or "custom"
+    if kind not in ("function", "custom") or not isinstance(function.get("name"), str):
+        return None
+    if kind == "custom" and "input_schema" not in function:
+        return None
+    schema = function.get("parameters", function.get("input_schema"))
+    kept: JSON = {name: function[name] for name in ("name", "description", "strict") if name in function}
+    return {**kept, "parameters": _NO_PARAMETERS if schema is None else schema}
+
+
+def _is_chat_tool(tool: Any) -> bool:
+    return isinstance(as_object(tool).get("function"), dict)
+
+
+# ---------------------------------------------------------------- as Messages
+
+
+def as_messages(body: JSON) -> JSON:
+    """The body as Messages have it."""
+    told = dict(body)
+    if isinstance(told.get("tools"), list):
+        told["tools"] = [_messages_tool(tool) for tool in told["tools"]]
+    _choose(told)
+    if (stop := told.pop("stop", None)) is not None:
+        told["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+    _configure(told)
+    _head_and_turns(told)
+    return told
+
+
+def _messages_tool(tool: Any) -> Any:
+    if "input_schema" in as_object(tool) or (function := function_of(tool)) is None:
+        return tool
+    schema = function.pop("parameters")
+    marks = {"cache_control": tool["cache_control"]} if tool.get("cache_control") else {}
+    return {**function, "input_schema": schema, **marks}
+
+
+def _choose(told: JSON) -> None:
+    choice, parallel = told.get("tool_choice"), told.pop("parallel_tool_calls", None)
+    if isinstance(choice, str) and choice in _CHOICES:
+        told["tool_choice"] = {"type": _CHOICES[choice]}
+    elif name := as_text(as_object(as_object(choice).get("function")).get("name")):
+        told["tool_choice"] = {"type": "tool", "name": name}
+    if parallel is False and told.get("tools"):
+        chosen = as_object(told.get("tool_choice")) or {"type": "auto"}
+        told["tool_choice"] = {**chosen, "disable_parallel_tool_use": True}
+
+
+def _configure(told: JSON) -> None:
+    """How hard to think and what form to answer in. JSON of no schema has no word there."""
+    settings = dict(as_object(told.get("output_config")))
+    effort = told.pop("reasoning_effort", None)
+    if effort == "none":
+        told["thinking"] = {"type": "disabled"}
+    elif effort is not None:
+        settings["effort"] = _EFFORTS.get(effort, effort) if isinstance(effort, str) else effort
+    form = as_object(told.get("response_format"))
+    if form.get("type") == "json_schema":
+        schema = as_object(form.get("json_schema")).get("schema") or {"type": "object"}
+        settings["format"] = {"type": "json_schema", "schema": schema}
+    if form.get("type") in ("json_schema", "text"):
+        del told["response_format"]
+    if settings:
+        told["output_config"] = settings
+
+
+def _head_and_turns(told: JSON) -> None:
+    """System messages at the head join `system`; results in a row are one user's message."""
+    messages = as_list(told.get("messages"))
+    head = 0  # how many of them
+    while head < len(messages) and _role(messages[head]) in ("system", "developer"):
+        head += 1
+    if 0 < head < len(messages):
+        texts = [told["system"]] if told.get("system") else []
+        texts += [message.get("content") for message in messages[:head]]
+        told["system"] = [block for text in texts for block in _blocks(text)]
+        messages = messages[head:]
+    turns: list[Any] = []
+    was_result = False
+    for message in messages:
+        is_result = _role(message) == "tool"
+        if is_result and was_result:
+            turns[-1]["content"].append(_result(message))
+        else:
+            turns.append(_turn(message))
+        was_result = is_result
+    told["messages"] = turns
+
+
+def _role(message: Any) -> str:
+    return as_text(as_object(message).get("role"))
+
+
+def _turn(message: Any) -> Any:
+    told = as_object(message)
+    role = _role(message)
+    if role == "tool":
+        return {"role": "user", "content": [_result(told)]}
+    if role == "developer":
+        return {"role": "system", "content": told.get("content")}
+    if role == "assistant" and (told.get("tool_calls") or told.get("thinking_blocks") or "refusal" in told):
+        said = _blocks(told.get("content")) + _blocks(told.get("refusal"))
+        calls = [_tool_use(as_object(call)) for call in as_list(told.get("tool_calls"))]
+        return {"role": role, "content": [*as_list(told.get("thinking_blocks")), *said, *calls]}
+    if role in _OWN_ROLES and isinstance(told.get("content"), list):
+        return {**told, "content": _blocks(told["content"])}
+    return message
+
+
+def _blocks(content: Any) -> list[Any]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content else []
+    return [_block(part) for part in as_list(content)]
+
+
+def _block(part: Any) -> Any:
+    """A picture or a file as Messages have it; every other part as it is."""
+    told = as_object(part)
+    url = as_text(as_object(told.get("image_url")).get("url"))
+    data = as_text(as_object(told.get("file")).get("file_data"))
+    if told.get("type") == "image_url" and url:
+        return {"type": "image", "source": _source(url)}
+    if told.get("type") == "file" and data:
+        title = as_text(as_object(told.get("file")).get("filename"))
+        return {"type": "document", "source": _source(data), **({"title": title} if title else {})}
+    return part
+
+
+def _source(url: str) -> JSON:
+    head, comma, data = url.partition(",")
+    if not head.startswith("data:") or not comma:
+        return {"type": "url", "url": url}
+    media_type = head.removeprefix("data:").removesuffix(";base64")
+    return {"type": "base64", "media_type": media_type, "data": data}
+
+
+def _tool_use(call: JSON) -> JSON:
+    function = as_object(call.get("function"))
+    text = as_text(function.get("arguments"))
+    try:
+        given = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError:
+        given = None
+    arguments = given if isinstance(given, dict) else {"invalid_json": text}
+    return {"type": "tool_use", "id": call.get("id"), "name": function.get("name"), "input": arguments}
+
+
+def _result(message: JSON) -> JSON:
+    content = message.get("content")
+    said = content if isinstance(content, str) else _blocks(content)
+    return {"type": "tool_result", "tool_use_id": message.get("tool_call_id"), "content": said}
+
+
+# ---------------------------------------------------------------- as Responses
+
+
+def as_responses(body: JSON) -> JSON:
+    """The body as Responses have it."""
+    told = dict(body)
+    if isinstance(told.get("tools"), list):
+        told["tools"] = [_flat_tool(tool) for tool in told["tools"]]
+    if (choice := told.get("tool_choice")) is not None:
+        told["tool_choice"] = _flat_choice(choice)
+    if isinstance(system := told.get("system"), str | list) and not told.get("instructions"):
+        texts = [as_text(as_object(block).get("text")) for block in _blocks(system)]
+        told["instructions"] = "\n".join(texts)
+        del told["system"]
+    if (effort := told.pop("reasoning_effort", None)) is not None:
+        told["reasoning"] = {"effort": effort, **as_object(told.get("reasoning"))}
+    _form(told)
+    if isinstance(told.get("input"), list):
+        told["input"] = [item for each in told["input"] for item in _items(each)]
+    return told
+
+
+def _flat_tool(tool: Any) -> Any:
+    foreign = _is_chat_tool(tool) or "input_schema" in as_object(tool)
+    function = function_of(tool) if foreign else None
+    return tool if function is None else {"type": "function", **function}
+
+
+def _flat_choice(choice: Any) -> Any:
+    told = as_object(choice)
+    name = as_text(as_object(told.get("function")).get("name"))
+    if told.get("type") == "tool":
+        name = as_text(told.get("name"))
+    if name:
+        return {"type": "function", "name": name}
+    return _WORDS.get(as_text(told.get("type")), choice)
+
+
+def _form(told: JSON) -> None:
+    text = dict(as_object(told.get("text")))
+    if (verbosity := told.pop("verbosity", None)) is not None:
+        text["verbosity"] = verbosity
+    if form := as_object(told.pop("response_format", None)):
+        text["format"] = {**form, **as_object(form.get("json_schema"))}
+        text["format"].pop("json_schema", None)
+    if text:
+        told["text"] = text
+
+
+def _items(item: Any) -> Iterator[Any]:
+    """An item as it is; of a message, what it says, calls and was given, each an item of its own."""
+    told = as_object(item)
+    role = as_text(told.get("role"))
+    if role == "tool":
+        yield _output(told.get("tool_call_id"), told.get("content"))
+        return
+    content, calls = told.get("content"), as_list(told.get("tool_calls"))
+    if role not in _ROLES or not (calls or isinstance(content, list)):
+        yield item
+        return
+    parts = [as_object(part) for part in as_list(content)]
+    for part in parts:
+        if _is(part, "tool_result"):
+            yield _output(part.get("tool_use_id"), part.get("content"))
+    kept = [_part(part, role) for part in as_list(content) if not _is(part, "tool_use", "tool_result")]
+    if kept or (isinstance(content, str) and content):
+        head = {name: value for name, value in told.items() if name != "tool_calls"}
+        yield {**head, "content": kept or content}
+    for part in parts:
+        if _is(part, "tool_use"):
+            arguments = orjson.dumps(part.get("input") or {}).decode()
+            yield _call(part.get("id"), part.get("name"), arguments)
+    for call in map(as_object, calls):
+        function = as_object(call.get("function"))
+        yield _call(call.get("id"), function.get("name"), function.get("arguments"))
+
+
+def _is(part: Any, *kinds: str) -> bool:
+    return as_text(as_object(part).get("type")) in kinds
+
+
+def _call(call_id: Any, name: Any, arguments: Any) -> JSON:
+    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
+
+
+def _output(call_id: Any, content: Any) -> JSON:
+    given = content if isinstance(content, str) else [_part(part, "user") for part in as_list(content)]
+    return {"type": "function_call_output", "call_id": call_id, "output": given}
+
+
+def _part(part: Any, role: str) -> Any:
+    told = as_object(part)
+    match told.get("type"):
+        case "text":
+            return {**told, "type": "output_text" if role == "assistant" else "input_text"}
+        case "image_url" if isinstance(told.get("image_url"), dict):
+            return _picture(as_text(told["image_url"].get("url")))
+        case "image":
+            return _picture(_address(as_object(told.get("source"))))
+    return part
+
+
+def _picture(address: str) -> JSON:
+    return {"type": "input_image", "image_url": address, "detail": "auto"}
+
+
+def _address(source: JSON) -> str:
+    if source.get("type") == "base64":
+        return f"data:{as_text(source.get('media_type'))};base64,{as_text(source.get('data'))}"
+    return as_text(source.get("url"))
