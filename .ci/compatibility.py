@@ -23,6 +23,7 @@ NAMES = {
     "anthropic": "Anthropic Messages",
     "gemini": "Gemini generateContent",
     "bedrock_converse": "Bedrock Converse",
+    "cohere": "Cohere Chat v2",
 }
 #: What Gemini takes depends on the model's generation, told by its name.
 MODELS = {"gemini": "gemini-3-pro"}

@@ -5,6 +5,7 @@ from typing import Final
 from proxy_app.formats import (
     anthropic,
     bedrock_converse,
+    cohere,
     gemini,
     openai_chat,
     openai_completions,
@@ -26,4 +27,5 @@ UPSTREAM: Final[dict[str, UpstreamFormat]] = {
     "anthropic": anthropic.UPSTREAM,
     "gemini": gemini.UPSTREAM,
     "bedrock_converse": bedrock_converse.UPSTREAM,
+    "cohere": cohere.UPSTREAM,
 }

@@ -13,6 +13,7 @@ from proxy_app.call import Call, caller_of
 from proxy_app.catalogue import Catalogue, ProviderEntry
 from proxy_app.cloud_storage import check_every_text
 from proxy_app.dialects import dialect_of
+from proxy_app.formats.registry import INBOUND
 from proxy_app.passing import FREE_METHODS, KEPT_BACK, KEPT_BACK_STARTS, Passage, kind_of, pass_on
 from proxy_app.reading import know_caller
 from proxy_app.spool import Renamed, Spool
@@ -183,4 +184,4 @@ def _dialect(provider: ProviderEntry, format: str) -> str:
     """Errors are told as the provider tells them."""
     if format in provider.formats:
         return format
-    return provider.format if provider.format != "bedrock_converse" else format
+    return next((each for each in provider.formats if each in INBOUND), format)

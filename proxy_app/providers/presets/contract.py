@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-WireFormat = Literal["openai_chat", "openai_responses", "anthropic", "gemini", "bedrock_converse"]
+WireFormat = Literal["openai_chat", "openai_responses", "anthropic", "gemini", "bedrock_converse", "cohere"]
 Auth = Literal[
     "bearer", "x-api-key", "x-goog-api-key", "api-key", "google-service-account", "aws-sigv4", "none"
 ]

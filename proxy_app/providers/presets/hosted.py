@@ -139,12 +139,14 @@ HOSTED = (
         unpriced="NVIDIA bills by credits and by GPU, not by tokens.",
         key_hint="nvapi-…",
     ),
-    # Cohere's compatibility endpoint carries tools, structured output and streams in the format everybody
-    # speaks; its own chat API would add documents and citations, which no caller's format can ask it for.
+    # Callers of Chat Completions are relayed to Cohere's compatibility endpoint; all others are asked at its
+    # own chat, which stands beside that and tells thoughts, plans and citations.
     Preset(
         kind="cohere",
         label="Cohere",
         base_url="https://api.cohere.ai/compatibility/v1",
+        format="cohere",
+        other_formats=("openai_chat",),
         quirks={**OLD_LIMIT, "no_stream_options": True, "rerank_path": "/v2/rerank"},
         price_provider_id="cohere",
         models_paths=("/v1/models?endpoint=chat&page_size=1000",),
