@@ -1,6 +1,13 @@
-"""Usage that arrives in instalments: a later report overwrites an earlier one figure by figure."""
+"""Usage that arrives in instalments: a later report overwrites an earlier one figure by figure. And usage
+that does not count all that was said."""
 
-from proxy_app.wire import Usage
+from dataclasses import replace
+from typing import Final
+
+from proxy_app.wire import JSON, Usage
+
+#: What llama.cpp's own server says in every answer, and nobody else.
+LLAMA_CPP_MARK: Final = "timings"
 
 
 def merge_usage(known: Usage | None, later: Usage) -> Usage:
@@ -19,3 +26,18 @@ def merge_usage(known: Usage | None, later: Usage) -> Usage:
         known.output_audio_tokens if later.output_audio_tokens is None else later.output_audio_tokens,
         {**known.units, **later.units} if later.units else known.units,
     )
+
+
+def of_first_answer(usage: Usage | None, body: JSON, answers: int) -> Usage | None:
+    """Of a whole body with several answers (`n`), of which llama.cpp counts the first alone: without its
+    output, which is estimated then."""
+    if usage is None or answers < 2 or LLAMA_CPP_MARK not in body:
+        return usage
+    return replace(usage, output_tokens=None, reasoning_tokens=None)
+
+
+def with_next_answer(known: Usage | None, later: Usage | None) -> Usage | None:
+    """Of a stream of several answers, each of which llama.cpp counts by itself: all so far."""
+    if known is None or later is None:
+        return later or known
+    return replace(later, output_tokens=(known.output_tokens or 0) + (later.output_tokens or 0))

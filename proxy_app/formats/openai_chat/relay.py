@@ -14,11 +14,13 @@ from proxy_app.formats.openai_chat.response import observe_answer
 from proxy_app.formats.openai_chat.usage import FINISHES, read_usage
 from proxy_app.formats.openai_errors import error_object, read_in_band, words_of
 from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.formats.usage_merge import LLAMA_CPP_MARK, with_next_answer
 from proxy_app.formats.whole import refuse_whole
 from proxy_app.sse import Framer, encode, read_block
 from proxy_app.wire import CallFacts, Finish, Observed
 
 DONE = b"data: [DONE]\n\n"
+_LLAMA_CPP_MARK = b'"%b":' % LLAMA_CPP_MARK.encode()
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -183,7 +185,10 @@ class Relay:
 
     def _pass_usage(self, block: bytes, value: Any, has_choices: bool) -> bytes:
         """Reads the usage wherever it rides; takes out what the caller did not ask for."""
-        self.observed.usage = read_usage(value) or self.observed.usage
+        usage = read_usage(value)
+        if self._candidates > 1 and _LLAMA_CPP_MARK in block:
+            usage = with_next_answer(self.observed.usage, usage)
+        self.observed.usage = usage or self.observed.usage
         if self._wants_usage:
             return block + b"\n\n"
         if not has_choices:

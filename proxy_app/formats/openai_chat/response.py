@@ -15,6 +15,7 @@ from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usa
 from proxy_app.formats.openai_errors import read_in_band
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.formats.signing import seal_of, tag_signature
+from proxy_app.formats.usage_merge import of_first_answer
 from proxy_app.formats.whole import refuse_unsaid
 from proxy_app.wire import (
     JSON,
@@ -45,7 +46,7 @@ def observe_answer(body: JSON) -> Observed:
         for call in calls_in(message):
             chars += len(read_arguments(as_object(call.get("function")).get("arguments")))
     return Observed(
-        usage=read_usage(body.get("usage")),
+        usage=of_first_answer(read_usage(body.get("usage")), body, len(choices)),
         finish=_finish_of(choices[0]) if choices[0].get("finish_reason") else None,
         content_started=True,
         ended=True,

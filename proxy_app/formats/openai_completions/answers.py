@@ -11,7 +11,7 @@ from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.openai_errors import error_object, read_in_band, words_of
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
-from proxy_app.formats.usage_merge import merge_usage
+from proxy_app.formats.usage_merge import LLAMA_CPP_MARK, merge_usage, of_first_answer, with_next_answer
 from proxy_app.formats.whole import refuse_whole
 from proxy_app.sse import Framer, encode, read_block
 from proxy_app.wire import (
@@ -59,7 +59,7 @@ def observe_answer(body: JSON) -> Observed:
     if not choices:
         raise UpstreamInvalid("The provider's answer has no choices.")
     return Observed(
-        usage=read_usage(body.get("usage")),
+        usage=of_first_answer(read_usage(body.get("usage")), body, len(choices)),
         finish=_FINISHES.get(as_text(choices[0].get("finish_reason")), Finish.STOP),
         content_started=True,
         ended=True,
@@ -206,7 +206,10 @@ class Relay:
         observed.served_model = observed.served_model or as_text(body.get("model")) or None
         if not body.get("usage"):
             return block + b"\n\n"
-        observed.usage = read_usage(body["usage"]) or observed.usage
+        usage = read_usage(body["usage"])
+        if self._facts.candidates > 1 and LLAMA_CPP_MARK in body:
+            usage = with_next_answer(observed.usage, usage)
+        observed.usage = usage or observed.usage
         if self._facts.wants_usage:
             return block + b"\n\n"
         if not choices:
