@@ -14,7 +14,7 @@ warms this provider's cache), and everything else not read here.
 """
 
 from gateway_project.errors import InvalidBody, UnsupportedParameter
-from proxy_app.formats.anthropic.messages import parse_messages, parse_texts
+from proxy_app.formats.anthropic.messages import effort_of_turn, parse_messages, parse_texts
 from proxy_app.formats.anthropic.request import check_messages, read_call
 from proxy_app.formats.reading import Fields, wrong_type
 from proxy_app.wire import (
@@ -91,7 +91,7 @@ def _system(fields: Fields) -> list[Turn]:
 
 def _reasoning(fields: Fields, settings: Fields) -> Reasoning | None:
     """`adaptive` and `between_tools` leave it to the model, with or without an effort."""
-    effort = settings.maybe_text("effort")
+    effort = effort_of_turn(fields.objects("messages")) or settings.maybe_text("effort")
     if effort is not None and effort not in _EFFORTS:
         raise wrong_type(settings.at("effort"), "low, medium, high, xhigh or max")
     thinking = fields.maybe_object("thinking")

@@ -35,11 +35,10 @@ _BLOCK = Kinds(
         "redacted_thinking": shape("type data", f"{_ECHOES} cache_control"),
     },
 )
-_MESSAGE = shape(
-    "role",
-    "id type model stop_reason stop_sequence stop_details usage container diagnostics parsed_output",
-    content=_BLOCK,
-)
+_ANSWER = "id type model stop_reason stop_sequence stop_details usage container diagnostics parsed_output"
+_SAID = shape("role", _ANSWER, content=_BLOCK)
+_SYSTEM = shape("role clear_at", content=_BLOCK, output_config=shape("effort"))
+_MESSAGE = Kinds("role", {"user": _SAID, "assistant": _SAID, "system": _SYSTEM})
 _TOOL = Kinds(
     "type",
     {

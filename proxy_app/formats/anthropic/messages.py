@@ -32,11 +32,37 @@ def parse_messages(messages: Iterable[Fields]) -> list[Turn]:
     UnsupportedContent."""
     names: dict[str, str] = {}  # tool call id -> tool name
     turns: list[Turn] = []
-    for message in messages:
+    told = list(messages)
+    last_user = max((at for at, message in enumerate(told) if message.text("role") == "user"), default=-1)
+    for position, message in enumerate(told):
         role = _ROLES[message.text("role")]
+        if role == "system" and _is_silent(message, before_user=position < last_user):
+            continue
         parts = _content(message, "content", role, names)
         turns.append(Turn(role, parts))
     return turns
+
+
+def _is_silent(message: Fields, *, before_user: bool) -> bool:
+    """Whether a system message says nothing any more: it only sets how the answer is to be, or was for the
+    user's turn before."""
+    if message.maybe_text("clear_at") == "next_user_message" and before_user:
+        return True
+    return message.get("content") in ([], "") or (
+        message.get("content") is None and bool(message.maybe_json("output_config"))
+    )
+
+
+def effort_of_turn(messages: Iterable[Fields]) -> str | None:
+    """The effort that a system message asks for in the turn that is to be answered; the last counts."""
+    effort = None
+    for message in messages:
+        settings = message.maybe_object("output_config")
+        if message.text("role") == "assistant":
+            effort = None  # it was said of the turn before
+        elif settings is not None:
+            effort = settings.maybe_text("effort") or effort
+    return effort
 
 
 def parse_texts(fields: Fields, key: str) -> list[Text]:

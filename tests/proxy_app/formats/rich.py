@@ -103,7 +103,10 @@ CLAUDE_BEFORE: Final[dict[str, Any]] = {
     "model": "m",
     "max_tokens": 4096,
     "output_format": {"type": "json_schema", "schema": SCHEMA},
-    "messages": [{"role": "user", "content": "Hi"}],
+    "messages": [
+        {"role": "user", "content": "Hi"},
+        {"role": "system", "content": "Be brief.", "output_config": {"effort": "low"}},
+    ],
 }
 
 _TOOL: Final = {"type": "function", "name": "look", "parameters": SCHEMA}

@@ -413,3 +413,49 @@ def test_citations_of_earlier_answers_are_read() -> None:
         Citation(None, "D", "d"),
         Citation("https://b.test", "https://b.test", "b"),
     ]
+
+
+# ---------------------------------------------------------------- system messages, as Claude Code writes them
+
+HI = {"role": "user", "content": "Hi"}
+SO = {"role": "assistant", "content": "So"}
+
+
+def system(content: Any = None, **more: Any) -> dict[str, Any]:
+    return {"role": "system", **({} if content is None else {"content": content}), **more}
+
+
+@pytest.mark.parametrize(
+    ("messages", "roles"),
+    [
+        ([HI, system("now", clear_at="next_user_message")], ["user", "system"]),
+        ([HI, system("now", clear_at="next_user_message"), SO, HI], ["user", "assistant", "user"]),
+        ([HI, system("always", clear_at="never"), SO, HI], ["user", "system", "assistant", "user"]),
+        ([HI, system([], output_config={"effort": "low"})], ["user"]),
+        ([HI, system(output_config={"effort": "low"})], ["user"]),
+    ],
+)
+def test_a_system_message_is_shown_as_long_as_it_says(messages: Any, roles: list[str]) -> None:
+    assert [turn.role for turn in parse_request(body_with(messages=messages)).turns] == roles
+
+
+@pytest.mark.parametrize(
+    ("messages", "effort"),
+    [
+        ([HI, system([], output_config={"effort": "high"})], "high"),
+        (
+            [HI, system("x", output_config={"effort": "high"}), system([], output_config={"effort": "max"})],
+            "max",
+        ),
+        ([HI, system([], output_config={"effort": "high"}), SO, HI], "low"),
+        ([HI], "low"),
+    ],
+)
+def test_the_effort_of_a_turn_counts_more_than_that_of_the_request(messages: Any, effort: str) -> None:
+    told = parse_request(body_with(messages=messages, output_config={"effort": "low"})).reasoning
+    assert told is not None and told.effort == effort
+
+
+def test_a_system_message_without_a_word_or_a_setting_is_refused() -> None:
+    with pytest.raises(InvalidBody, match="content"):
+        parse_request(body_with(messages=[HI, system()]))
