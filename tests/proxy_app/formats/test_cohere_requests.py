@@ -7,6 +7,8 @@ import pytest
 
 from gateway_project.errors import BadRequest
 from proxy_app.formats import exchange
+from proxy_app.providers.addressing import place
+from proxy_app.providers.presets import PRESETS
 from proxy_app.wire import NOWHERE, Outgoing, Target
 from tests.proxy_app.formats.test_requests import FILE, IMAGE, NOW, TOOL_TALK, USER, WEATHER, WEB_IMAGE, user
 
@@ -174,3 +176,27 @@ def test_what_cannot_be_carried_is_named(fields: Any, param: str) -> None:
     with pytest.raises(BadRequest) as refused:
         build(**fields)
     assert refused.value.param == param
+
+
+def test_it_stands_at_the_host_beside_the_compatible_address() -> None:
+    preset = PRESETS["cohere"]
+    outgoing = sent("openai_chat", {"model": "public", "messages": [USER]})
+    url, _ = place(preset.addressing, preset.base_url, {}, preset.quirks, outgoing)
+    assert url == "https://api.cohere.ai/v2/chat"
+
+
+@pytest.mark.parametrize(
+    ("inbound", "quirks", "wanted"),
+    [
+        ("openai_chat", {}, "openai_chat"),
+        ("openai_chat", {"prefers": "cohere"}, "cohere"),
+        ("anthropic", {}, "cohere"),
+        ("gemini", {}, "cohere"),
+    ],
+)
+def test_callers_of_chat_completions_are_relayed_and_others_translated(
+    inbound: str, quirks: dict[str, Any], wanted: str
+) -> None:
+    preset = PRESETS["cohere"]
+    formats = (preset.format, *preset.other_formats)
+    assert exchange.choose_format(inbound, formats, {**preset.quirks, **quirks}, {}) == wanted
