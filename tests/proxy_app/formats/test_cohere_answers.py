@@ -4,6 +4,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway_project.errors import UpstreamCut, UpstreamFailed, UpstreamInvalid, UpstreamRefused
 from proxy_app.formats import exchange
@@ -11,6 +13,7 @@ from proxy_app.formats.cohere import UPSTREAM
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.registry import INBOUND
 from proxy_app.wire import CallFacts, Citation, Finish, Target, Text, Thinking, ToolCall
+from tests.proxy_app.pairs.fuzzing import encoded, spoilt
 
 TARGET = Target("cohere", "command-a")
 OPTIONS = RenderOptions(model="public", answer_id="answer-1", created=1)
@@ -199,3 +202,36 @@ def test_a_refusal_is_told_in_the_providers_words() -> None:
     refused = UPSTREAM.read_failure(429, {"retry-after": "3"}, b'{"message": "too many requests", "id": "x"}')
     assert isinstance(refused, UpstreamRefused) and refused.status == 429
     assert "too many requests" in refused.detail and refused.retry_after_s == 3
+
+
+# ---------------------------------------------------------------- with something wrong in it
+
+FULL = answer(
+    "TOOL_CALL",
+    tool_plan="I will look.",
+    content=[{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "Rain."}],
+    citations=[CITED, FROM_TOOL],
+    tool_calls=[CALL],
+)
+EVENTS = [orjson.loads(raw.partition(b"data: ")[2]) for raw in (*TALK, *CALLS)]
+
+
+@given(data=st.data(), inbound=st.sampled_from(sorted(INBOUND)))
+def test_a_spoilt_answer_is_read_or_is_the_providers_failure(data: st.DataObject, inbound: str) -> None:
+    raw = encoded(data.draw(spoilt(FULL)))
+    try:
+        exchange.convert_answer(inbound, TARGET, raw, CallFacts("public"), OPTIONS)
+    except UpstreamFailed as failed:
+        assert failed.detail
+
+
+@given(data=st.data(), inbound=st.sampled_from(sorted(INBOUND)))
+def test_a_spoilt_stream_is_read_or_is_the_providers_failure(data: st.DataObject, inbound: str) -> None:
+    at = data.draw(st.integers(0, len(EVENTS) - 1))
+    odd = b"data: " + encoded(data.draw(spoilt(EVENTS[at]))).replace(b"\n", b" ") + b"\n\n"
+    events = [*TALK[:-1], *CALLS]
+    pieces = [*events[: min(at, len(events))], odd, *events[min(at, len(events)) :]]
+    try:
+        through(inbound, *pieces)
+    except UpstreamFailed as failed:
+        assert failed.detail
