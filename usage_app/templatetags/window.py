@@ -76,6 +76,13 @@ def instant(moment: datetime | None, style: str = "full") -> SafeString | str:
 
 
 @register.filter
+def since_day(moment: datetime, other: datetime) -> SafeString | str:
+    """An instant beside another one: its time, and its day if that is not the same."""
+    same = timezone.localtime(moment).date() == timezone.localtime(other).date()
+    return instant(moment, "time" if same else "day")
+
+
+@register.filter
 def local_input(moment: datetime) -> str:
     """An instant as a field for a date and a time takes it, in the viewer's zone."""
     return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M")

@@ -41,8 +41,8 @@ class ShownRow:
     link: str
     colour: str
     share: str
-    change: float | None
-    is_new: bool
+    before: str
+    change: str
     value: str
     exact: str
     cells: list[ShownCell]
@@ -156,18 +156,27 @@ class UsageView(PageView):
     def shown_row(self, row: PivotRow, colours: Mapping[str, str]) -> ShownRow:
         measure = MEASURES[self.question.measure]
         value, whole = measure.of(row.totals), measure.of(self.answer.table.foot.totals)
-        former = measure.of(row.before) if row.before else None
+        former = self.former(row) if self.question.compares else None
         return ShownRow(
             row=row,
             link=self.link(row.parameters),
             colour=colours.get(row.ids[0], OTHER_COLOUR) if row.ids else "",
             share=figures.share(value, whole),
-            change=figures.change(value, former) if former is not None else None,
-            is_new=self.question.compares and row.before is None,
+            before="" if former is None else self.text(former),
+            change="" if former is None else changed(value, former),
             value=self.text(value),
             exact=self.exact(value),
             cells=list(self.cells(row)),
         )
+
+    def former(self, row: PivotRow) -> int:
+        """The measure in the period before: what a line of now had then, 0 if there was none of it."""
+        measure, table = MEASURES[self.question.measure], self.answer.table
+        if row is table.foot:
+            return measure.of(self.before)
+        if row is table.rest:
+            return measure.of(self.before) - sum(map(self.former, table.rows))
+        return measure.of(row.before) if row.before else 0
 
     def cells(self, row: PivotRow) -> Iterator[ShownCell]:
         """A line's numbers. Its part of their addresses is written once, as is that of a column."""
@@ -213,7 +222,8 @@ class UsageView(PageView):
     def headline(self, now: Totals, rows: list[ShownRow]) -> list[str]:
         """What the table says, in words."""
         if not now.requests:
-            return [_("No call in this range.")]
+            named = self.question.is_claim and not self.question.overlaps
+            return [_("No call in this range names one.") if named else _("No call in this range.")]
         whole = _("%(amount)s for %(count)s calls and %(tokens)s tokens.")
         if self.question.is_claim and not self.question.overlaps:
             whole = _("%(amount)s for %(count)s calls that name one, and %(tokens)s tokens.")
@@ -232,6 +242,14 @@ class UsageView(PageView):
         if self.question.first in CLAIM_DIMENSIONS:
             said.append(_("Tags, end users and clients are what callers say, counted by whole days."))
         return said
+
+
+def changed(value: int, former: int) -> str:
+    """How a figure differs from that of the period before, where there was one."""
+    change = figures.change(value, former)
+    if change is None:
+        return _("new") if value else figures.signed_percent(0)
+    return figures.signed_percent(change)
 
 
 def parts_of(now: Totals, *, knows_outcomes: bool = True) -> list[tuple[str, str, str, str]]:

@@ -17,7 +17,7 @@ from openpyxl import load_workbook
 from gateway_project import clock
 from tests.seeding import People, make_request, save, seed_requests
 from tests.usage_app.views.conftest import Browse
-from usage_app import figures
+from usage_app import figures, pivot
 from usage_app.models import ClaimRollup, ReportingSeries, Request
 from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS
 
@@ -111,11 +111,35 @@ def test_compared_lines_tell_the_period_before(people: People, browse: Browse) -
     save([make_request(key, now - timedelta(hours=30), cost_nanodollars=1_000)])
     save([make_request(key, now - timedelta(hours=2), cost_nanodollars=1_500)])
     save([make_request(key, now - timedelta(hours=2), model="gpt-5-mini", cost_nanodollars=1)])
-    rows = browse(people.root).get("/ui/usage/?range=24h&compare=1").context["rows"]
-    assert [(line.row.names[0], line.change, line.is_new) for line in rows] == [
-        ("gpt-5", 50.0, False),
-        ("gpt-5-mini", None, True),
+    save([make_request(key, now - timedelta(hours=2), model="sandbox", cost_nanodollars=0)])
+    save([make_request(key, now - timedelta(hours=30), model="sandbox", cost_nanodollars=0)])
+    context = browse(people.root).get("/ui/usage/?range=24h&compare=1").context
+    told = [(line.row.names[0], line.before, plain(line.change)) for line in context["rows"]]
+    assert told == [
+        ("gpt-5", "$0.000001", "+50 %"),
+        ("gpt-5-mini", "$0.00", "new"),
+        ("sandbox", "$0.00", "±0 %"),
     ]
+    assert (context["foot"].before, plain(context["foot"].change)) == ("$0.000001", "+50 %")
+    by_calls = browse(people.root).get("/ui/usage/?range=24h&compare=1&measure=requests").context
+    assert [line.before for line in by_calls["rows"]] == ["1", "0", "1"]  # of what is compared
+
+
+def test_what_is_beyond_the_largest_lines_is_compared_too(
+    people: People, browse: Browse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pivot, "MAX_ROWS", 1)
+    now = clock.now()
+    for name, before, since in (("checkout-prod", 5, 100), ("checkout-test", 20, 30), ("search-lab", 2, 3)):
+        key = people.keys[name]
+        save([make_request(key, now - timedelta(hours=30), cost_nanodollars=before)])
+        save([make_request(key, now - timedelta(hours=2), cost_nanodollars=since)])
+    rest = browse(people.root).get("/ui/usage/?by=key&compare=1&range=24h").context["rest"]
+    assert (rest.value, rest.before, plain(rest.change)) == ("$0.000000033", "$0.000000022", "+50 %")
+
+
+def plain(text: str) -> str:
+    return text.replace(figures.THIN_SPACE, " ")
 
 
 def test_json_and_xlsx_hold_the_same_lines_as_csv(people: People, browse: Browse) -> None:

@@ -1,6 +1,6 @@
 """In whose zone instants are told: the profile's, or else the browser's, or else the organisation's."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -52,3 +52,13 @@ def test_instants_of_a_file_are_the_same_whoever_reads_it(
         "2026-11-03T22:30:15+00:00",
         "2026-11-03T22:30:17+00:00",
     )
+
+
+def test_neighbours_of_another_day_are_told_with_it(people: People, browse: Browse) -> None:
+    key = people.keys["checkout-prod"]
+    rows = [make_request(key, AT + timedelta(hours=hours), session="one") for hours in (0, 1, 24)]
+    save(rows)
+    page = browse(people.root).get(f"/ui/requests/{rows[0].pk}/").content.decode()
+    near = page[page.index('id="near-title"') :]
+    assert ">23:30:15</time>" in near
+    assert ">4 Nov, 22:30:15</time>" in near

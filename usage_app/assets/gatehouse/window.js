@@ -49,6 +49,9 @@ const lost = document.querySelector("[data-lost]");
 document.body.addEventListener("htmx:sendError", () => lost && (lost.hidden = false));
 document.body.addEventListener("htmx:afterOnLoad", () => lost && (lost.hidden = true));
 
+// A wide table over time opens at its end: the newest is what is asked for.
+for (const table of document.querySelectorAll("[data-scroll-end]")) table.scrollLeft = table.scrollWidth;
+
 for (const form of document.querySelectorAll("[data-auto-submit]")) {
   form.addEventListener("change", () => form.requestSubmit());
 }
