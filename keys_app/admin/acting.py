@@ -17,11 +17,12 @@ from unfold.admin import ModelAdmin
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a page shows after its button was pressed: rows of (label, value)."""
+    """What a page shows after its button was pressed: rows of (label, value), and what came in English."""
 
     ok: bool
     sentence: str
     rows: tuple[tuple[str, str], ...] = ()
+    told: str = ""
 
 
 @dataclass(slots=True)

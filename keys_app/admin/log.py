@@ -1,5 +1,6 @@
 """The audit log: who changed what, when and from where. Nobody edits it."""
 
+import re
 from typing import Any
 
 from django.apps import apps
@@ -19,6 +20,8 @@ from keys_app.models import AuditEntry
 from keys_app.models.auditing import ACTORS, VERBS
 
 SHOWN = 4  # changed fields of an entry, in the list
+#: A list or a mapping too long to keep, as `audit` keeps it.
+_COUNTED = re.compile(r"(\d+) items")
 
 COLOURS = {"added": "success", "changed": "info", "deleted": "danger", "blocked": "danger"}
 
@@ -130,5 +133,7 @@ def _short(value: Any, words: dict[Any, Any]) -> str:
         return "∅"
     if isinstance(value, bool):
         return _now("yes") if value else _now("no")
+    if isinstance(value, str) and (counted := _COUNTED.fullmatch(value)):
+        return _now("%(count)s items") % {"count": counted[1]}
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(words.get(value, value))
     return text if len(text) <= 60 else f"{text[:59]}…"

@@ -1,10 +1,26 @@
 """What a trial brought, as an action's page shows it."""
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gateway_project.money import usd_string
 from keys_app.admin.acting import Outcome
 from proxy_app.probe_result import ProbeResult
+
+#: Code of a trial that failed -> why, in the reader's language; what was said is told beside it.
+REASONS = {
+    "credential": gettext_lazy("The provider's credential is missing or cannot be used."),
+    "credential_refused": gettext_lazy("The provider refused the credential."),
+    "needs_model": gettext_lazy("Name the model to ask for."),
+    "unknown_kind": gettext_lazy("This kind of provider is not known here."),
+    "upstream_address_refused": gettext_lazy("The provider's address is one that may not be called."),
+    "upstream_cut": gettext_lazy("The provider ended its answer too early."),
+    "upstream_failed": gettext_lazy("The provider failed."),
+    "upstream_invalid": gettext_lazy("The provider's answer cannot be read."),
+    "upstream_refused": gettext_lazy("The provider refused the request."),
+    "upstream_timeout": gettext_lazy("The provider took too long."),
+    "upstream_unreachable": gettext_lazy("The provider cannot be reached."),
+}
 
 
 def show(result: ProbeResult) -> Outcome:
@@ -24,9 +40,11 @@ def show(result: ProbeResult) -> Outcome:
         rows.append((_("Request"), result.request_id))
     if result.models:
         rows.append((_("Models"), ", ".join(model.id for model in result.models)))
-    if result.code:
-        rows.append((_("Code"), result.code))
-    return Outcome(ok=result.ok, sentence=result.detail, rows=tuple(rows))
+    if result.ok:
+        models = _("Models to chat with: %(count)s.") % {"count": len(result.models)} if result.models else ""
+        return Outcome(True, models, tuple(rows))
+    reason = str(REASONS.get(result.code, ""))
+    return Outcome(False, reason, tuple(rows), told=f"{result.detail} ({result.code})")
 
 
 def _count(tokens: int | None) -> str:

@@ -1,6 +1,7 @@
 """Every page of the admin, from its registry, over one row of each kind: a script for `manage.py shell`.
 
-It prints {"paths": […], "names": […]}: where to go, and what the objects there are called.
+It prints {"paths": […], "names": […], "tries": […]}: where to go, what the objects there are called, and
+pages whose button is pressed.
 """
 
 SCRIPT = """
@@ -50,5 +51,15 @@ for model, its in admin.site._registry.items():
     columns = {field.name for field in model._meta.fields if not field.is_relation}
     for column in {"name", "username", "model", "upstream_model", "target", "provider_kind"} & columns:
         names |= set(model.objects.values_list(column, flat=True))
-print(json.dumps({"paths": list(dict.fromkeys(paths)), "names": sorted(names - {""})}))
+told = {"models_allowed": [[], "250 items"], "name": ["lab", "shop"]}
+record_change(user, service, "changed", (), told)
+tiered = Price.objects.filter(source="list").exclude(tiers=[]).first()
+unpriced = Price.objects.exclude(unpriced_reason="").first()
+paths += [f"/admin/usage_app/price/{row.pk}/change/" for row in (tiered, unpriced)]
+names |= {tiered.model, unpriced.model}
+bare = Provider.objects.create(name="bare", kind="openai")
+sandbox = Provider.objects.get(kind="sandbox")
+names |= {"bare", sandbox.name}
+tries = [f"/admin/proxy_app/provider/{row.pk}/test/" for row in (bare, sandbox)]
+print(json.dumps({"paths": list(dict.fromkeys(paths)), "names": sorted(names - {""}), "tries": tries}))
 """

@@ -11,6 +11,7 @@ from genai_prices.data_snapshot import get_snapshot
 
 from gateway_project.clock import now
 from usage_app.models import Price
+from usage_app.models.price import UNPRICED_REASONS
 from usage_app.pricebook import FALLBACK_KINDS, PriceSection, compile_price
 from usage_app.pricebook_sync import list_rows, sync_list_prices
 from usage_app.pricing import PriceBook, PriceRow, cost
@@ -211,3 +212,8 @@ def test_a_refreshed_book_equals_a_loaded_one() -> None:
     )
     assert book.rows == section.load().rows
     assert section.refresh(book, {"keys_app_user": frozenset({"x"})}) is book
+
+
+def test_every_reason_of_the_list_not_to_price_a_model_has_its_words() -> None:
+    """They are kept in English and told in the reader's language."""
+    assert {str(row["unpriced_reason"]) for row in list_rows()} - {""} <= UNPRICED_REASONS.keys()

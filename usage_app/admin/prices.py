@@ -18,6 +18,7 @@ from keys_app.admin.fields import DollarColumnsMixin, DollarsField
 from keys_app.admin.marks import column
 from usage_app.admin.price_units import UNIT_FIELDS, UnitRatesMixin, told_units
 from usage_app.models import Price
+from usage_app.pricebook import RATE_COLUMNS
 
 #: field of the form -> (column, label)
 RATES = {
@@ -31,6 +32,10 @@ RATES = {
     "output_audio_usd": ("output_audio_nanodollars", _("audio output")),
     "request_usd": ("request_nanodollars", _("per 1,000,000 requests")),
 }
+#: Kind of token as the book names it -> label.
+_LABELS = dict(RATES.values())
+KINDS = {kind: _LABELS[column] for kind, column in RATE_COLUMNS.items() if column in _LABELS}
+_FROM = "from_input_tokens"
 
 
 class PriceForm(DollarColumnsMixin, UnitRatesMixin, forms.ModelForm):  # type: ignore[type-arg]
@@ -145,10 +150,10 @@ class PriceAdmin(ControlAdmin):
         ]
         rates += told_units(row.unit_nanodollars)
         for tier in row.tiers:
-            kinds = [f"{kind} {usd_string(v)}" for kind, v in tier.items() if kind != "from_input_tokens"]
-            rates.append(_now("from %(count)s input tokens") % {"count": f"{tier['from_input_tokens']:,}"})
+            kinds = [f"{KINDS.get(kind, kind)} {usd_string(v)}" for kind, v in tier.items() if kind != _FROM]
+            rates.append(_now("from %(count)s input tokens") % {"count": f"{tier[_FROM]:,}"})
             rates += kinds
-        return " · ".join(rates) or row.unpriced_reason or _now("no price")
+        return " · ".join(rates) or row.why_unpriced or _now("no price")
 
 
 def _of_list(row: Any) -> bool:
@@ -158,4 +163,4 @@ def _of_list(row: Any) -> bool:
 def _dollars(nanodollars: int | None, row: Price) -> str:
     if nanodollars is not None:
         return usd_string(nanodollars)
-    return row.unpriced_reason or _now("unknown")
+    return row.why_unpriced or _now("unknown")

@@ -5,6 +5,21 @@ from django.utils.translation import gettext_lazy as _
 
 from gateway_project.clock import uuid7
 
+#: Why a price of the list cannot be charged, as rows keep it -> as people read it.
+UNPRICED_REASONS = {
+    "the list has no price": _("the list has no price"),
+    "not billed by tokens": _("not billed by tokens"),
+    "holds at times that cannot be expressed": _("holds at times that cannot be expressed"),
+    "no rate is set": _("no rate is set"),
+    "Billed by the second.": _("Billed by the second."),
+    "billed by input document": _("billed by input document"),
+    "billed by input image": _("billed by input image"),
+    "billed by input text messages": _("billed by input text messages"),
+    "billed by output citation": _("billed by output citation"),
+    "billed by output image": _("billed by output image"),
+    "billed by output video": _("billed by output video"),
+}
+
 
 class Price(models.Model):
     """What a provider's model costs, in nanodollars per million units, from a date on.
@@ -73,3 +88,8 @@ class Price(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider_kind}/{self.model}"
+
+    @property
+    def why_unpriced(self) -> str:
+        """Why it cannot be charged, in the reader's language; '' where it can."""
+        return str(UNPRICED_REASONS.get(self.unpriced_reason, self.unpriced_reason))

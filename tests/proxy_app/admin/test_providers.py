@@ -2,6 +2,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from gateway_project.errors import ERROR_CATALOGUE, UpstreamFailed
+from proxy_app.admin.outcomes import REASONS
 from proxy_app.catalogue_loading import provider_entry
 from proxy_app.credentials import read_credential, set_credential
 from proxy_app.models import Deployment, Model, Provider
@@ -89,7 +91,8 @@ def test_a_test_request_answers_and_is_in_the_journal(admin_client: Client):
     row = Deployment.objects.get(upstream_model="sandbox")
     url = reverse("admin:proxy_app_deployment_send_test_request", args=[row.pk])
     page = admin_client.post(url).content.decode()
-    assert "sandbox/sandbox answered." in page
+    assert "It works." in page
+    assert "Output tokens" in page
     lines = "".join(path.read_text() for path in config().journal_dir.glob("*/*.jsonl"))
     assert str(row.pk) in lines
     assert '"k":"end"' in lines
@@ -99,9 +102,16 @@ def test_a_wildcard_deployment_asks_which_model(admin_client: Client):
     ensure_sandbox()
     row = Deployment.objects.get(upstream_model="sandbox/*")
     url = reverse("admin:proxy_app_deployment_send_test_request", args=[row.pk])
-    assert b"answered." not in admin_client.post(url).content
-    assert b"answered." in admin_client.post(url, {"model": "sandbox/fast"}).content
-    assert b"It failed" in admin_client.post(url, {"model": "sandbox/error-429"}).content
+    assert b"It works." not in admin_client.post(url).content
+    assert b"It works." in admin_client.post(url, {"model": "sandbox/fast"}).content
+    failed = admin_client.post(url, {"model": "sandbox/error-429"}).content.decode()
+    assert "It failed. The provider refused the request." in " ".join(failed.split())
+    assert '<p class="leading-relaxed mt-1" lang="en">' in failed  # and what it said
+
+
+def test_every_error_of_a_provider_has_its_words():
+    codes = {code for code, error in ERROR_CATALOGUE.items() if issubclass(error, UpstreamFailed)}
+    assert codes <= REASONS.keys()
 
 
 def test_a_model_takes_aliases_but_no_other_model_s_name(admin_client: Client):
@@ -254,3 +264,15 @@ def test_without_the_library_that_signs_a_provider_says_what_to_install(
     set_credential(row, "bedrock-api-key")
     entry = provider_entry(row)
     assert entry is not None and entry.credential_state == "ok"
+
+
+def test_a_price_of_the_list_tells_its_steps_in_words(admin_client: Client):
+    row = Price.objects.create(
+        provider_kind="openai",
+        model="gpt-steps",
+        source="list",
+        input_nanodollars=10**9,
+        tiers=[{"from_input_tokens": 200_001, "cache_read": 5 * 10**8}],
+    )
+    page = admin_client.get(change(row)).content.decode()
+    assert "from 200,001 input tokens · cache read 0.5" in page
