@@ -5,7 +5,7 @@ Pages come from the URL configuration: one that reads the ledger's rows has to b
 
 import random
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.db import connection
@@ -92,6 +92,15 @@ def queries_of(client: Client, address: str) -> list[str]:
     return [each["sql"] for each in captured]
 
 
+def measured(client: Client, addresses: list[str]) -> tuple[date, dict[str, list[str]]]:
+    """The queries of each page, and the day that all of them were opened on."""
+    while True:
+        day = clock.now().date()
+        found = {address: queries_of(client, address) for address in addresses}
+        if clock.now().date() == day:
+            return day, found
+
+
 @pytest.mark.parametrize("who", ["root", "alice", "charlie"])
 def test_ten_calls_or_two_thousand_cost_the_same_queries_and_sums_read_no_call(
     people: People, browse: Browse, who: str
@@ -100,9 +109,13 @@ def test_ten_calls_or_two_thousand_cost_the_same_queries_and_sums_read_no_call(
     pages = [page for page in PAGES if client.get(page).status_code == 200]
     addresses = [*pages, *SUMS]
     grow(people, 10, 4)
-    few = {address: queries_of(client, address) for address in addresses}
+    day, few = measured(client, addresses)
     grow(people, 2_000, 60)
-    many = {address: queries_of(client, address) for address in addresses}
+    today, many = measured(client, addresses)
+    if today != day:  # ranges consist of other days since
+        few = many
+        grow(people, 2_000, 60)
+        _same, many = measured(client, addresses)
     grown = {
         address: set(map(shape, many[address])) ^ set(map(shape, few[address]))
         for address in addresses
