@@ -115,8 +115,8 @@ def burn_down(
 
 
 def steps_of(starts: Sequence[datetime], costs: Sequence[int], since: datetime, now: datetime) -> list[Step]:
-    """Costs of buckets of time, added up; the first and the last are cut by what they are asked for."""
-    bounds = [since, *starts[1:], now]
+    """Costs of buckets of time, added up, from `since` to now: sums of long ago begin with a whole day."""
+    bounds = [since, *(max(at, since) for at in starts[1:]), now]
     steps, spent = [], 0
     for (start, end), cost in zip(pairwise(bounds), costs, strict=True):
         spent += cost

@@ -110,3 +110,10 @@ def test_amounts_of_a_scale_are_round_and_reach_the_highest(highest: float) -> N
 def test_a_longer_period_has_longer_steps() -> None:
     wanted = ["hour", "day", "week", "month"]
     assert [interval_of(timedelta(days=days)) for days in (1, 30, 200, 2_000)] == wanted
+
+
+def test_what_was_summed_of_the_day_before_is_drawn_at_the_start() -> None:
+    starts = [START - timedelta(hours=29), START - timedelta(hours=5), START + timedelta(hours=19)]
+    steps = steps_of(starts, [1, 2, 4], START, START + timedelta(days=2))
+    assert [(step.start, step.spent) for step in steps] == [(START, 1), (START, 3), (starts[2], 7)]
+    assert steps[0].end == START
