@@ -18,6 +18,7 @@ from keys_app.models import Budget, Scope
 from keys_app.periods import Period, named_period
 from usage_app.budget_states import BudgetState
 from usage_app.models import BudgetSpend, Request
+from usage_app.reports_names import ids_named
 from usage_app.sight import Sight
 from usage_app.views.scope import between, visible_requests
 
@@ -81,6 +82,9 @@ def _parameters(budget: Budget, person: str) -> dict[str, str] | None:
             return {"model": budget.target}
         case Scope.PROVIDER:
             return {"provider": budget.target}
+        case Scope.DEPLOYMENT:
+            ids = ids_named("deployment", budget.target)
+            return {"deployment": ids[0]} if len(ids) == 1 else None
         case Scope.END_USER if person or budget.target:
             return {"end_user": person or budget.target}
         case Scope.GLOBAL:
@@ -148,10 +152,12 @@ def refusals_of(budget: Budget, sight: Sight) -> list[Refused]:
 
 
 def _is_refused_by(row: Request, budget: Budget) -> bool:
-    """What a call met tells which of its budgets it was; where that was not kept, any may have been."""
+    """What a call met tells which of its budgets it was; where that was not kept, any that covers it."""
     decision: Mapping[str, Any] = row.decision if isinstance(row.decision, dict) else {}
     refusing = [each for each in decision.get("allowances", ()) if each.get("refused")]
-    return not refusing or any(each.get("id") == str(budget.pk) for each in refusing)
+    if not refusing:
+        return budget.scope not in (Scope.PROVIDER, Scope.DEPLOYMENT)  # a refused call was at none
+    return any(each.get("id") == str(budget.pk) for each in refusing)
 
 
 def _covered(budget: Budget) -> Q:

@@ -15,6 +15,7 @@ from keys_app.models import Budget, Scope
 from keys_app.periods import Period, period_of
 from keys_app.snapshot_rows import limits_of_rows
 from usage_app.models import BudgetSpend
+from usage_app.reports_names import ids_named
 from usage_app.reports_reading import Filters
 from usage_app.sight import Sight
 
@@ -167,6 +168,10 @@ def filters_of(budget: Budget) -> Filters | None:
             return Filters(environment=budget.target, service_id=service)
         case Scope.MODEL:
             return Filters(model=budget.target)
+        case Scope.PROVIDER:
+            return Filters(provider=ids_named("provider", budget.target))
+        case Scope.DEPLOYMENT:
+            return Filters(deployment_id=ids_named("deployment", budget.target))
         case Scope.GLOBAL:
             return Filters()
         case _:

@@ -20,6 +20,12 @@ def names_of(dimension: str, ids: Iterable[str]) -> dict[str, str]:
     return names
 
 
+def ids_named(dimension: str, name: str) -> tuple[str, ...]:
+    """The ids that have or last had a name; where nothing has it, what is no id of anything."""
+    known = KnownName.objects.filter(kind=dimension, name=name).values_list("ref", flat=True)
+    return tuple(sorted(known)) or (name,)
+
+
 def _some_names(dimension: str, wanted: Sequence[str]) -> dict[str, str]:
     known = KnownName.objects.filter(kind=dimension, ref__in=wanted)
     names = dict(known.values_list("ref", "name"))

@@ -14,7 +14,7 @@ from tests.seeding import People, make_request, save, seed_requests
 from tests.usage_app.views.conftest import Browse
 from usage_app.budget_states import budgets_in, states
 from usage_app.differences import Weights
-from usage_app.models import BudgetSpend, Price
+from usage_app.models import BudgetSpend, KnownName, Price
 from usage_app.sight import sight_of
 from usage_app.views.overview_parts import weights
 
@@ -131,6 +131,23 @@ def test_a_budgets_periods_and_its_people_open_their_calls(people: People, brows
     assert "2 spent some of it" in answer.content.decode()
 
 
+@pytest.mark.parametrize("scope", ["provider", "deployment"])
+def test_a_budget_of_a_name_is_drawn_of_what_has_it(people: People, browse: Browse, scope: str) -> None:
+    """Sums know ids; a budget of a provider or a deployment names it."""
+    ref = str(clock.uuid7())
+    KnownName.objects.create(kind=scope, ref=ref, name="spare")
+    ids = {f"{each}_id": ref if each == scope else "other" for each in ("provider", "deployment")}
+    now = clock.now()
+    save([make_request(people.keys["search-prod"], now - timedelta(seconds=1), cost_nanodollars=7, **ids)])
+    save([make_request(people.keys["search-prod"], now - timedelta(seconds=1), cost_nanodollars=9)])
+    row = budget(7, scope=scope, target="spare", period="month")
+    context = browse(people.root).get(f"/ui/budgets/{row.pk}/").context
+    assert context["chart"].steps[-1].spent == 7
+    assert f"{scope}=" in context["link"]
+    unknown = budget(7, scope=scope, target="nothing has this name", period="month")
+    assert browse(people.root).get(f"/ui/budgets/{unknown.pk}/").context["chart"] is None
+
+
 def test_a_budget_tells_only_refusals_that_were_its_own(people: People, browse: Browse) -> None:
     """Which budget refused a call is kept with it; several cover the same calls."""
     mine, other = (
@@ -147,6 +164,11 @@ def test_a_budget_tells_only_refusals_that_were_its_own(people: People, browse: 
     client = browse(people.root)
     assert client.get(f"/ui/budgets/{mine.pk}/").context["refused"] == []
     assert len(client.get(f"/ui/budgets/{other.pk}/").context["refused"]) == 1
+    refused.decision = {}  # of a call whose limits were not kept
+    refused.save()
+    assert len(client.get(f"/ui/budgets/{mine.pk}/").context["refused"]) == 1
+    somewhere = budget(DOLLAR, scope="provider", target="openai", period="month")
+    assert client.get(f"/ui/budgets/{somewhere.pk}/").context["refused"] == []
 
 
 @pytest.fixture
