@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from usage_app import figures
-from usage_app.charts import bucket_label
+from usage_app.charts import bucket_label, round_step
 from usage_app.reports_buckets import Interval, buckets
 from usage_app.reports_spans import ONE_DAY
 
@@ -26,7 +26,6 @@ MOST_OVER = 1.6
 #: Room over the limit's line, for its name.
 ROOM = 1.12
 LAST_NAMED = 0.9
-_STEPS = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +134,7 @@ def interval_of(length: timedelta) -> Interval:
 
 def amounts_to(highest: float) -> list[int]:
     """Round amounts at even distances from 0 to the first that is not under the highest."""
-    rough = max(highest / MARKS, 1)
-    power = 10 ** (len(str(int(rough))) - 1)
-    step = next(power * each for each in _STEPS if power * each >= rough)
+    step = max(round(round_step(highest, MARKS)), 1)
     return list(range(0, int(-(-highest // step)) * step + 1, step))
 
 

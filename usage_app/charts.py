@@ -4,6 +4,7 @@ The same data makes the sparklines, as points of a polyline. Pure: nothing here 
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -127,6 +128,13 @@ def unfinished_index(grid: Grid) -> int | None:
         if bucket >= grid.unfinished_from:
             return index
     return len(grid.buckets) - 1 if grid.buckets else None
+
+
+def round_step(highest: float, marks: int) -> float:
+    """1, 2 or 5 with zeros: the least distance of so many marks that reach the highest."""
+    rough = highest / marks
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(power * each for each in (1, 2, 5, 10) if power * each >= rough * (1 - 1e-9))
 
 
 def spark(values: Iterable[float | None], width: int = 100, height: int = 24) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from usage_app.charts import round_step
 from usage_app.models import Attempt, Request
 from usage_app.verdict import Usual
 
@@ -44,6 +45,9 @@ BETWEEN: dict[tuple[str, str], tuple[Any, str]] = {
 
 #: So many recent calls say what is usual.
 ENOUGH_CALLS = 20
+#: Marks of the axis, at most so many after 0; of calls of minutes at these distances in ms.
+TICKS = 5
+_LONG_STEPS = (15_000, 30_000, 60_000, 120_000, 300_000, 600_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +174,13 @@ def _span(label: Any, kind: str, start: float, end: float, total: float) -> Span
 
 
 def _ticks(total: float) -> tuple[Tick, ...]:
+    """From 0 on, at round times; the call's own end stands beside its bar."""
+    step = round_step(total, TICKS)
+    if total > _LONG_STEPS[0] * TICKS:
+        step = next((each for each in _LONG_STEPS if each * TICKS >= total), step)
     ticks = []
-    for quarter in range(5):
-        anchor = "start" if quarter == 0 else "end" if quarter == 4 else "middle"
-        ticks.append(Tick(total * quarter / 4, 25.0 * quarter, anchor))
+    for number in range(int(total / step + 1e-9) + 1):
+        left = 100 * number * step / total
+        anchor = "start" if not number else "end" if left > 95 else "middle"
+        ticks.append(Tick(number * step, left, anchor))
     return tuple(ticks)

@@ -4,7 +4,10 @@ import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from proxy_app.providers.presets import PRESETS
+from usage_app.figures import THIN_SPACE, duration
 from usage_app.models import Attempt, Request
 from usage_app.timeline import draw, usual_marks
 from usage_app.verdict import Usual
@@ -92,3 +95,21 @@ def test_what_is_usual_is_marked_to_the_same_scale_and_told_where_the_drawing_en
 def test_every_provider_that_can_be_connected_is_one_the_gateway_knows() -> None:
     for kind, _label, _hint, needs_address in PROVIDER_KINDS:
         assert needs_address is not bool(PRESETS[kind].base_url)
+
+
+@pytest.mark.parametrize(
+    ("latency_ms", "told"),
+    [
+        (0.7, ["0.2 ms", "0.4 ms", "0.6 ms"]),
+        (2006.0, ["500 ms", "1.0 s", "1.5 s", "2.0 s"]),
+        (1000.0, ["200 ms", "400 ms", "600 ms", "800 ms", "1.0 s"]),
+        (61_000.0, ["20 s", "40 s", "1 min"]),
+        (190_000.0, ["1 min", "2 min", "3 min"]),
+    ],
+)
+def test_the_axis_is_marked_at_round_times(latency_ms: float, told: list[str]) -> None:
+    ticks = draw(way(latency_ms=latency_ms), ()).ticks
+    assert ticks[0].label_ms == ticks[0].left == 0
+    assert [duration(tick.label_ms).replace(THIN_SPACE, " ") for tick in ticks[1:]] == told
+    assert all(abs(tick.left - 100 * tick.label_ms / latency_ms) < 1e-6 for tick in ticks)
+    assert ticks[-1].left <= 100 + 1e-6
