@@ -11,18 +11,20 @@ from tests.serving import ROOT
 pytestmark = pytest.mark.clients
 
 
+TESTS = ("tests/clients/test_matrix.py", "tests/clients/test_failures.py", "tests/clients/test_langchain.py")
+
+
 def test_the_newest_google_genai_hears_what_the_one_before_it_hears() -> None:
-    """Chats, streams, tools, schemas, images, thoughts and failures: the same tests with the other SDK."""
+    """Chats, streams, tools, schemas, images, thoughts and failures: the same tests with the other SDK, and
+    with LangChain over it."""
+    warnings = [f"-Wignore::{kind}" for kind in ("ResourceWarning", "DeprecationWarning")]
     done = run(
         sys.executable,
         "-m",
         "tests.clients.google_genai.run",
-        "tests/clients/test_matrix.py",
-        "tests/clients/test_failures.py",
-        "-k",
-        "generate",
-        "-p",
-        "no:cacheprovider",
+        *TESTS,
+        *warnings,
+        *("-k", "generate", "-m", "clients or not clients", "-p", "no:cacheprovider"),
         folder=ROOT,
         HOME=os.environ["HOME"],
     )
