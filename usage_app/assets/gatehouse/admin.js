@@ -1,4 +1,5 @@
-// What the admin's parts of others say: select2 names its box by what is chosen alone, and simplebar its box in English.
+// What the admin's parts of others say and do: select2 names its box by what is chosen alone, and simplebar its box
+// in English.
 
 const named = (box) => {
   const field = box.closest(".select2-container")?.previousElementSibling;
@@ -14,6 +15,14 @@ const nameAll = () => {
   const scrollable = document.querySelector("[data-words]")?.dataset.scrollable;
   if (scrollable) document.querySelectorAll(".simplebar-content-wrapper").forEach((box) => (box.ariaLabel = scrollable));
 };
+// Its theme is the system's as it was when the page was loaded: asked for again when that changes.
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (dark) => {
+  const page = window.Alpine.$data(document.documentElement);
+  if (page.adminTheme !== "auto") return;
+  page.adminTheme = dark.matches ? "dark" : "light";
+  window.Alpine.nextTick(() => (page.adminTheme = "auto"));
+});
+
 document.addEventListener("DOMContentLoaded", () => {
   nameAll();
   // Rows of inlines are added later, and select2 draws its boxes after the page has loaded.

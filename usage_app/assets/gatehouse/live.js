@@ -125,7 +125,9 @@ class Row {
     const over = call.status !== "";
     const elapsed = Math.max(0, (over ? call.ended : now) - call.at);
     const word = over ? (WORDS.statuses[call.status] ?? call.status) : (WORDS.phases[call.phase] ?? call.phase);
-    put(this.texts.phase, over && call.error ? call.error : word);
+    const code = over ? call.error : "";
+    put(this.texts.phase, code || word);
+    if (this.phaseWord.lang !== (code ? "en" : "")) code ? (this.phaseWord.lang = "en") : this.phaseWord.removeAttribute("lang");
     const tone = over ? { ok: "", error: "gh-error-text", truncated: "gh-warn-text" }[call.status] ?? "gh-muted" : "";
     if (this.phaseWord.className !== tone) this.phaseWord.className = tone;
     const ttft = call.ttft === null || call.ttft === undefined ? "" : duration(call.ttft);
