@@ -124,7 +124,7 @@ class NewKeyView(FrameView):
         except (PermissionDenied, ValidationError) as refusal:
             form.add_error(None, str(refusal) if isinstance(refusal, PermissionDenied) else refusal)
             return self.page(form=form, status=403)
-        return shown_once(self, key, secret, _now("The key is ready"))
+        return shown_once(self, key, secret, _now("The key is ready"), is_new=True)
 
     def _refuse_viewers(self) -> None:
         if not rights.may_make_keys(self.viewer):
@@ -217,9 +217,11 @@ class KeyActionView(OneKeyView):
         return shown_once(self, key, secret, _now("The new secret"))
 
 
-def shown_once(view: FrameView, key: VirtualKey, secret: str, title: str) -> HttpResponse:
-    """The page with a secret: the answer to a POST, kept by no cache."""
-    response = view.page("keys_app/my_secret.html", title=title, key=key, secret=secret)
+def shown_once(
+    view: FrameView, key: VirtualKey, secret: str, title: str, *, is_new: bool = False
+) -> HttpResponse:
+    """The page with a secret: the answer to a POST, kept by no cache. A new key's leads to its first call."""
+    response = view.page("keys_app/my_secret.html", title=title, key=key, secret=secret, is_new=is_new)
     add_never_cache_headers(response)
     return response
 

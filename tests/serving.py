@@ -36,6 +36,7 @@ class Serving:
     environment: dict[str, str] = field(default_factory=dict)
     data: Path | None = None
     port: int = 0
+    command: tuple[str, ...] = (sys.executable, "-m", "gateway_project.supervisor")
     process: "subprocess.Popen[bytes] | None" = None
     _folder: Path | None = None  # made by us, so removed by us
 
@@ -91,7 +92,7 @@ class Serving:
         """Start the supervisor and wait until the server is ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway_project.supervisor"],
+                self.command,
                 cwd=ROOT,
                 env=self.settings(),
                 stdin=subprocess.DEVNULL,

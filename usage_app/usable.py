@@ -13,6 +13,17 @@ def model_names() -> list[str]:
     return [name for name in names.values_list("name", flat=True) if "*" not in name]
 
 
+def models_of(key: VirtualKey | None) -> list[str]:
+    """The names that a key may call; without one, all."""
+    return [name for name in model_names() if key is None or may_call(key, name)]
+
+
+def suggested(models: list[str]) -> str:
+    """The first that is not the sandbox's, else the sandbox."""
+    real = [name for name in models if not name.startswith("sandbox")]
+    return real[0] if real else models[0] if models else "sandbox"
+
+
 def may_call(key: VirtualKey, name: str) -> bool:
     """Whether the lists of key, owner and service all allow a name."""
     if key.no_models:

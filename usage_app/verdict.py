@@ -20,6 +20,8 @@ Phase = Literal["", "retry", "wait", "stream", "gateway"]
 
 #: The gateway's own share that is worth no remark.
 _USUAL_OVERHEAD_MS = 10.0
+#: With fewer recent calls than this none is usual: a first call is like all calls, which are it.
+ENOUGH_TO_COMPARE = 5
 #: A call is slow from this factor over the median on, and by at least so much.
 _SLOW_FACTOR, _SLOW_BY_MS = 1.5, 300.0
 #: From this share on a phase took nearly all of a call.

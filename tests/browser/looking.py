@@ -38,6 +38,21 @@ _CUT = """() => {
   }
   return [...new Set(cut)];
 }"""
+#: Choices that look like fields to type in, and code that the button over it covers.
+_UNCLEAR = """() => {
+  const found = [];
+  for (const choice of document.querySelectorAll(".gh select")) {
+    const style = getComputedStyle(choice);
+    const plain = style.appearance === "none" && style.backgroundImage === "none";
+    if (plain && choice.checkVisibility()) found.push(`nothing says that ${choice.name} opens`);
+  }
+  for (const button of document.querySelectorAll(".gh-copy")) {
+    const code = button.parentElement.querySelector("code");
+    const [over, under] = [button.getBoundingClientRect(), code.getClientRects()[0] ?? new DOMRect()];
+    if (under.top < over.bottom && under.right > over.left) found.push("a button covers code");
+  }
+  return [...new Set(found)];
+}"""
 
 
 def cut_texts(page: Page) -> list[str]:
@@ -47,15 +62,15 @@ def cut_texts(page: Page) -> list[str]:
 
 
 def minded(page: Page, *, by_all_rules: bool = True) -> list[str]:
-    """What is wrong with a page that is open: too wide, cut, or against the rules of accessibility. All of
-    these are asked of one look at most, those that see the look of each."""
+    """What is wrong with a page that is open: too wide, cut, unclear, or against the rules of accessibility.
+    All of these are asked of one look at most, those that see the look of each."""
     found = []
     for number, (width, theme) in enumerate(product(WIDTHS, THEMES)):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.locator("html.dark" if theme == "dark" else "html:not(.dark)").wait_for(state="attached")
         wrong = [] if page.evaluate("document.documentElement.scrollWidth <= innerWidth") else ["too wide"]
-        wrong += cut_texts(page)
+        wrong += cut_texts(page) + page.evaluate(_UNCLEAR)
         wrong += violations(page, RULES if by_all_rules and number == 0 else LOOKED_AT)
         found += [f"{theme} {width}: {each}" for each in wrong]
     return found

@@ -5,6 +5,7 @@ from django.test import Client
 
 from keys_app.issuing import BudgetTerms, issue_key
 from keys_app.models import AuditEntry, Membership, Service, User, VirtualKey
+from proxy_app.models import Model
 from tests.keys_app.cast import person, signed_in, with_key
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +40,27 @@ def test_a_member_makes_a_key_sees_its_secret_once_and_finds_it_listed(browser: 
     for path in ("/ui/keys/", f"/ui/keys/{told['id']}/"):
         page = browser.get(path).content.decode()
         assert "notebook" in page and secret not in page
+
+
+def test_the_page_with_a_new_secret_has_a_first_call_to_paste_and_waits_for_it(browser: Client):
+    Model.objects.create(name="lab")
+    page = browser.post(
+        "/ui/keys/new/", {"name": "x", "environment": "experiment", "budget_period": "month"}
+    ).content.decode()
+    secret = re.search(r"sk-gh-\w{43}", page)
+    assert secret is not None
+    assert f"export GATEHOUSE_API_KEY={secret[0]}\ncurl " in page
+    assert "$GATEHOUSE_API_KEY" in page
+    assert "Waiting for your first call" in page
+
+
+def test_a_key_that_may_call_nothing_is_given_no_call_to_paste(browser: Client, bob: User):
+    Model.objects.create(name="lab")
+    User.objects.filter(pk=bob.pk).update(models_allowed=["none-such"])
+    body = {"name": "x", "environment": "experiment", "budget_period": "month", "models": "none-such"}
+    page = browser.post("/ui/keys/new/", body)
+    assert page.status_code == 200
+    assert "export GATEHOUSE_API_KEY" not in page.content.decode()
 
 
 def test_a_key_wider_than_its_maker_is_refused_in_the_form(browser: Client, bob: User):

@@ -12,7 +12,7 @@ from gateway_project.conf import config
 from keys_app.models import VirtualKey
 from usage_app.models import Request
 from usage_app.snippets import SNIPPETS
-from usage_app.usable import may_call, model_names
+from usage_app.usable import models_of, suggested
 from usage_app.views.page import PageView
 from usage_app.views.scope import visible_requests
 
@@ -75,16 +75,13 @@ class GettingStartedView(PageView):
     @cached_property
     def models(self) -> list[str]:
         """Models the chosen key may call; names only, patterns cannot be called."""
-        return [name for name in model_names() if self.key is None or may_call(self.key, name)]
+        return models_of(self.key)
 
     @property
     def model(self) -> str:
-        """The model asked for, else the first that is not the sandbox's, else the sandbox."""
+        """The model asked for, else the one to begin with."""
         wanted = self.request.GET.get("model", "")
-        if wanted in self.models:
-            return wanted
-        real = [name for name in self.models if not name.startswith("sandbox")]
-        return real[0] if real else self.models[0] if self.models else "sandbox"
+        return wanted if wanted in self.models else suggested(self.models)
 
     def newest_call(self) -> Request | None:
         rows = visible_requests(self.sight)

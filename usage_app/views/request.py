@@ -28,7 +28,7 @@ from usage_app.reports import recent_percentiles
 from usage_app.tables import is_unanswered
 from usage_app.timeline import draw, usual_marks
 from usage_app.transcript import transcript
-from usage_app.verdict import Usual, judge
+from usage_app.verdict import ENOUGH_TO_COMPARE, Usual, judge
 from usage_app.views.page import PageView
 from usage_app.views.scope import visible_requests
 
@@ -108,6 +108,8 @@ class RequestView(PageView):
 
     def usual(self, row: Request) -> Usual:
         recent = recent_percentiles(row.model, row.deployment_id)
+        if recent.requests < ENOUGH_TO_COMPARE:
+            return Usual(calls=recent.requests)  # a first call would be as usual, whatever it took
         return Usual(recent.latency_p50_ms, recent.ttft_p50_ms, recent.latency_p95_ms, calls=recent.requests)
 
     def price(self, row: Request) -> CompiledPrice | None:

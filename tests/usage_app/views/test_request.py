@@ -166,3 +166,14 @@ def test_a_call_like_it_can_be_copied_without_any_secret(people: People, browse:
     text = browse(people.root).get(f"/ui/requests/{priced_call(people).pk}/").content.decode()
     assert "$GATEHOUSE_API_KEY" in text
     assert "/v1/chat/completions" in text
+
+
+def test_a_model_s_first_calls_are_not_told_to_be_as_usual(people: People, browse: Browse) -> None:
+    def told(count: int) -> str:
+        start = clock.now() - timedelta(minutes=5)
+        rows = [make_request(people.keys["checkout-prod"], start) for _ in range(count)]
+        save(rows)
+        return browse(people.root).get(f"/ui/requests/{rows[0].pk}/").content.decode()
+
+    assert "Too few recent calls to compare." in told(1)
+    assert "As usual: it took 2.0" in told(4)

@@ -88,6 +88,10 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 
+// This page answered a form: loading it again would send the form again.
+const answered = document.querySelector("[data-answered]");
+if (answered) history.replaceState(history.state, "", answered.dataset.answered);
+
 // Back to the list as it was filtered, when that is where the reader came from.
 document.querySelector("[data-back]")?.addEventListener("click", (event) => {
   const from = document.referrer && new URL(document.referrer);
