@@ -118,3 +118,21 @@ async def test_a_viewer_who_does_not_read_is_dropped(people: People, monkeypatch
     await viewer.live_frame({"text": "{}"})
     assert closed == [consumers.TOO_SLOW]
     assert not viewer.is_open
+
+
+async def test_a_viewer_who_does_not_take_a_frame_in_time_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "SEND_S", 0.01)
+    consumer, closed = consumers.LiveConsumer(), []
+
+    async def never(**_frame: str) -> None:
+        await asyncio.Event().wait()
+
+    async def close(code: int) -> None:
+        closed.append(code)
+
+    monkeypatch.setattr(consumer, "send", never)
+    monkeypatch.setattr(consumer, "close", close)
+    consumer.is_open = True
+    for _ in range(2):
+        await consumer.live_frame({"text": "{}"})
+    assert closed == [consumers.TOO_SLOW]

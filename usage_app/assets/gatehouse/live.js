@@ -71,6 +71,7 @@ class Row {
     this.stop.textContent = "✕";
     this.stop.addEventListener("click", (event) => {
       event.preventDefault();
+      if (event.detail === 0) this.element.focus(); // by a key: the button is about to go
       stopCall(this.id, this.stop);
     });
     buttons.append(this.stop);
@@ -253,6 +254,37 @@ function schedule() {
   requestAnimationFrame(draw);
 }
 
+const newestFirst = (calls) => calls.sort((a, b) => b.at - a.at);
+
+// While somebody points into the list or has the focus there, no row moves: what one is about to stop stays
+// where it is. New calls come below then, and one that ends keeps its place.
+class Order {
+  constructor(box) {
+    this.box = box;
+    this.shown = [];
+    box.addEventListener("pointerleave", schedule);
+    box.addEventListener("focusout", schedule);
+  }
+
+  get isHeld() {
+    return this.box.querySelector(":focus-visible") !== null || (pointed.matches && this.box.matches(":hover"));
+  }
+
+  of(calls) {
+    if (!this.isHeld) {
+      newestFirst(calls);
+    } else {
+      const known = new Set(this.shown);
+      const kept = this.shown.map((id) => socket.flying.get(id) ?? socket.ended.get(id)).filter((call) => call && matches(call));
+      calls = [...kept, ...newestFirst(calls.filter((call) => !known.has(call.id))).reverse()];
+    }
+    this.shown = calls.map((call) => call.id);
+    return calls;
+  }
+}
+const pointed = window.matchMedia("(hover: hover)");
+const order = new Order(lists.flying.box);
+
 let toldCount = -1;
 function tellNavigation(count) {
   if (count !== toldCount) document.dispatchEvent(new CustomEvent("gh:in-flight", { detail: (toldCount = count) }));
@@ -262,14 +294,16 @@ let drawnAt = 0;
 function draw() {
   scheduled = false;
   drawnAt = performance.now();
-  const now = frozen ? frozen.now : Date.now() + socket.skew;
+  // What is not told any more stands still: nobody knows how it goes on.
+  const isTold = socket.state === "live";
+  const now = frozen ? frozen.now : (isTold ? Date.now() : socket.heardAt) + socket.skew;
   const flying = frozen ? frozen.flying : [...socket.flying.values()];
   const ended = frozen ? frozen.ended : [...socket.ended.values()];
-  lists.flying.show(flying.filter(matches).sort((a, b) => b.at - a.at), now);
+  lists.flying.show(frozen ? newestFirst(flying.filter(matches)) : order.of(flying.filter(matches)), now);
   lists.ended.show(ended.filter(matches).reverse(), now);
   put(nodes.flying, grouped(flying.length));
-  tellNavigation(socket.flying.size);
-  if (!frozen) {
+  tellNavigation(isTold ? socket.flying.size : 0);
+  if (!frozen && isTold) {
     // Until a minute was watched, what was seen is scaled up to one.
     const watched = Math.min(60000, Math.max(5000, Date.now() - since));
     put(nodes.started, shortCount((over("started", 60000) * 60000) / watched));
@@ -293,6 +327,8 @@ function sayState() {
   badge.classList.toggle("is-lost", ["lost", "slow", "signed_out"].includes(state));
   badge.firstElementChild.textContent = state === "live" ? "●" : state === "paused" ? "❚❚" : "○";
   badge.lastElementChild.textContent = fill(WORDS[state] ?? WORDS.live, { time });
+  page.querySelector("[data-sign-in]").hidden = state !== "signed_out";
+  schedule();
 }
 socket.addEventListener("state", sayState);
 sayState();

@@ -152,10 +152,12 @@ const home = document.querySelector(".gh-sidebar-brand")?.href ?? "/ui/";
 // Keys: g and a letter to go, / to search, ? for the list.
 const PLACES = { o: "", l: "live/", r: "requests/", u: "usage/", s: "get-started/" };
 let going = 0;
+// By the key's place where what it writes is no Latin letter: Hangul is on.
+const letter = (event) => (/^Key[A-Z]$/.test(event.code) && !/^[a-z]$/i.test(event.key) ? event.code[3].toLowerCase() : event.key);
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable]")) return;
-  if (going && event.timeStamp - going < 1200 && event.key in PLACES) {
-    location.assign(home + PLACES[event.key]);
+  if (going && event.timeStamp - going < 1200 && letter(event) in PLACES) {
+    location.assign(home + PLACES[letter(event)]);
   } else if (event.key === "/") {
     const search = document.querySelector("[data-search]");
     if (search) {
@@ -166,7 +168,7 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "?") {
     document.getElementById("gh-keys")?.showModal();
   }
-  going = event.key === "g" ? event.timeStamp : 0;
+  going = letter(event) === "g" ? event.timeStamp : 0;
 });
 
 // The navigation: beside the page where there is room, over it where there is not.
@@ -207,7 +209,7 @@ if (palette) {
   };
   document.querySelector("[data-palette-open]")?.addEventListener("click", open);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "k" && (event.metaKey || event.ctrlKey)) {
+    if (letter(event) === "k" && (event.metaKey || event.ctrlKey)) {
       event.preventDefault();
       open();
     } else if (palette.open && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
