@@ -1,7 +1,9 @@
 """The window in Chromium, against a whole running Gatehouse: what moves, and what is reached by keys."""
 
+import contextlib
 import re
 import threading
+from http.client import HTTPException
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -118,6 +120,12 @@ def test_the_navigation_opens_by_key_and_the_theme_is_remembered(chromium: Brows
     page.context.close()
 
 
+def stopped(server: Serving, key: str) -> None:
+    """A slow call that is stopped before its end."""
+    with contextlib.suppress(OSError, HTTPException):
+        stream(server, key, "sandbox/slow")
+
+
 def test_the_navigation_tells_how_many_calls_are_in_flight_and_live_shows_those_that_are_chosen(
     chromium: Browser, server: Serving
 ) -> None:
@@ -125,8 +133,11 @@ def test_the_navigation_tells_how_many_calls_are_in_flight_and_live_shows_those_
     page, badge = watched.page, watched.page.locator("[data-in-flight]")
     page.goto(f"{server.url}/admin/")
     expect(badge).to_be_hidden()
-    keys = [server.new_key(environment=environment) for environment in ("test", "test", "production")]
-    callers = [threading.Thread(target=stream, args=(server, key, "sandbox/slow")) for key in keys]
+    made = [
+        server.call("POST", "/api/v1/keys/", {"name": "in flight", "environment": environment})[2]
+        for environment in ("test", "test", "production")
+    ]
+    callers = [threading.Thread(target=stopped, args=(server, key["key"])) for key in made]
     for caller in callers:
         caller.start()
     try:
@@ -142,6 +153,8 @@ def test_the_navigation_tells_how_many_calls_are_in_flight_and_live_shows_those_
         page.goto(f"{server.url}/ui/keys/")
         expect(badge).to_have_text(re.compile("^2 "), timeout=6000)
     finally:
+        for key in made:
+            server.call("POST", "/api/v1/requests/stop", {"key": key["id"]})
         for caller in callers:
             caller.join()
     expect(badge).to_be_hidden(timeout=10000)
