@@ -24,7 +24,7 @@ def row(people: People, tmp_path: Path) -> Request:
     row = make_request(people.keys["checkout-prod"], clock.now() - timedelta(minutes=1))
     save([row])
     writer = BodyWriter(tmp_path, "worker-1")
-    said = Said('{"ask":"<b>why</b>"}', "data: because\n\n", {"user-agent": "tests/1"})
+    said = Said('{"ask":"<b>why</b>"}', "data: whereupon\n\n", {"user-agent": "tests/1"})
     assert writer.write(str(row.pk), str(people.checkout.pk), clock.now_ms(), 7, said)
     writer.hand_over()
     assert captured.take_in(tmp_path) == 1
@@ -44,11 +44,11 @@ def test_an_admin_reads_it_and_the_log_says_so(people: People, browse: Browse, r
     client = browse(people.root)
     page = client.get(f"/ui/requests/{row.pk}/").content.decode()
     assert "fragment=said" in page
-    assert "because" not in page  # nobody reads in passing
+    assert "whereupon" not in page  # nobody reads in passing
     assert not AuditEntry.objects.filter(verb="read").exists()
     status, text = read(client, row)
     assert status == 200
-    assert "because" in text
+    assert "whereupon" in text
     assert "&lt;b&gt;why&lt;/b&gt;" in text
     assert "tests/1" in text
     entry = AuditEntry.objects.get(verb="read")
