@@ -132,6 +132,15 @@ def test_codex_says_what_went_wrong(gate: Gate, tmp_path: Path, kind: str) -> No
     assert "The mock was told to fail. (request id: " in events[-1]["error"]["message"]
 
 
+@every_kind
+def test_codex_says_that_a_stream_broke_off(gate: Gate, tmp_path: Path, kind: str) -> None:
+    retries = ("-c", "model_providers.gatehouse.stream_max_retries=0")
+    model = f"{kind}-fault-cut-interval-10"
+    status, events, said = codex(gate, gate.key, tmp_path, model, f"{CUE}long:20", *retries)
+    assert status == 1 and events[-1]["type"] == "turn.failed", said
+    assert "before it was complete. (request id: " in events[-1]["error"]["message"]
+
+
 def test_codex_says_which_of_its_tools_a_model_cannot_have(gate: Gate, tmp_path: Path) -> None:
     """With full access it offers its provider's search of the web, which is refused by name elsewhere."""
     unfenced = "--dangerously-bypass-approvals-and-sandbox"
