@@ -74,6 +74,18 @@ class _PlainChunk(msgspec.Struct, gc=False):
     error: None = None
 
 
+class _OpenChoice(msgspec.Struct, gc=False):
+    delta: dict[str, msgspec.Raw] | None = None
+
+
+class _OpenChunk(msgspec.Struct, gc=False):
+    """A chunk with all that its deltas hold."""
+
+    choices: list[_OpenChoice]
+
+
+_SAYS_NOTHING = frozenset({b"null", b'""', b"[]", b"{}", b"false", b"0"})
+_decode_open = msgspec.json.Decoder(_OpenChunk).decode
 _decode_plain = msgspec.json.Decoder(_PlainChunk).decode
 _decode = msgspec.json.Decoder(_Chunk).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -156,6 +168,8 @@ class Relay:
                     self._begun.add(choice.index)
                 if choice.finish_reason:
                     self._note_finish(choice.index, choice.finish_reason)
+            if not observed.content_started:
+                self._look_for_more(block)
         if observed.upstream_id is None:
             observed.upstream_id, observed.served_model = chunk.id, chunk.model
         _refuse_error(_value(chunk.error))
@@ -176,6 +190,15 @@ class Relay:
             if call.function is not None:
                 chars += len(call.function.arguments or "")
         self._count(chars)
+
+    def _look_for_more(self, block: bytes) -> None:
+        """An answer may begin with what is not known here: audio, images, details of thoughts."""
+        for choice in _decode_open(memoryview(block)[6:]).choices:
+            delta = choice.delta or {}
+            said = [name for name, raw in delta.items() if name != "role" and bytes(raw) not in _SAYS_NOTHING]
+            self._saw_call |= "function_call" in said
+            if said:
+                self._count(sum(len(bytes(delta[name])) for name in said))
 
     def _note_finish(self, index: int, word: str) -> None:
         self._finished.add(index)

@@ -222,6 +222,28 @@ def test_content_starts_with_the_first_thing_a_caller_can_see() -> None:
             assert pipe.observed.content_started == seen
 
 
+@pytest.mark.parametrize(
+    ("field", "said", "nothing"),
+    [
+        ("audio", {"id": "audio_1", "data": "UklG"}, {}),
+        ("images", [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}], []),
+        ("reasoning_details", [{"type": "reasoning.encrypted", "data": "gAAA"}], []),
+        ("thinking_blocks", [{"type": "thinking", "thinking": "Hm"}], []),
+        ("function_call", {"name": "look", "arguments": ""}, None),
+        ("annotations", [{"type": "url_citation", "url_citation": {"url": "https://a.example"}}], []),
+    ],
+)
+def test_a_delta_of_any_field_goes_on_at_once(field: str, said: Any, nothing: Any) -> None:
+    def piece(value: Any) -> bytes:
+        delta = {"role": "assistant", "content": "", "refusal": None, field: value}
+        return b"data: " + orjson.dumps({"choices": [{"index": 0, "delta": delta}]}) + b"\n\n"
+
+    pipe = open_pipe("openai_chat/x")
+    assert pipe.feed(piece(nothing)) and not pipe.observed.content_started
+    assert pipe.feed(piece(said)) == piece(said)
+    assert pipe.observed.content_started and pipe.observed.output_chars > 0
+
+
 def test_chunks_of_unusual_types_are_relayed_and_counted() -> None:
     pipe = open_pipe("openai_chat/x", wants_usage=False)
     odd = (
