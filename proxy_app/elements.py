@@ -31,8 +31,7 @@ class Elements:
                 self._in_string = True
             else:
                 self._nest(mark, found)
-        if not self._in_string:
-            self._scanned = len(self._buffer)
+        self._scanned = len(self._buffer) - self._waits()
         if found:
             self._forget(self._start if self._start >= 0 else self._scanned)
         return found
@@ -45,6 +44,11 @@ class Elements:
     def size(self) -> int:
         """Bytes that are held."""
         return len(self._buffer)
+
+    def _waits(self) -> bool:
+        """Whether the last byte is a backslash in a string, read only with what it escapes: no other is
+        left unread."""
+        return self._in_string and self._scanned < len(self._buffer) and self._buffer.endswith(b"\\")
 
     def _nest(self, mark: re.Match[bytes], found: list[bytes]) -> None:
         if mark[0] in b"{[":

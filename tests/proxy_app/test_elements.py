@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_project.errors import UpstreamInvalid
+from proxy_app import elements
 from proxy_app.sse import MAX_EVENT_BYTES, Framer
 from tests.proxy_app.formats.saying import VALUES
 
@@ -44,6 +45,37 @@ def test_an_object_comes_as_soon_as_it_is_whole() -> None:
     framer = Framer()
     assert framer.feed(b'[{"a": 1}') == [b'data: {"a": 1}']
     assert framer.feed(b'\n,\n{"b": ') == [] and framer.feed(b"2}]") == [b'data: {"b": 2}']
+
+
+@pytest.mark.parametrize("end", [1, 2, 3, 4])
+def test_backslashes_are_read_right_wherever_they_are_cut(end: int) -> None:
+    raw = b'[{"a": "x' + b"\\\\" * end + b'"}, {"b": "' + b"\\\\" * end + b'\\""}]'
+    for cut in range(len(raw) + 1):
+        assert read(raw, cut) == (json.loads(raw), b""), cut
+    assert read(raw, *range(len(raw))) == (json.loads(raw), b"")
+
+
+class Counting:
+    """A pattern that counts the bytes it has looked at."""
+
+    def __init__(self, pattern: Any) -> None:
+        self.pattern, self.seen = pattern, 0
+
+    def search(self, buffer: bytearray, start: int) -> Any:
+        found = self.pattern.search(buffer, start)
+        self.seen += (found.end() if found else len(buffer)) - start
+        return found
+
+
+@pytest.mark.parametrize("piece", [b"x" * 50, b'\\"' * 25, b"x\\\\\\"])
+def test_a_long_string_is_read_once_however_many_pieces_it_comes_in(piece: bytes, monkeypatch: Any) -> None:
+    inside = Counting(elements._INSIDE)
+    monkeypatch.setattr(elements, "_INSIDE", inside)
+    raw = b'[{"a": "' + piece * 200 + b'"}]'
+    framer = Framer()
+    for start in range(0, len(raw), 10):
+        framer.feed(raw[start : start + 10])
+    assert inside.seen < 1.2 * len(raw)
 
 
 def test_half_an_object_is_the_rest() -> None:
