@@ -50,6 +50,10 @@ def _refuse_other_answers(fields: Fields) -> None:
         raise UnsupportedParameter(
             "Only the modality 'text' can be carried to this model.", param="modalities"
         )
+    if fields.get("web_search_options") is not None:  # an empty object asks for a search too
+        raise UnsupportedParameter(
+            "'web_search_options' cannot be carried to this model.", param="web_search_options"
+        )
 
 
 def _sampling(fields: Fields, candidates: int) -> Sampling:

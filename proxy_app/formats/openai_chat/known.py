@@ -65,7 +65,7 @@ KNOWN: Final = Known(
     shape(
         "model stream max_completion_tokens max_tokens n user safety_identifier metadata temperature top_p"
         " top_k seed frequency_penalty presence_penalty stop logprobs top_logprobs logit_bias"
-        " parallel_tool_calls reasoning_effort verbosity service_tier modalities",
+        " parallel_tool_calls reasoning_effort verbosity service_tier modalities web_search_options",
         "prediction prompt_cache_key prompt_cache_retention prompt_cache_options store",
         stream_options=shape("include_usage", "include_obfuscation continuous_usage_stats"),
         messages=_MESSAGE,

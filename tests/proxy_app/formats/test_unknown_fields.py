@@ -114,6 +114,16 @@ def test_one_that_says_nothing_changes_nothing(place: int, nothing: Any) -> None
         assert translate(form, body).body == translate(form, rich).body
 
 
+@pytest.mark.parametrize("upstream", [form for form in UPSTREAM if form != "openai_chat"])
+def test_a_search_that_an_empty_object_switches_on_is_refused(upstream: str) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    for options in ({}, {"search_context_size": "low"}):
+        with pytest.raises(UnsupportedParameter) as refused:
+            send("openai_chat", upstream, {**body, "web_search_options": options})
+        assert refused.value.param == "web_search_options"
+    assert send("openai_chat", upstream, {**body, "web_search_options": None}).body
+
+
 @pytest.mark.parametrize("place", range(len(PLACES)))
 def test_in_its_own_format_it_passes_as_it_is(place: int) -> None:
     form, rich, path = PLACES[place]
