@@ -28,8 +28,8 @@ _KINDS: dict[str, frozenset[str]] = {
 
 
 def parse_messages(messages: Iterable[Fields]) -> list[Turn]:
-    """All messages as turns. Raises InvalidBody (wrong types, a result without its call) and
-    UnsupportedContent."""
+    """All messages as turns. Raises InvalidBody (wrong types, a result without its call, nothing that says
+    something) and UnsupportedContent."""
     names: dict[str, str] = {}  # tool call id -> tool name
     turns: list[Turn] = []
     told = list(messages)
@@ -40,6 +40,8 @@ def parse_messages(messages: Iterable[Fields]) -> list[Turn]:
             continue
         parts = _content(message, "content", role, names)
         turns.append(Turn(role, parts))
+    if not turns:
+        raise InvalidBody("'messages' hold nothing to answer.", param="messages")
     return turns
 
 

@@ -459,3 +459,10 @@ def test_the_effort_of_a_turn_counts_more_than_that_of_the_request(messages: Any
 def test_a_system_message_without_a_word_or_a_setting_is_refused() -> None:
     with pytest.raises(InvalidBody, match="content"):
         parse_request(body_with(messages=[HI, system()]))
+
+
+@pytest.mark.parametrize("silent", [system([]), system(""), system(output_config={"effort": "low"})])
+def test_messages_of_which_none_says_anything_are_refused(silent: Any) -> None:
+    with pytest.raises(InvalidBody) as caught:
+        build("openai_chat", system="Be brief.", messages=[silent, silent])
+    assert caught.value.param == "messages"
