@@ -17,6 +17,7 @@ from uvicorn_worker import UvicornWorker
 
 from gateway_project import conf, lifeline
 from gateway_project.frontdoor import Limits, front_door
+from gateway_project.handshake import HandshakeProtocol
 
 _settings = conf.config()
 
@@ -86,7 +87,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
     CONFIG_KWARGS: dict[str, Any] = {
         "loop": "uvloop",
         "http": front_door(Limits(), _settings.trusted_networks),
-        "ws": "websockets-sansio",
+        "ws": HandshakeProtocol,
         "ws_max_size": 65_536,
         "ws_per_message_deflate": False,  # frames are small; compressing them would stall streams
         "lifespan": "on",

@@ -10,6 +10,7 @@ from uvicorn.server import Server
 
 from gateway_project.conf import Network
 from gateway_project.frontdoor import Limits, front_door
+from gateway_project.handshake import HandshakeProtocol
 
 App = Callable[
     [dict[str, Any], Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]
@@ -43,6 +44,7 @@ async def a_door(
         host="127.0.0.1",
         port=0,
         http=front_door(limits or Limits(sweep_s=0.01), trusted),
+        ws=HandshakeProtocol,
         loop="asyncio",
         lifespan="off",
         log_config=None,

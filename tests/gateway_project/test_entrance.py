@@ -1,11 +1,20 @@
 """Where a connection goes, decided by its path alone."""
 
 import json
+import logging
 from typing import Any
 
 import pytest
 
 from gateway_project.asgi import application
+from gateway_project.gunicorn import Worker
+from gateway_project.handshake import HandshakeProtocol
+from tests.gateway_project.doors import Knock, a_door
+
+UPGRADE = (
+    b"GET /v1/responses HTTP/1.1\r\nhost: here\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 async def knock(path: str, **scope: Any) -> list[dict[str, Any]]:
@@ -32,3 +41,28 @@ async def test_codex_s_websocket_is_told_to_use_http() -> None:
     told = await knock("/v1/responses", extensions={"websocket.http.response": {}})
     assert told[0]["status"] == 426
     assert "HTTP POST" in json.loads(told[1]["body"])["error"]["message"]
+
+
+async def test_codex_s_websocket_leaves_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        async with a_door(application) as port:
+            codex = await Knock.at(port)
+            codex.send(UPGRADE)
+            status, body = await codex.answer()
+            assert await codex.rest() == b""
+            await codex.close()
+    assert (status, json.loads(body)["error"]["code"]) == (426, "use_http")
+    assert caplog.messages == []
+    assert Worker.CONFIG_KWARGS["ws"] is HandshakeProtocol
+
+
+async def test_an_application_that_answers_no_websocket_still_does(caplog: pytest.LogCaptureFixture) -> None:
+    async def silent(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+
+    async with a_door(silent) as port:
+        client = await Knock.at(port)
+        client.send(UPGRADE)
+        assert (await client.answer())[0] == 500
+        await client.close()
+    assert "without completing handshake" in caplog.text
