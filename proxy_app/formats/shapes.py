@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats.mixtures import as_messages, as_responses
 from proxy_app.formats.reading import as_text
 from proxy_app.wire import JSON
@@ -44,7 +45,10 @@ def _has_blocks(messages: Any) -> bool:
 
 def rewritten(body: JSON, shape: str) -> tuple[JSON, bytes]:
     """The body as its own format has it: without fields of the address it was posted to, in that format's
-    own words throughout, and with what that format demands."""
+    own words throughout, and with what that format demands. Raises UnsupportedParameter for several answers,
+    which neither of the other shapes can ask for."""
+    if body.get("n") not in (None, 1):
+        raise UnsupportedParameter("'n': several answers cannot be asked for in this shape.", param="n")
     kept = {name: value for name, value in body.items() if name not in _CHAT_ONLY}
     if isinstance(user := body.get("user"), str):
         kept |= {"metadata": {"user_id": user}} if shape == "anthropic" else {"user": user}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_project.errors import BadRequest
+from gateway_project.errors import BadRequest, UnsupportedParameter
 from proxy_app.formats import exchange
 from proxy_app.formats.shapes import rewritten, shape_of
 from proxy_app.wire import JSON, NOWHERE, Target
@@ -196,6 +196,16 @@ def test_arguments_that_are_no_object_are_kept_as_the_text_they_are() -> None:
     body = {"system": "x", "messages": [CHAT_TALK[1], {"role": "assistant", "tool_calls": [call]}]}
     [_, said] = rewritten(body, "anthropic")[0]["messages"]
     assert said["content"][0]["input"] == {"invalid_json": "{oops"}
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_several_answers_are_refused_by_name_and_one_is_what_is_given(name: str) -> None:
+    body, shape = MIXTURES[name]
+    with pytest.raises(UnsupportedParameter) as refused:
+        rewritten({**body, "n": 3}, shape)
+    assert refused.value.param == "n"
+    for one in (None, 1):
+        assert rewritten({**body, "n": one}, shape) == rewritten(body, shape)
 
 
 PLACES = ("messages", "input", "tools", "tool_choice", "system", "text")
