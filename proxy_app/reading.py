@@ -11,7 +11,7 @@ from keys_app import policy
 from keys_app.identity_proof import check_signature, name_in_token
 from proxy_app.call import Call, caller_of
 from proxy_app.formats import exchange
-from proxy_app.formats.shapes import rewritten, shape_of
+from proxy_app.formats.shapes import read_facts, rewritten, shape_of
 from proxy_app.identity import MAX_CLAIM, read_claims, shown_proof
 from proxy_app.wire import JSON, CallFacts
 from usage_app.usage import estimate_input_tokens
@@ -38,7 +38,8 @@ async def read(call: Call) -> None:
     try:
         body = parse(call)
         recognise(call)
-        call.facts = exchange.read_call(call.body_format, call.body, call.address)
+        reads = exchange.read_call if call.body_format == call.format else read_facts
+        call.facts = reads(call.body_format, call.body, call.address)
         if call.body_format != call.format:
             call.facts.wants_usage = wants_usage_chunk(body)
         know_caller(call, call.facts)

@@ -12,7 +12,7 @@ import orjson
 
 from gateway_project.errors import InvalidBody
 from proxy_app.formats import exchange
-from proxy_app.formats.shapes import rewritten, shape_of
+from proxy_app.formats.shapes import read_facts, rewritten, shape_of
 from proxy_app.reading import is_too_deep
 from proxy_app.wire import JSON, Address, Target
 
@@ -44,7 +44,8 @@ def replay_of(format_name: str, model: str, kept: str) -> Replay:
     if spoken != format_name:  # agents post every shape to one address
         body, _ = rewritten(body, spoken)
     address = Address(model=model) if spoken == "gemini" else Address()
-    facts = exchange.read_call(spoken, {**body, "model": model}, address)
+    reads = exchange.read_call if spoken == format_name else read_facts
+    facts = reads(spoken, {**body, "model": model}, address)
     left_out = ["media"] if media.found else []
     if spoken != "openai_chat":
         target = Target("openai_chat", model, {"drop": ["top_k"]})

@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 
 from gateway_project.errors import UnsupportedParameter
+from proxy_app.formats import exchange
 from proxy_app.formats.mixtures import as_messages, as_responses
 from proxy_app.formats.reading import as_text
-from proxy_app.wire import JSON
+from proxy_app.wire import JSON, Address, CallFacts
 
-DEFAULT_MAX_TOKENS = 8192  # the Messages format demands one, and every model still served takes it
 _BLOCKS = frozenset({"tool_use", "tool_result"})
 #: Fields of Chat Completions that the other two shapes do not know.
 _CHAT_ONLY = ("stream_options", "user", "n", "max_completion_tokens", "prompt_cache_retention")
@@ -54,10 +54,20 @@ def rewritten(body: JSON, shape: str) -> tuple[JSON, bytes]:
         kept |= {"metadata": {"user_id": user}} if shape == "anthropic" else {"user": user}
     limit = body.get("max_completion_tokens")
     if shape == "anthropic" and kept.get("max_tokens") is None:
-        kept["max_tokens"] = DEFAULT_MAX_TOKENS if limit is None else limit
+        kept["max_tokens"] = limit
     elif shape == "openai_responses" and kept.get("max_output_tokens") is None:
         limit = kept.pop("max_tokens", None) if limit is None else limit
         if limit is not None:
             kept["max_output_tokens"] = limit
     kept = as_messages(kept) if shape == "anthropic" else as_responses(kept)
     return kept, orjson.dumps(kept)
+
+
+def read_facts(shape: str, body: JSON, address: Address) -> CallFacts:
+    """What the gateway needs of a rewritten body. Messages demand a limit, which no chat caller need name: a
+    null stands for none until a provider of that format is known. Raises InvalidBody."""
+    is_unlimited = shape == "anthropic" and body.get("max_tokens") is None
+    facts = exchange.read_call(shape, body | {"max_tokens": 1} if is_unlimited else body, address)
+    if is_unlimited:
+        facts.max_output_tokens = None
+    return facts

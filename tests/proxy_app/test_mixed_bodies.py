@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway_project.errors import BadRequest, UnsupportedParameter
 from proxy_app.formats import exchange
-from proxy_app.formats.shapes import rewritten, shape_of
+from proxy_app.formats.shapes import read_facts, rewritten, shape_of
 from proxy_app.wire import JSON, NOWHERE, Target
 from tests.proxy_app.formats.saying import VALUES
 
@@ -93,7 +93,7 @@ def send(body: JSON, upstream: str) -> JSON:
     body = {"model": "m", **body}
     shape = shape_of(body)
     told, raw = rewritten(body, shape)
-    facts = exchange.read_call(shape, told, NOWHERE)
+    facts = read_facts(shape, told, NOWHERE)
     sent = exchange.build_outgoing(shape, Target(upstream, "m"), raw, told, facts).body
     assert isinstance(sent, bytes)
     read: JSON = json.loads(sent)
@@ -206,6 +206,17 @@ def test_several_answers_are_refused_by_name_and_one_is_what_is_given(name: str)
     assert refused.value.param == "n"
     for one in (None, 1):
         assert rewritten({**body, "n": one}, shape) == rewritten(body, shape)
+
+
+@pytest.mark.parametrize("name", [name for name, (_, shape) in MIXTURES.items() if shape == "anthropic"])
+@pytest.mark.parametrize("upstream", ["openai_chat", "openai_responses", "gemini", "bedrock_converse"])
+def test_a_limit_that_nobody_named_is_made_up_for_a_provider_of_messages_alone(
+    name: str, upstream: str
+) -> None:
+    body = MIXTURES[name][0]
+    assert '"max' not in json.dumps(send(body, upstream)).lower()
+    assert send({**body, "max_completion_tokens": 77}, "anthropic")["max_tokens"] == 77
+    assert "77" in json.dumps(send({**body, "max_tokens": 77}, upstream))
 
 
 PLACES = ("messages", "input", "tools", "tool_choice", "system", "text")

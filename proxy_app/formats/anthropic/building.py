@@ -10,7 +10,7 @@ import orjson
 
 from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats.anthropic.blocks import build_block
-from proxy_app.formats.anthropic.request import PATH, headers_for
+from proxy_app.formats.anthropic.request import DEFAULT_MAX_TOKENS, PATH, headers_for
 from proxy_app.formats.carrying import allowed_tools, alternate, refuse_sampling, split_system
 from proxy_app.formats.efforts import BUDGETS, effort_of_budget
 from proxy_app.wire import (
@@ -27,7 +27,6 @@ from proxy_app.wire import (
     Turn,
 )
 
-DEFAULT_MAX_TOKENS = 8192  # every model still served takes it
 DEFAULT_MAX_TOKENS_THINKING = 32000
 MIN_BUDGET_TOKENS = 1024
 #: service tier -> this format's; other tiers have no counterpart and are left out.

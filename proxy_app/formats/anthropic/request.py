@@ -17,6 +17,7 @@ PATH = "/v1/messages"
 VERSION = "2026-10-21"
 SAMPLING_VERSION = "2023-06-01"  # the last that takes temperature, top_p and top_k
 SAMPLING = ("temperature", "top_p", "top_k")
+DEFAULT_MAX_TOKENS = 8192  # every model still served takes it
 #: Headers of a caller that a provider of this format is sent too.
 FORWARDED = frozenset({"anthropic-version", "anthropic-beta"})
 _ROLES = frozenset({"user", "assistant", "system"})
@@ -99,10 +100,13 @@ def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> O
     providers (their signatures, under our mark) is taken out, and Claude's thoughts before a model known to
     be another: the provider would refuse it.
 
-    The caller's own `anthropic-version`, where it sent one, replaces the one given here.
+    A limit of null, as of a body that came as Chat Completions without one, is the default: this format
+    demands one. The caller's own `anthropic-version`, where it sent one, replaces the one given here.
     """
     fields: dict[str, Any] = _decode_fields(raw)
     fields["model"] = target.upstream_model
+    if body.get("max_tokens", 0) is None:
+        fields["max_tokens"] = int(target.quirks.get("default_max_tokens") or DEFAULT_MAX_TOKENS)
     family = family_of(target)
     marks = _MARKS[:1] if family in ("", ANTHROPIC) else _MARKS
     if any(mark in raw for mark in marks):
