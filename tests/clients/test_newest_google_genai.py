@@ -11,12 +11,12 @@ from tests.serving import ROOT
 pytestmark = pytest.mark.clients
 
 
-TESTS = ("tests/clients/test_matrix.py", "tests/clients/test_failures.py", "tests/clients/test_langchain.py")
+TESTS = [f"tests/clients/test_{name}.py" for name in ("matrix", "failures", "langchain", "files")]
 
 
 def test_the_newest_google_genai_hears_what_the_one_before_it_hears() -> None:
-    """Chats, streams, tools, schemas, images, thoughts and failures: the same tests with the other SDK, and
-    with LangChain over it."""
+    """Chats, streams, tools, schemas, images, thoughts, failures and files: the same tests with the other SDK,
+    and with LangChain over it."""
     warnings = [f"-Wignore::{kind}" for kind in ("ResourceWarning", "DeprecationWarning")]
     done = run(
         sys.executable,
@@ -24,7 +24,7 @@ def test_the_newest_google_genai_hears_what_the_one_before_it_hears() -> None:
         "tests.clients.google_genai.run",
         *TESTS,
         *warnings,
-        *("-k", "generate", "-m", "clients or not clients", "-p", "no:cacheprovider"),
+        *("-k", "generate or google or three_apis", "-m", "clients or not clients", "-p", "no:cacheprovider"),
         folder=ROOT,
         HOME=os.environ["HOME"],
     )
