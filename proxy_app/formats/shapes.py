@@ -13,8 +13,22 @@ from proxy_app.formats.reading import as_text
 from proxy_app.wire import JSON, Address, CallFacts
 
 _BLOCKS = frozenset({"tool_use", "tool_result"})
-#: Fields of Chat Completions that the other two shapes do not know.
-_CHAT_ONLY = ("stream_options", "user", "n", "max_completion_tokens", "prompt_cache_retention")
+_CHAT_ONLY = frozenset({"stream_options", "user", "n", "max_completion_tokens"})
+#: Fields of Chat Completions that a shape does not know: put into its words, or hints without any there.
+_UNKNOWN = {
+    "anthropic": _CHAT_ONLY
+    | {"safety_identifier", "verbosity", "store", "prediction"}
+    | {"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"},
+    "openai_responses": _CHAT_ONLY | {"prediction"},
+}
+#: Parameters of Chat Completions alone, with the value that asks for nothing.
+_NEUTRAL = {
+    "frequency_penalty": 0,
+    "presence_penalty": 0,
+    "logprobs": False,
+    "logit_bias": {},
+    "modalities": ["text"],
+}
 
 
 def shape_of(body: JSON) -> str:
@@ -49,8 +63,12 @@ def rewritten(body: JSON, shape: str) -> tuple[JSON, bytes]:
     which neither of the other shapes can ask for."""
     if body.get("n") not in (None, 1):
         raise UnsupportedParameter("'n': several answers cannot be asked for in this shape.", param="n")
-    kept = {name: value for name, value in body.items() if name not in _CHAT_ONLY}
-    if isinstance(user := body.get("user"), str):
+    kept = {name: value for name, value in body.items() if name not in _UNKNOWN[shape]}
+    for name, neutral in _NEUTRAL.items():
+        if kept.get(name) == neutral:
+            del kept[name]
+    user = (shape == "anthropic" and body.get("safety_identifier")) or body.get("user")
+    if isinstance(user, str):
         kept |= {"metadata": {"user_id": user}} if shape == "anthropic" else {"user": user}
     limit = body.get("max_completion_tokens")
     if shape == "anthropic" and kept.get("max_tokens") is None:

@@ -15,8 +15,8 @@ TESTS = [f"tests/clients/test_{name}.py" for name in ("matrix", "failures", "lan
 
 
 def test_the_newest_google_genai_hears_what_the_one_before_it_hears() -> None:
-    """Chats, streams, tools, schemas, images, thoughts, failures and files: the same tests with the other SDK,
-    and with LangChain over it."""
+    """Chats, streams, tools, schemas, images, thoughts, failures and files: the same tests with the other
+    SDK, and with LangChain over it."""
     warnings = [f"-Wignore::{kind}" for kind in ("ResourceWarning", "DeprecationWarning")]
     done = run(
         sys.executable,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway_project.errors import BadRequest, UnsupportedParameter
 from proxy_app.formats import exchange
+from proxy_app.formats.registry import INBOUND
 from proxy_app.formats.shapes import read_facts, rewritten, shape_of
 from proxy_app.wire import JSON, NOWHERE, Target
 from tests.proxy_app.formats.saying import VALUES
@@ -217,6 +218,43 @@ def test_a_limit_that_nobody_named_is_made_up_for_a_provider_of_messages_alone(
     assert '"max' not in json.dumps(send(body, upstream)).lower()
     assert send({**body, "max_completion_tokens": 77}, "anthropic")["max_tokens"] == 77
     assert "77" in json.dumps(send({**body, "max_tokens": 77}, upstream))
+
+
+def test_how_long_openai_keeps_a_prompt_is_told_to_responses_too() -> None:
+    body = MIXTURES["Chat messages as input"][0]
+    sent = send({**body, "prompt_cache_retention": "24h"}, "openai_responses")
+    assert sent["prompt_cache_retention"] == "24h"
+
+
+HINTS: JSON = dict.fromkeys(INBOUND["openai_chat"].known.body.hints, "mark") | {
+    "store": False,
+    "safety_identifier": "alice",
+    "verbosity": "low",
+    "frequency_penalty": 0,
+    "presence_penalty": 0,
+    "logprobs": False,
+    "logit_bias": {},
+    "modalities": ["text"],
+}
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+@pytest.mark.parametrize("hint", HINTS)
+def test_what_changes_no_plain_chat_is_taken_in_every_shape(name: str, hint: str) -> None:
+    body, shape = MIXTURES[name]
+    assert send({**body, hint: HINTS[hint]}, "gemini") == send(body, "gemini")
+    if shape == "anthropic":
+        sent = send({**body, hint: HINTS[hint]}, shape)
+        told = {"metadata": {"user_id": "alice"}} if hint == "safety_identifier" else {}
+        assert sent == send(body, shape) | told
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_a_penalty_or_probabilities_that_are_wanted_are_refused_by_name(name: str) -> None:
+    for asked in ({"frequency_penalty": 0.5}, {"logprobs": True}):
+        with pytest.raises(UnsupportedParameter) as refused:
+            send(MIXTURES[name][0] | asked, "bedrock_converse")
+        assert refused.value.param in asked
 
 
 PLACES = ("messages", "input", "tools", "tool_choice", "system", "text")
