@@ -70,6 +70,13 @@ class Known:
         self._check(body, self.body, None, found)
         return tuple(found)
 
+    def check_object(self, value: JSON, kind: Shape | Kinds, place: Place) -> None:
+        """The same of one object whose fields do not last: what would be told of is refused too."""
+        found: dict[str, None] = {}
+        self._check(value, kind, place, found)
+        for path in found:
+            raise UnsupportedParameter(f"'{path}' cannot be carried to this model.", param=path)
+
     def _check(self, value: Any, kind: Shape | Kinds, place: Place | None, found: dict[str, None]) -> None:
         if isinstance(value, list):
             for position, item in enumerate(value):
@@ -91,13 +98,13 @@ class Known:
             if name in known.read or name in known.hints or held in self.empty:
                 continue
             if name in known.told:
-                found[_named((place, name), with_positions=False)] = None
+                found[named((place, name), with_positions=False)] = None
             elif not known.is_open:
-                path = _named((place, name[:_SHOWN]))
+                path = named((place, name[:_SHOWN]))
                 raise UnsupportedParameter(f"'{path}' cannot be carried to this model.", param=path)
 
 
-def _named(place: Place | None, *, with_positions: bool = True) -> str:
+def named(place: Place | None, *, with_positions: bool = True) -> str:
     """`messages[0].content[1].text`; without positions `messages.content.text`."""
     path = ""
     while place is not None:

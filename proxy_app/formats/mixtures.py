@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.formats.anthropic.blocks import UNSIGNED
+from proxy_app.formats.reading import Fields, as_list, as_object, as_text, cache_mark
 from proxy_app.wire import JSON
 
 _NO_PARAMETERS: JSON = {"type": "object", "properties": {}}
@@ -35,7 +36,7 @@ def function_of(tool: Any) -> JSON | None:
     return {**kept, "parameters": _NO_PARAMETERS if schema is None else schema}
 
 
-def _is_chat_tool(tool: Any) -> bool:
+def is_chat_tool(tool: Any) -> bool:
     return isinstance(as_object(tool).get("function"), dict)
 
 
@@ -46,7 +47,7 @@ def as_messages(body: JSON) -> JSON:
     """The body as Messages have it."""
     told = dict(body)
     if isinstance(told.get("tools"), list):
-        told["tools"] = [_messages_tool(tool) for tool in told["tools"]]
+        told["tools"] = [messages_tool(tool) for tool in told["tools"]]
     _choose(told)
     if (stop := told.pop("stop", None)) is not None:
         told["stop_sequences"] = [stop] if isinstance(stop, str) else stop
@@ -55,12 +56,16 @@ def as_messages(body: JSON) -> JSON:
     return told
 
 
-def _messages_tool(tool: Any) -> Any:
+def messages_tool(tool: Any) -> Any:
     if "input_schema" in as_object(tool) or (function := function_of(tool)) is None:
         return tool
     schema = function.pop("parameters")
-    marks = {"cache_control": tool["cache_control"]} if tool.get("cache_control") else {}
-    return {**function, "input_schema": schema, **marks}
+    return {**function, "input_schema": schema, **(_marks(tool) or _marks(as_object(tool.get("function"))))}
+
+
+def _marks(holder: JSON) -> JSON:
+    mark = cache_mark(Fields(holder))
+    return {"cache_control": mark} if mark else {}
 
 
 def _choose(told: JSON) -> None:
@@ -95,13 +100,9 @@ def _configure(told: JSON) -> None:
 def _head_and_turns(told: JSON) -> None:
     """System messages at the head join `system`; results in a row are one user's message."""
     messages = as_list(told.get("messages"))
-    head = 0  # how many of them
-    while head < len(messages) and _role(messages[head]) in ("system", "developer"):
-        head += 1
-    if 0 < head < len(messages):
-        texts = [told["system"]] if told.get("system") else []
-        texts += [message.get("content") for message in messages[:head]]
-        told["system"] = [block for text in texts for block in _blocks(text)]
+    if head := heads(messages):
+        said = [block for message in messages[:head] for block in _said(message)]
+        told["system"] = _blocks(told.get("system")) + said
         messages = messages[head:]
     turns: list[Any] = []
     was_result = False
@@ -115,8 +116,25 @@ def _head_and_turns(told: JSON) -> None:
     told["messages"] = turns
 
 
+def heads(messages: list[Any]) -> int:
+    """How many system messages stand at the head; none where nothing follows them."""
+    head = 0
+    while head < len(messages) and _role(messages[head]) in ("system", "developer"):
+        head += 1
+    return head if head < len(messages) else 0
+
+
 def _role(message: Any) -> str:
     return as_text(as_object(message).get("role"))
+
+
+def is_split(message: JSON) -> bool:
+    """Whether a message of Chat Completions becomes another one, of what it says, calls and was given."""
+    role = _role(message)
+    if role != "assistant":
+        return role in ("tool", "developer")
+    made = ("tool_calls", "thinking_blocks", "reasoning_content")
+    return "refusal" in message or any(message.get(name) for name in made)
 
 
 def _turn(message: Any) -> Any:
@@ -126,31 +144,44 @@ def _turn(message: Any) -> Any:
         return {"role": "user", "content": [_result(told)]}
     if role == "developer":
         return {"role": "system", "content": told.get("content")}
-    if role == "assistant" and (told.get("tool_calls") or told.get("thinking_blocks") or "refusal" in told):
-        said = _blocks(told.get("content")) + _blocks(told.get("refusal"))
+    if is_split(told):
+        said = _said(told) + _blocks(told.get("refusal"))
         calls = [_tool_use(as_object(call)) for call in as_list(told.get("tool_calls"))]
-        return {"role": role, "content": [*as_list(told.get("thinking_blocks")), *said, *calls]}
+        return {"role": role, "content": [*_thoughts(told), *said, *calls]}
     if role in _OWN_ROLES and isinstance(told.get("content"), list):
         return {**told, "content": _blocks(told["content"])}
     return message
 
 
+def _thoughts(message: JSON) -> list[Any]:
+    bare = as_text(message.get("reasoning_content"))
+    unsigned = [{"type": "thinking", "thinking": bare, "signature": UNSIGNED}] if bare else []
+    return as_list(message.get("thinking_blocks")) or unsigned
+
+
+def _said(message: JSON) -> list[Any]:
+    content = message.get("content")
+    marks = _marks(message) if isinstance(content, str) else {}
+    return [{**block, **marks} if marks else block for block in _blocks(content)]
+
+
 def _blocks(content: Any) -> list[Any]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content else []
-    return [_block(part) for part in as_list(content)]
+    return [block_of(part) for part in as_list(content)]
 
 
-def _block(part: Any) -> Any:
+def block_of(part: Any) -> Any:
     """A picture or a file as Messages have it; every other part as it is."""
     told = as_object(part)
     url = as_text(as_object(told.get("image_url")).get("url"))
     data = as_text(as_object(told.get("file")).get("file_data"))
     if told.get("type") == "image_url" and url:
-        return {"type": "image", "source": _source(url)}
+        return {"type": "image", "source": _source(url), **_marks(told)}
     if told.get("type") == "file" and data:
         title = as_text(as_object(told.get("file")).get("filename"))
-        return {"type": "document", "source": _source(data), **({"title": title} if title else {})}
+        named = {"title": title} if title else {}
+        return {"type": "document", "source": _source(data), **named, **_marks(told)}
     return part
 
 
@@ -170,13 +201,15 @@ def _tool_use(call: JSON) -> JSON:
     except orjson.JSONDecodeError:
         given = None
     arguments = given if isinstance(given, dict) else {"invalid_json": text}
-    return {"type": "tool_use", "id": call.get("id"), "name": function.get("name"), "input": arguments}
+    used = {"type": "tool_use", "id": call.get("id"), "name": function.get("name"), "input": arguments}
+    return {**used, **_marks(call)}
 
 
 def _result(message: JSON) -> JSON:
     content = message.get("content")
     said = content if isinstance(content, str) else _blocks(content)
-    return {"type": "tool_result", "tool_use_id": message.get("tool_call_id"), "content": said}
+    given = {"type": "tool_result", "tool_use_id": message.get("tool_call_id"), "content": said}
+    return {**given, **_marks(message)}
 
 
 # ---------------------------------------------------------------- as Responses
@@ -186,9 +219,11 @@ def as_responses(body: JSON) -> JSON:
     """The body as Responses have it."""
     told = dict(body)
     if isinstance(told.get("tools"), list):
-        told["tools"] = [_flat_tool(tool) for tool in told["tools"]]
+        told["tools"] = [flat_tool(tool) for tool in told["tools"]]
     if (choice := told.get("tool_choice")) is not None:
         told["tool_choice"] = _flat_choice(choice)
+        if as_object(choice).get("disable_parallel_tool_use") is True:
+            told["parallel_tool_calls"] = False
     if isinstance(system := told.get("system"), str | list) and not told.get("instructions"):
         texts = [as_text(as_object(block).get("text")) for block in _blocks(system)]
         told["instructions"] = "\n".join(texts)
@@ -201,8 +236,8 @@ def as_responses(body: JSON) -> JSON:
     return told
 
 
-def _flat_tool(tool: Any) -> Any:
-    foreign = _is_chat_tool(tool) or "input_schema" in as_object(tool)
+def flat_tool(tool: Any) -> Any:
+    foreign = is_chat_tool(tool) or "input_schema" in as_object(tool)
     function = function_of(tool) if foreign else None
     return tool if function is None else {"type": "function", **function}
 
@@ -239,13 +274,15 @@ def _items(item: Any) -> Iterator[Any]:
     if role not in _ROLES or not (calls or isinstance(content, list)):
         yield item
         return
+    if refusal := as_text(told.get("refusal")):
+        content = [*_blocks(content), {"type": "refusal", "refusal": refusal}]
     parts = [as_object(part) for part in as_list(content)]
     for part in parts:
         if _is(part, "tool_result"):
             yield _output(part.get("tool_use_id"), part.get("content"))
-    kept = [_part(part, role) for part in as_list(content) if not _is(part, "tool_use", "tool_result")]
+    kept = [part_of(part, role) for part in as_list(content) if not _is(part, "tool_use", "tool_result")]
     if kept or (isinstance(content, str) and content):
-        head = {name: value for name, value in told.items() if name != "tool_calls"}
+        head = {name: value for name, value in told.items() if name not in ("tool_calls", "refusal")}
         yield {**head, "content": kept or content}
     for part in parts:
         if _is(part, "tool_use"):
@@ -265,19 +302,20 @@ def _call(call_id: Any, name: Any, arguments: Any) -> JSON:
 
 
 def _output(call_id: Any, content: Any) -> JSON:
-    given = content if isinstance(content, str) else [_part(part, "user") for part in as_list(content)]
+    given = content if isinstance(content, str) else [part_of(part, "user") for part in as_list(content)]
     return {"type": "function_call_output", "call_id": call_id, "output": given}
 
 
-def _part(part: Any, role: str) -> Any:
+def part_of(part: Any, role: str) -> Any:
     told = as_object(part)
     match told.get("type"):
         case "text":
             return {**told, "type": "output_text" if role == "assistant" else "input_text"}
         case "image_url" if isinstance(told.get("image_url"), dict):
-            return _picture(as_text(told["image_url"].get("url")))
+            picture = _picture(as_text(told["image_url"].get("url")))
+            return picture | ({"detail": detail} if (detail := told["image_url"].get("detail")) else {})
         case "image":
-            return _picture(_address(as_object(told.get("source"))))
+            return _picture(address_of(as_object(told.get("source"))))
     return part
 
 
@@ -285,7 +323,7 @@ def _picture(address: str) -> JSON:
     return {"type": "input_image", "image_url": address, "detail": "auto"}
 
 
-def _address(source: JSON) -> str:
+def address_of(source: JSON) -> str:
     if source.get("type") == "base64":
         return f"data:{as_text(source.get('media_type'))};base64,{as_text(source.get('data'))}"
     return as_text(source.get("url"))

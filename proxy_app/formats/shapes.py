@@ -8,6 +8,7 @@ import orjson
 
 from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats import exchange
+from proxy_app.formats.foreign import check_foreign
 from proxy_app.formats.mixtures import as_messages, as_responses
 from proxy_app.formats.reading import as_text
 from proxy_app.wire import JSON, Address, CallFacts
@@ -59,10 +60,11 @@ def _has_blocks(messages: Any) -> bool:
 
 def rewritten(body: JSON, shape: str) -> tuple[JSON, bytes]:
     """The body as its own format has it: without fields of the address it was posted to, in that format's
-    own words throughout, and with what that format demands. Raises UnsupportedParameter for several answers,
-    which neither of the other shapes can ask for."""
+    own words throughout, and with what that format demands. Raises BadRequest for what would be lost on that
+    way, by its place: several answers, which neither of the other shapes can ask for, and fields unknown."""
     if body.get("n") not in (None, 1):
         raise UnsupportedParameter("'n': several answers cannot be asked for in this shape.", param="n")
+    check_foreign(body, shape)
     kept = {name: value for name, value in body.items() if name not in _UNKNOWN[shape]}
     for name, neutral in _NEUTRAL.items():
         if kept.get(name) == neutral:
