@@ -11,6 +11,7 @@ from keys_app import policy
 from keys_app.identity_proof import check_signature, name_in_token
 from proxy_app.call import Call, caller_of
 from proxy_app.formats import exchange
+from proxy_app.formats.chat_mixtures import in_chat_words
 from proxy_app.formats.shapes import read_facts, rewritten, shape_of
 from proxy_app.identity import MAX_CLAIM, read_claims, shown_proof
 from proxy_app.wire import JSON, CallFacts
@@ -108,7 +109,9 @@ def recognise(call: Call) -> None:
     if call.endpoint != "chat.completions":
         return
     shape = shape_of(call.body)
-    if shape != call.format:
+    if shape == call.format:
+        call.body, call.raw = in_chat_words(call.body, call.raw)
+    else:
         call.body_format = shape
         call.body, call.raw = rewritten(call.body, shape)
 

@@ -127,6 +127,14 @@ async def test_a_chat_body_with_its_own_tool_calls_stays_a_chat_body(make_gatewa
     assert json.loads(script.seen[0].content) == {**body, "model": "gpt-test"}
 
 
+async def test_a_chat_body_with_flat_tools_reaches_its_provider_in_chat_words(make_gateway):
+    script = recording(chat)
+    body = asked(tools=RESPONSES_BODY["tools"], tool_choice={"type": "auto"})
+    assert (await make_gateway(script).ask(body)).status == 200
+    sent = json.loads(script.seen[0].content)
+    assert sent["tools"][0]["function"]["name"] == "weather" and sent["tool_choice"] == "auto"
+
+
 async def test_an_error_is_a_chat_error_whatever_the_body_looks_like(make_gateway):
     gate = make_gateway(recording(chat))
     answer = await gate.ask({**MESSAGES_BODY, "mcp_servers": [{"name": "x"}]})
