@@ -132,8 +132,7 @@ def _make_pool(ends: list[Any]) -> None:
     for n, end in enumerate(ends):
         call, sums = countable(end), Sums((), ClaimValues(connection))
         sums.add(dataclasses.replace(call, claims=()))
-        ((_bucket, keys), added) = next(iter(sums.quarters.items()))
-        figures.append((n, *keys, *added))
+        figures += [(n, *keys, *added) for (_bucket, keys), added in sums.quarters.items()]
         place = (end.caller.service_id, end.model, end.caller.environment)
         claims += [(n, kind, value, *place, *call.figures) for kind, value in call.claims]
     insert_rows(connection, "big_sums", ("n", *DIMENSIONS, *SUM_COLUMNS), figures)

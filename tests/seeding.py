@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from gateway_project import clock
 from keys_app.models import Membership, Service, User, VirtualKey
 from usage_app.dialects import dialect_of
+from usage_app.ledger_rows import failed_before
 from usage_app.ledger_series import start_series
 from usage_app.models import Attempt, Request
 from usage_app.models.rollup import DIMENSIONS
@@ -143,6 +144,7 @@ def make_attempt(row: Request, number: int = 1, **fields: Any) -> Attempt:
         "started_at": row.started_at + timedelta(milliseconds=2),
         "deployment_id": row.deployment_id,
         "deployment": row.deployment,
+        "provider_id": row.provider_id,
         "provider": row.provider,
         "upstream_model": row.upstream_model,
         "status": row.status,
@@ -169,14 +171,17 @@ def seed_requests(people: People, count: int, hours: float, seed: int = 7) -> li
         rows.append(row)
         if row.status != "refused":
             attempts += _attempts(dice, row)
-    save(rows)
-    Attempt.objects.bulk_create(attempts, batch_size=500)
+    save(rows, attempts)
     return rows
 
 
-def save(rows: Sequence[Request]) -> None:
+def save(rows: Sequence[Request], attempts: Sequence[Attempt] = ()) -> None:
     """Write rows and count them in the sums, as the ledger process does."""
     Request.objects.bulk_create(rows, batch_size=500)
+    Attempt.objects.bulk_create(attempts, batch_size=500)
+    tries: dict[Any, list[Attempt]] = {}
+    for attempt in attempts:
+        tries.setdefault(attempt.request_id, []).append(attempt)
     sums = Sums(start_series(), ClaimValues(connection))
     for row in rows:
         figures = {name: getattr(row, name, None) or 0 for name in FIGURES} | {"requests": 1}
@@ -190,6 +195,7 @@ def save(rows: Sequence[Request]) -> None:
                 figures=tuple(figures[name] for name in FIGURES),
                 latency_ms=None if row.status == "refused" else row.latency_ms,
                 ttft_ms=row.ttft_ms,
+                failed_at=failed_before(row.status, tries.get(row.pk, [])),
             )
         )
     with transaction.atomic():  # as the ledger does: PostgreSQL keeps its staging table for no longer

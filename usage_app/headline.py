@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from usage_app import figures
 from usage_app.reports import Line, Totals
@@ -26,6 +27,13 @@ def headline(chosen: Selection, now: Totals, before: Totals, lines: Sequence[Lin
         )
     else:
         parts.append(_("No call failed."))
+    if now.failed_attempts:
+        told = ngettext(
+            "%(count)s attempt failed, and its call went on.",
+            "%(count)s attempts failed, and their calls went on.",
+            now.failed_attempts,
+        )
+        parts.append(told % {"count": figures.grouped(now.failed_attempts)})
     return parts
 
 

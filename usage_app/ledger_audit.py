@@ -10,7 +10,8 @@ from django.db import connection
 
 from gateway_project.clock import from_ms, uuid7_at
 from usage_app.dialects import dialect_of
-from usage_app.models import Adjustment, BudgetSpend, DayRollup, Request, Rollup
+from usage_app.models import Adjustment, Attempt, BudgetSpend, DayRollup, Request, Rollup
+from usage_app.rollups import FAILURES
 
 QUARTER = timedelta(minutes=15)
 #: An id may be made a moment before or after the instant that is written down.
@@ -18,6 +19,7 @@ ID_SLACK = timedelta(minutes=1)
 
 _REQUEST, _ROLLUP = Request._meta.db_table, Rollup._meta.db_table
 _DAY, _ADJUSTMENT = DayRollup._meta.db_table, Adjustment._meta.db_table
+_ATTEMPT = Attempt._meta.db_table
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,11 @@ class Difference:
     what: str
     requests: int
     nanodollars: int
+    attempts: int = 0  # that failed before their call's end
 
     @property
     def is_zero(self) -> bool:
-        return not self.requests and not self.nanodollars
+        return not self.requests and not self.nanodollars and not self.attempts
 
 
 def check_quarters(since: datetime, until: datetime) -> Difference:
@@ -64,22 +67,46 @@ def check_quarters(since: datetime, until: datetime) -> Difference:
     )
 
 
+def check_attempts(since: datetime, until: datetime) -> Difference:
+    """The failed attempts of the quarters of [since, until) against the attempts' rows (`failed_before`)."""
+    dialect = dialect_of(connection)
+    low, high = dialect.instant(_ms(since)), dialect.instant(_ms(until))
+    ids = [dialect.uuid(uuid7_at(_ms(at))) for at in (since - ID_SLACK, until + ID_SLACK)]
+    failures = ", ".join(f"'{status}'" for status in FAILURES)
+    last = f"SELECT MAX(l.number) FROM {_ATTEMPT} l WHERE l.request_id = r.id"  # noqa: S608
+    sql = f"""
+        WITH rolled AS (SELECT SUM(failed_attempts) AS n FROM {_ROLLUP}
+                        WHERE bucket_at >= %s AND bucket_at < %s),
+             written AS (SELECT COUNT(*) AS n FROM {_ATTEMPT} a JOIN {_REQUEST} r ON r.id = a.request_id
+                         WHERE r.id >= %s AND r.id < %s AND r.started_at >= %s AND r.started_at < %s
+                         AND a.status IN ({failures})
+                         AND (r.status NOT IN ({failures}) OR a.number <> ({last})))
+        SELECT COALESCE(rolled.n, 0), written.n FROM rolled, written
+    """  # noqa: S608
+    rolled, written = _one(sql, [low, high, *ids, low, high])
+    return Difference(f"failed attempts {since:%Y-%m-%d %H:%M}", 0, 0, rolled - written)
+
+
 def check_day(zone: ZoneInfo, day: date) -> Difference:
     """A day of a series against the quarters it is made of."""
     dialect = dialect_of(connection)
     low, high = day_bounds(zone, day)
     sql = f"""
-        WITH days AS (SELECT SUM(requests) AS n, SUM(cost_nanodollars) AS cost FROM {_DAY}
+        WITH days AS (SELECT SUM(requests) AS n, SUM(cost_nanodollars) AS cost, SUM(failed_attempts) AS tries
+                      FROM {_DAY}
                       WHERE zone = %s AND day = %s),
-             quarters AS (SELECT SUM(requests) AS n, SUM(cost_nanodollars) AS cost FROM {_ROLLUP}
+             quarters AS (SELECT SUM(requests) AS n, SUM(cost_nanodollars) AS cost,
+                                 SUM(failed_attempts) AS tries FROM {_ROLLUP}
                           WHERE bucket_at >= %s AND bucket_at < %s)
-        SELECT COALESCE(days.n, 0), COALESCE(days.cost, 0), COALESCE(quarters.n, 0),
-               COALESCE(quarters.cost, 0) FROM days, quarters
+        SELECT COALESCE(days.n, 0), COALESCE(days.cost, 0), COALESCE(days.tries, 0),
+               COALESCE(quarters.n, 0), COALESCE(quarters.cost, 0), COALESCE(quarters.tries, 0)
+        FROM days, quarters
     """  # noqa: S608
     named = [zone.key, day.isoformat()]
     span = [dialect.instant(_ms(low)), dialect.instant(_ms(high))]
-    day_requests, day_cost, requests, cost = _one(sql, [*named, *span])
-    return Difference(f"{day} in {zone.key}", day_requests - requests, day_cost - cost)
+    found = _one(sql, [*named, *span])
+    requests, cost, attempts = (found[at] - found[at + 3] for at in range(3))
+    return Difference(f"{day} in {zone.key}", requests, cost, attempts)
 
 
 def quarter_size(since: datetime, until: datetime) -> int:
@@ -103,6 +130,7 @@ def check_everything(zones: list[tuple[ZoneInfo, date]]) -> Iterator[Difference]
         while start <= last_bucket:
             until = min(start + timedelta(days=1), last_bucket + QUARTER)
             yield check_quarters(start, until)
+            yield check_attempts(start, until)
             start = until
     first_bucket = Rollup.objects.order_by("bucket_at").values_list("bucket_at", flat=True).first()
     for zone, since_day in zones:

@@ -9,7 +9,7 @@ from keys_app.models import KeyUse
 from usage_app.dialects import Dialect
 from usage_app.ledger_rows import text
 from usage_app.models import KnownName
-from usage_app.records import End
+from usage_app.records import AttemptEnded, End
 
 _REMEMBERED = 50_000
 
@@ -48,12 +48,13 @@ class NameKeeper:
 
 def _collect(end: End, names: dict[tuple[str, str], tuple[str, str]]) -> None:
     caller = end.caller
+    tried: tuple[AttemptEnded | End, ...] = (*end.attempts, end)
     for kind, ref, name, detail in (
         ("key", caller.key_id, caller.key_name, caller.key_hint),
         ("user", caller.user_id, caller.user_name, ""),
         ("service", caller.service_id, caller.service_name, ""),
-        ("deployment", end.deployment_id, end.deployment, ""),
-        ("provider", end.provider_id, end.provider, ""),
+        *(("deployment", at.deployment_id, at.deployment, "") for at in tried),
+        *(("provider", at.provider_id, at.provider, "") for at in tried),
     ):
         if ref:
             names[kind, text(ref, 36)] = (text(name, 300), text(detail, 64))

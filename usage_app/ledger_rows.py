@@ -19,7 +19,7 @@ from usage_app.records import (
     Progress,
     Tokens,
 )
-from usage_app.rollups import Countable, is_unpriced
+from usage_app.rollups import FAILURES, Countable, is_unpriced
 
 REQUEST_COLUMNS = tuple(str(field.column) for field in Request._meta.concrete_fields)
 ATTEMPT_COLUMNS = tuple(str(field.column) for field in Attempt._meta.concrete_fields)
@@ -258,6 +258,20 @@ def countable(end: End) -> Countable:
         latency_ms=end.latency_ms if reached else None,
         ttft_ms=end.ttft_ms if reached else None,
         claims=claims_of(caller.tags, caller.end_user, caller.client),
+        failed_at=failed_before(end.status, end.attempts),
+    )
+
+
+def failed_before(status: str, attempts: Sequence[AttemptEnded | Attempt]) -> tuple[tuple[str, str], ...]:
+    """(deployment, provider) of each attempt that failed and is not its call's own failure.
+
+    A call that failed is counted as an error of its last attempt's deployment already.
+    """
+    own = attempts[-1].number if attempts and status in FAILURES else None
+    return tuple(
+        (text(each.deployment_id, 36), text(each.provider_id, 36))
+        for each in attempts
+        if each.status in FAILURES and each.number != own
     )
 
 

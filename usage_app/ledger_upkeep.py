@@ -99,7 +99,10 @@ class Auditor:
         if not wrong:
             resolve_alert("ledger_difference")
         return Difference(
-            "recent", sum(abs(d.requests) for d in found), sum(abs(d.nanodollars) for d in found)
+            "recent",
+            sum(abs(d.requests) for d in found),
+            sum(abs(d.nanodollars) for d in found),
+            sum(abs(d.attempts) for d in found),
         )
 
     def _store(self) -> None:

@@ -136,8 +136,9 @@ def breakdowns(
     order: str = "-cost_nanodollars",
     limit: int | None = None,
     durations: bool = False,
+    attempts: bool = False,
 ) -> list[list[Line]]:
-    """Several breakdowns of one range, from one look at it."""
+    """Several breakdowns of one range, from one look at it; with `attempts` what was tried in vain too."""
     dimensions = tuple(dict.fromkeys(name for grouping in groupings for name in grouping))
     columns = tuple(DIMENSION_COLUMNS[name] for name in dimensions)
     width = len(columns)
@@ -147,6 +148,7 @@ def breakdowns(
     field, descending = order.removeprefix("-"), order.startswith("-")
     found = [folded(groups, [dimensions.index(name) for name in grouping]) for grouping in groupings]
     for lines in found:
+        lines[:] = [pair for pair in lines if attempts or not pair[1].is_attempts_alone]
         lines.sort(key=lambda pair: getattr(pair[1], field) or 0, reverse=descending)
         del lines[limit if limit is not None else len(lines) :]
     names = _names_in(groupings, found)
@@ -178,8 +180,11 @@ def series(
     *,
     zone: ZoneInfo,
     durations: bool = True,
+    attempts: bool = False,
 ) -> Series:
-    """The range over time; hours and days are those of `zone`. Lines by cost, largest first."""
+    """The range over time; hours and days are those of `zone`. Lines by cost, largest first;
+    with `attempts` what was tried in vain too.
+    """
     since, until = snap(*counted(since, until))
     starts = buckets(since, until, interval, zone)
     dimensions = (stack_by,) if stack_by else ()
@@ -195,6 +200,7 @@ def series(
         ref = ids[0] if ids else ""
         figures = [line[at].totals() if at in line else empty for at in instants]
         lines.append(SeriesLine(ref, names.get(ref, ref), figures, added(line.values())))
+    lines = [line for line in lines if attempts or not stack_by or not line.whole.is_attempts_alone]
     lines.sort(key=lambda line: (-line.whole.cost_nanodollars, line.name))
     unfinished = [at for at in starts if end_of(at, interval, zone) > now()]
     return Series(starts, lines, unfinished[0] if unfinished else None)
@@ -221,6 +227,7 @@ def breakdown_over_time(
         for ids, line in cells.items()
         for at, sums in line.items()
     ]
+    found = [pair for pair in found if not pair[1].totals.is_attempts_alone]
     return sorted(found, key=lambda pair: (pair[0].astimezone(UTC), pair[1].ids))
 
 

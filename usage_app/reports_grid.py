@@ -55,17 +55,21 @@ def grid(
     # By instant: two local hours of the same name are two buckets.
     places = {at.astimezone(UTC): place for place, at in enumerate(starts)}
     columns = tuple(DIMENSION_COLUMNS[name] for name in dimensions)
-    summed = (" + ".join(FIELDS[name] for name in figures),)
+    summed = (" + ".join(FIELDS[name] for name in figures), "requests")
     values: dict[Ids, list[int]] = {}
     known: dict[datetime, int] = {}
     spans = spans_over_time(since, until, interval, zone)
     for at, row in read_sums_over_time(columns, summed, spans, filters, sight):
+        *ids, number, calls = row
+        if not calls and not number:
+            continue  # nothing but failed attempts
+        group = tuple(ids)
         place = known.get(at)
         if place is None:
             place = known[at] = places[bucket_of(at, interval, zone).astimezone(UTC)]
-        line = values.get(row[:-1])
+        line = values.get(group)
         if line is None:
-            line = values[row[:-1]] = [0] * len(starts)
-        line[place] += int(row[-1])
+            line = values[group] = [0] * len(starts)
+        line[place] += int(number)
     unfinished = [at for at in starts if end_of(at, interval, zone) > now()]
     return Grid(starts, values, unfinished[0] if unfinished else None)

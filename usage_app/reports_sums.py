@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from usage_app.histograms import BUCKETS, percentile
-from usage_app.rollups import FIGURES
+from usage_app.rollups import FAILURES, FIGURES
 
 Ids = tuple[str, ...]
 
@@ -18,7 +18,8 @@ def _of(column: str, *statuses: str, but: bool = False) -> str:
 #: What a line says -> what of the roll-ups is summed for it: a figure, or that of some statuses alone.
 FIELDS: dict[str, str] = {
     **{name: name for name in FIGURES},
-    "errors": _of("requests", "error", "truncated", "interrupted"),
+    "failed_attempts": "failed_attempts",
+    "errors": _of("requests", *FAILURES),
     "refused": _of("requests", "refused"),
     "cancelled": _of("requests", "cancelled"),
     "interrupted_cost_nanodollars": _of("cost_nanodollars", "interrupted"),
@@ -47,6 +48,7 @@ class Totals:
     estimated_cost_nanodollars: int = 0
     interrupted_cost_nanodollars: int = 0
     estimated_finished_nanodollars: int = 0  # of the estimated, what is not of interrupted calls
+    failed_attempts: int = 0  # beside `errors`: their calls went on
     latency_p50_ms: float | None = None
     latency_p95_ms: float | None = None
     ttft_p50_ms: float | None = None
@@ -55,6 +57,20 @@ class Totals:
     @property
     def tokens(self) -> int:
         return self.input_tokens + self.output_tokens
+
+    @property
+    def attempts(self) -> int:
+        """Tries of which it is known how they ended: calls that were not refused, and what failed before."""
+        return self.requests - self.refused + self.failed_attempts
+
+    @property
+    def answered(self) -> int:
+        return self.requests - self.refused - self.errors
+
+    @property
+    def is_attempts_alone(self) -> bool:
+        """Whether others served every call that was tried here."""
+        return bool(self.failed_attempts) and not self.requests
 
     @property
     def reported_cost_nanodollars(self) -> int:

@@ -16,6 +16,8 @@ from usage_app.models.rollup import DIMENSIONS
 QUARTER_MS = 900_000
 CLAIM_VALUES = 1_000  # of one kind in one day; the rest are summed under ''
 
+#: Statuses of what failed, calls and attempts.
+FAILURES = ("error", "truncated", "interrupted")
 FIGURES = (
     "requests",
     "unpriced_requests",
@@ -29,12 +31,14 @@ FIGURES = (
 )
 _COST, _ESTIMATED = FIGURES.index("cost_nanodollars"), FIGURES.index("estimated_cost_nanodollars")
 _UNPRICED = FIGURES.index("unpriced_requests")
-_LATENCY = len(FIGURES)
+_FAILED_ATTEMPTS = len(FIGURES)
+_LATENCY = _FAILED_ATTEMPTS + 1
 _TTFT = _LATENCY + BUCKETS
-SUM_COLUMNS = (*FIGURES, *LATENCY_COLUMNS, *TTFT_COLUMNS)
+SUM_COLUMNS = (*FIGURES, "failed_attempts", *LATENCY_COLUMNS, *TTFT_COLUMNS)
 CLAIM_KEYS = ("zone", "day", "kind", "value", "service_id", "model", "environment")
 
 Keys = tuple[str, ...]
+_DEPLOYMENT, _PROVIDER = DIMENSIONS.index("deployment_id"), DIMENSIONS.index("provider_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Countable:
     latency_ms: float | None = None
     ttft_ms: float | None = None
     claims: tuple[tuple[str, str], ...] = ()  # (kind, value)
+    failed_at: tuple[tuple[str, str], ...] = ()  # (deployment, provider) of each attempt that failed before
 
 
 def is_unpriced(status: str, cost: int | None, deployment_id: str, usage_source: str) -> bool:
@@ -101,6 +106,10 @@ class Sums:
             sums[_LATENCY + bucket_of(call.latency_ms)] += 1
         if call.ttft_ms is not None:
             sums[_TTFT + bucket_of(call.ttft_ms)] += 1
+        for deployment_id, provider_id in call.failed_at:
+            keys = list(call.dimensions)
+            keys[_DEPLOYMENT], keys[_PROVIDER] = deployment_id, provider_id
+            self._quarter(call.started_ms, tuple(keys))[_FAILED_ATTEMPTS] += 1
         if call.claims:
             self._add_claims(call)
 

@@ -1,6 +1,7 @@
 """Whatever is written, read twice, adjusted or interrupted: sums of roll-ups are sums of rows."""
 
 import tempfile
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ from tests.usage_app.conftest import read_all
 from tests.usage_app.workload import (
     MONTH,
     NOON_MS,
+    OTHER_DEPLOYMENT,
     a_begin,
     a_progress,
     a_refusal,
+    after_failures,
     an_attempt,
     an_end,
+    failed_tries,
 )
 from usage_app.histograms import BOUNDS_MS, BUCKETS, bucket_of, percentile
 from usage_app.journal import JournalWriter, new_worker_id
@@ -42,6 +46,7 @@ from usage_app.models import (
 )
 from usage_app.records import Adjust, Caller
 from usage_app.reports import balance
+from usage_app.rollups import FAILURES
 
 CALLS = 12
 
@@ -63,7 +68,8 @@ def record(kind: str, number: int, cost: int | None, status: str) -> Any:
             return a_progress(call_id, number, at_ms=at_ms)
         case "end":
             caller = Caller(key_id=f"key-{number % 2}", tags=("a", "b")[: number % 3])
-            return an_end(call_id, at_ms=at_ms, cost_nanodollars=cost, status=status, caller=caller)
+            end = an_end(call_id, at_ms=at_ms, cost_nanodollars=cost, status=status, caller=caller)
+            return after_failures(end, failed_tries(number % 4, at_ms))
         case "refusal":
             return a_refusal(at_ms=at_ms, repeated=number + 1)
         case _:
@@ -104,10 +110,24 @@ class SumsEqualRows(TransactionTestCase):
             sums = table.aggregate(n=Sum("requests"), cost=Sum("cost_nanodollars"))
             assert (sums["n"] or 0) == (rows["n"] or 0)
             assert (sums["cost"] or 0) == (rows["cost"] or 0) + late
+            tried = table.filter(failed_attempts__gt=0).values_list("deployment_id")
+            assert dict(tried.annotate(n=Sum("failed_attempts"))) == self.failed_before()
+            assert not any(table.filter(deployment_id=OTHER_DEPLOYMENT).aggregate(Sum("requests")).values())
         begun = {r.id for r in steps if not isinstance(r, str) and type(r).__name__ == "Begin"}
         ended = {r.id for r in steps if not isinstance(r, str) and type(r).__name__ == "End"}
         assert {str(pk) for pk in Request.objects.values_list("pk", flat=True)} == begun | ended
         assert not Alert.objects.exists()
+
+    def failed_before(self) -> dict[str, int]:
+        """By deployment, from the rows: attempts that failed and are not their call's own failure."""
+        found: Counter[str] = Counter()
+        for row in Request.objects.all():
+            tries = list(Attempt.objects.filter(request_id=row.pk).order_by("number"))
+            failed = [each for each in tries if each.status in FAILURES]
+            if row.status in FAILURES and failed and failed[-1] is tries[-1]:
+                failed.pop()
+            found.update(each.deployment_id for each in failed)
+        return dict(found)
 
     def play(self, folder: Path, steps: list[Any]) -> None:
         writer = self.worker(folder)

@@ -4,6 +4,8 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from gateway_project.clock import now_ms, uuid7_at
 from usage_app.records import (
     AttemptBegun,
@@ -14,6 +16,7 @@ from usage_app.records import (
     End,
     Mark,
     Progress,
+    Status,
     Stored,
     Tokens,
 )
@@ -37,6 +40,7 @@ CALLER = Caller(
     environment="production",
     client="openai-python/2.1",
 )
+OTHER_DEPLOYMENT, OTHER_PROVIDER = str(uuid7_at(NOON_MS, 10)), str(uuid7_at(NOON_MS, 11))
 _chance = random.Random(7)
 
 
@@ -93,6 +97,31 @@ def a_batch(id: str = "", **changes: Any) -> Stored:
         "held_nanodollars": 5_000,
     }
     return Stored(id=id or call_id(), **{**fields, **changes})
+
+
+def failed_tries(count: int, at_ms: int = NOON_MS, status: Status = "error") -> list[AttemptEnded]:
+    """Attempts at another deployment, numbered from 1, that failed before the one that ends the call."""
+    return [
+        AttemptEnded(
+            number=number,
+            at_ms=at_ms + number,
+            deployment_id=OTHER_DEPLOYMENT,
+            deployment="gemini/gemini-2.5-pro",
+            provider_id=OTHER_PROVIDER,
+            provider="gemini",
+            upstream_model="gemini-2.5-pro",
+            status=status,
+            http_status=503,
+            cost_nanodollars=0,
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def after_failures(end: End, failed: list[AttemptEnded]) -> End:
+    """The call with attempts before its own."""
+    own = [replace(each, number=each.number + len(failed)) for each in end.attempts]
+    return replace(end, attempts=[*failed, *own])
 
 
 def an_end(id: str = "", **changes: Any) -> End:

@@ -48,6 +48,19 @@ class Figures(models.Model):
         abstract = True
 
 
+class Attempts(models.Model):
+    """Attempts that failed without being their call's failure, where they were made (`failed_before`).
+
+    A row may have nothing else: the deployment failed, and others served all of its calls. Such lines
+    are for who asks for attempts; lists of calls leave them out.
+    """
+
+    failed_attempts = models.IntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
 class Dimensions(models.Model):
     """What sums are kept by. The cost of interrupted calls is that of their status."""
 
@@ -86,7 +99,7 @@ DIMENSIONS = (
 )
 
 
-class Rollup(Quarter, Dimensions, Figures, Distributions):
+class Rollup(Quarter, Dimensions, Figures, Attempts, Distributions):
     """A quarter of an hour, by when calls began. Kept 90 days."""
 
     class Meta:
@@ -102,7 +115,7 @@ class Rollup(Quarter, Dimensions, Figures, Distributions):
         return f"{self.bucket_at:%Y-%m-%d %H:%M}"
 
 
-class DayRollup(Day, Dimensions, Figures, Distributions):
+class DayRollup(Day, Dimensions, Figures, Attempts, Distributions):
     """A day of one series: the reporting zone's days, or UTC's. Kept for good."""
 
     class Meta:

@@ -51,12 +51,13 @@ class ModelsView(PageView):
             filters,
             self.sight,
             zone=self.reporting_zone,
+            attempts=True,
         )
         groups = self.groups(over_time)
         cards = [card for _name, _spend, cards in groups for card in cards]
         return self.page(
             groups=groups,
-            calls=sum(card.totals.requests - card.totals.refused for card in cards),
+            calls=sum(card.totals.attempts for card in cards),
             cooling=[card for card in cards if card.now.cooling_s],
             failing=[card for card in cards if card.tone == "error"],
             struggling=[card for card in cards if card.tone == "warn" and not card.now.cooling_s],
@@ -107,8 +108,8 @@ class ModelsView(PageView):
         whole: int,
         drawn: Sequence[Totals],
     ) -> Card:
-        tried = totals.requests - totals.refused
-        failed = totals.errors / tried if tried else 0.0
+        tried = totals.attempts
+        failed = (tried - totals.answered) / tried if tried else 0.0
         if now.cooling_s:
             tone, word = "warn", _("cooling down")
         elif not tried:
@@ -122,8 +123,8 @@ class ModelsView(PageView):
             totals,
             now,
             price,
-            figures.share(tried, whole),
-            figures.share(tried - totals.errors, tried),
+            figures.share(totals.requests - totals.refused, whole),
+            figures.share(totals.answered, tried),
             tone,
             word,
             spark([each.latency_p95_ms for each in drawn]),

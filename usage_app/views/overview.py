@@ -87,7 +87,8 @@ class OverviewView(PageView):
         now = over_time.lines[0].whole
         before = totals(*chosen.before, self.filters, self.sight)
         scope = (chosen.since, chosen.until, self.filters, self.sight)
-        lines, by_provider = breakdowns([(self.by,), ("provider",)], *scope, durations=True)
+        tried, by_provider = breakdowns([(self.by,), ("provider",)], *scope, durations=True, attempts=True)
+        lines = [line for line in tried if not line.totals.is_attempts_alone]
         tops = dict(zip(parts.TOPS, breakdowns([(name,) for name in parts.TOPS], *scope), strict=True))
         former, former_models = breakdowns([(self.by,), ("model",)], *chosen.before, *scope[2:])
         drawn = self.drawn()

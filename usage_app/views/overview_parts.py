@@ -130,19 +130,19 @@ def budgets_near_end(sight: Sight) -> list[BudgetState]:
 
 
 def providers(lines: Sequence[Line], link: Link) -> list[dict[str, Any]]:
-    """How each provider did in the range, the most called first: a word, a rate, a speed."""
+    """How each provider did in the range, the most tried first: a word, a rate, a speed."""
     found = []
-    for line in sorted(lines, key=lambda line: (-line.totals.requests, line.ids))[:8]:
-        tried = line.totals.requests - line.totals.refused
+    for line in sorted(lines, key=lambda line: (-line.totals.attempts, line.ids))[:8]:
+        tried = line.totals.attempts
         if not line.ids[0] or not tried:
             continue
-        failed = line.totals.errors / tried
+        failed = (tried - line.totals.answered) / tried
         found.append(
             {
                 "name": line.names[0],
                 "tone": "ok" if failed < 0.01 else "warn" if failed < 0.1 else "error",
                 "word": _("well") if failed < 0.01 else _("some fail") if failed < 0.1 else _("many fail"),
-                "rate": figures.share(tried - line.totals.errors, tried),
+                "rate": figures.share(line.totals.answered, tried),
                 "ttft": line.totals.ttft_p95_ms,
                 "link": link(provider=line.ids[0]),
             }

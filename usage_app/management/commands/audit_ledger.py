@@ -24,7 +24,7 @@ class Command(BaseCommand):
                 wrong += 1
                 self.stdout.write(
                     f"{difference.what}: {difference.requests:+d} requests, "
-                    f"{difference.nanodollars:+d} nanodollars"
+                    f"{difference.nanodollars:+d} nanodollars, {difference.attempts:+d} failed attempts"
                 )
         self.stdout.write(f"{checks} sums checked, {wrong} differ.")
         if wrong:
