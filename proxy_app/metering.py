@@ -2,7 +2,7 @@
 
 import orjson
 
-from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamRefused
+from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamFailed, UpstreamInvalid
 from proxy_app.call import Call
 from proxy_app.formats import exchange
 from proxy_app.formats.contract import RenderOptions, StreamPipe
@@ -20,23 +20,25 @@ class Meter:
         self._parts: list[bytes] = []
         self._size = 0
         self.observed = Observed(ended=True)
-        self._facts = CallFacts(model=call.facts.model, stream=is_stream, wants_usage=True)
+        self._facts = CallFacts(
+            model=call.facts.model, stream=is_stream, wants_usage=True, candidates=call.facts.candidates
+        )
         self._options = RenderOptions(call.facts.model, call.id, 0, True, call.input_estimate, {})
         self.pipe: StreamPipe | None = None
-        self.refusal: UpstreamRefused | None = None  # told amid a stream
+        self.refusal: UpstreamFailed | None = None  # told in an answer that began with 200
         if is_stream and format not in ("", "usage"):
             self.pipe = exchange.open_pipe(format, Target(format, ""), self._facts, self._options)
             self.observed = self.pipe.observed
         self._is_whole = (bool(format) or keeps) and not is_stream
 
     def feed(self, chunk: bytes) -> None:
+        """Raises UpstreamCut at an end of the provider's own that gives no reason."""
         if self.pipe is not None:
             try:
                 with refusing_depth():
                     self.pipe.feed(chunk)
-            except GatehouseError as error:  # the caller reads it in the provider's own words
-                self.pipe = None
-                self.refusal = error if isinstance(error, UpstreamRefused) else None
+            except GatehouseError as error:
+                self._note_failure(error)
         elif self._is_whole:
             self._parts.append(chunk)
             self._size += len(chunk)
@@ -70,7 +72,13 @@ class Meter:
     def _end_stream(self, pipe: StreamPipe) -> None:
         try:
             pipe.finish()
-        except UpstreamCut:
-            raise
-        except GatehouseError:  # the caller has read it in the provider's own words
-            return
+        except GatehouseError as error:
+            self._note_failure(error)
+
+    def _note_failure(self, error: GatehouseError) -> None:
+        """The caller reads it in the provider's own words. Raises what is the lack of any: UpstreamCut."""
+        if isinstance(error, UpstreamCut):
+            raise error
+        self.pipe = None
+        if isinstance(error, UpstreamFailed) and not isinstance(error, UpstreamInvalid):
+            self.refusal = error

@@ -231,7 +231,8 @@ async def _relay_answer(
     if keeps:
         keep_upload(call, passage.provider.id, meter.whole)
     attempt.observed = meter.observed
-    call.is_unreadable = not passage.is_free and meter.observed.usage is None and meter.pipe is None
+    unread = meter.observed.usage is None and meter.pipe is None and meter.refusal is None
+    call.is_unreadable = unread and not passage.is_free
     call.is_count = passage.is_free
     call.error = hide_credential(meter.refusal, passage.provider) if meter.refusal else None
     call.answered = call.error is None

@@ -25,6 +25,7 @@ from usage_app.usage import estimate_input_tokens
 BODY_LIMIT = 512 * 1024 * 1024
 JSON_LIMIT = 16 * 1024 * 1024
 _HEAD = 1024  # bytes that tell whether a body is JSON
+_SEVERAL = ("openai_chat", "openai_completions")  # formats whose `n` is a number of answers
 _SAFE = "/:@!$&'()*+,;=~-._"
 _MODEL_IN_PATH = re.compile(r"(?:models|deployments)/([^/:]+(?:/[^/:]+)?):?[A-Za-z]*")
 
@@ -122,6 +123,8 @@ class PassThrough(APIView):
             for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
                 if isinstance(body.get(name), int) and body[name] > 0:
                     facts.max_output_tokens = body[name]
+            if passage.meter in _SEVERAL and isinstance(body.get("n"), int):
+                facts.candidates = max(body["n"], 1)
             facts.stream = body.get("stream") is True
         if passage.meter:
             call.input_estimate = estimate_input_tokens(len(call.raw))

@@ -12,6 +12,7 @@ from proxy_app.views.passing import PassThrough, passed_to
 from tests.proxy_app import harness
 from tests.proxy_app.harness import (
     CANARY,
+    DONE,
     SECRET,
     STREAM,
     Gateway,
@@ -22,6 +23,7 @@ from tests.proxy_app.harness import (
     model,
     response,
     streamed,
+    usage_chunk,
 )
 from tests.proxy_app.levels import LEVELS, with_budget
 
@@ -207,6 +209,21 @@ async def test_a_stream_that_its_provider_cuts_breaks_off_and_the_ledger_says_so
     assert (end.status, end.error_code) == ("truncated", "upstream_cut")
 
 
+WITHOUT_A_REASON = [*STREAM[:3], DONE]
+ONE_OF_TWO = STREAM[:4]
+
+
+@pytest.mark.parametrize(("count", "pieces"), [(1, WITHOUT_A_REASON), (2, ONE_OF_TWO)])
+async def test_an_end_without_a_reason_for_each_answer_does_not_look_whole(
+    make_gateway, count: int, pieces: list[bytes]
+) -> None:
+    gate = make_gateway(Provider(streamed(pieces)), model("gpt", deployment("alpha")), **ALLOWED)
+    answer = await gate.ask({**ASKED, "stream": True, "n": count}, path="/alpha/v1/chat/completions")
+    assert DONE not in answer.body and not answer.complete
+    [end] = gate.ends
+    assert (end.status, end.error_code, end.cost_nanodollars) == ("truncated", "upstream_cut", 0)
+
+
 async def test_a_whole_answer_that_its_provider_cuts_breaks_off_too(make_gateway) -> None:
     cut = httpx.Response(200, headers={"content-type": "application/json"}, stream=Stream([b'{"id":', CUT]))
     gate = make_gateway(Provider(cut), model("gpt", deployment("alpha")), **ALLOWED)
@@ -222,6 +239,16 @@ async def test_an_error_in_a_stream_is_told_in_the_providers_words_and_in_the_le
     assert answer.complete and answer.chunks[-1] == told
     [end] = gate.ends
     assert (end.status, end.error_detail) == ("error", "too much at once")
+    assert end.cost_nanodollars == 0  # a provider that failed is owed what it reported
+
+
+async def test_an_error_after_its_usage_was_told_costs_what_was_told(make_gateway) -> None:
+    told = b'data: {"error": {"message": "too much at once", "type": "server_error", "code": null}}\n\n'
+    pieces = [*STREAM[:3], usage_chunk(), told]
+    gate = make_gateway(Provider(streamed(pieces)), model("gpt", deployment("alpha")), **ALLOWED)
+    await gate.ask({**ASKED, "stream": True}, path="/alpha/v1/chat/completions")
+    [end] = gate.ends
+    assert (end.status, end.cost_nanodollars) == ("error", 12 * 1000 + 5 * 4000)
 
 
 async def test_what_its_usage_cannot_be_read_of_costs_an_unknown_sum_and_never_nothing(gate: Gateway) -> None:
