@@ -156,6 +156,7 @@ class Call:
     asked: Asked = field(default_factory=Asked)  # of it
     is_count: bool = False  # asks for a number of tokens: free, whatever is answered
     is_unreadable: bool = False  # costs something, and its answer does not say what
+    is_unread: bool = False  # its answer should say what it used, and could not be read
     committed: bool = False  # the caller has been sent something
     client_gone_ms: float | None = None
     # ended

@@ -206,7 +206,6 @@ async def _relay_answer(
     call.facts.stream = content_type.startswith("text/event-stream")
     keeps = passage.provider.format == "gemini" and is_upload(passage.method, passage.path)
     meter = Meter(call, passage.meter, call.facts.stream, keeps=keeps)
-    attempt.observed = meter.observed
     call.committed = True
     attempt.first_content_ms = call.ttft_ms = call.mark("first_content")
     if call.live is not None:
@@ -214,31 +213,44 @@ async def _relay_answer(
         call.live.enter("streaming", call.ttft_ms)
     if call.client_gone_ms is None:
         await call.reply.begin(answer.status, _headers(call, attempt, answer))
-    brake, sampler = Brake(call, attempt), Sampler(call)
-    braked = brake.is_needed and meter.pipe is not None
-    guard = relay.guard
-    while chunk := await answer.next_chunk():
-        guard.last_s = guard.sent_s = asyncio.get_running_loop().time()
-        meter.feed(chunk)
-        attempt.observed = meter.observed
-        if call.client_gone_ms is None:
-            await call.reply.write(chunk)
-        if braked and brake.is_due(meter.observed):
-            await brake.look(meter.observed)
-        if meter.pipe is not None:
-            sampler.take_if_due(meter.pipe)
-    meter.finish()
+    await _relay_pieces(call, relay, attempt, answer, meter)
     if keeps:
         keep_upload(call, passage.provider.id, meter.whole)
-    attempt.observed = meter.observed
-    unread = meter.observed.usage is None and meter.pipe is None and meter.refusal is None
-    call.is_unreadable = unread and not passage.is_free
+    call.is_unreadable = not passage.is_free and not passage.meter
     call.is_count = passage.is_free
     call.error = hide_credential(meter.refusal, passage.provider) if meter.refusal else None
     call.answered = call.error is None
     await settle(call)
     if call.client_gone_ms is None:
         await call.reply.finish()
+
+
+async def _relay_pieces(
+    call: Call, relay: Relay, attempt: Attempt, answer: UpstreamAnswer, meter: Meter
+) -> None:
+    brake, sampler = Brake(call, attempt), Sampler(call)
+    guard = relay.guard
+    try:
+        while chunk := await answer.next_chunk():
+            guard.last_s = guard.sent_s = asyncio.get_running_loop().time()
+            meter.feed(chunk)
+            _note(call, attempt, meter)
+            if call.client_gone_ms is None:
+                await call.reply.write(chunk)
+            if meter.pipe is not None:
+                if brake.is_needed and brake.is_due(meter.observed):
+                    await brake.look(meter.observed)
+                sampler.take_if_due(meter.pipe)
+        meter.finish()
+    finally:
+        _note(call, attempt, meter)
+
+
+def _note(call: Call, attempt: Attempt, meter: Meter) -> None:
+    """What is known so far: whatever ends the call now is settled by it."""
+    attempt.observed = meter.observed
+    call.is_unread = meter.is_unread
+    call.facts.stream |= meter.pipe is not None
 
 
 def _headers(call: Call, attempt: Attempt, answer: UpstreamAnswer) -> dict[str, str]:

@@ -71,6 +71,8 @@ def measure(call: Call, attempt: Attempt, status: Status) -> tuple[Tokens, Usage
         return Tokens(), "none", 0
     if call.is_unreadable:
         return Tokens(), "none", None
+    if call.is_unread and status in ("ok", "cancelled"):
+        return _measure_unread(call, attempt)
     if call.operation is not None:
         return _measure_operation(call, attempt, status)
     if observed.usage is not None and _complete(observed, status):
@@ -90,6 +92,18 @@ def measure(call: Call, attempt: Attempt, status: Status) -> tuple[Tokens, Usage
         delivered = max(delivered, _could_have_been_produced(call, attempt))
     tokens = _estimated(call, observed, delivered)
     return tokens, "estimate", attempt_cost(attempt, tokens)
+
+
+def _measure_unread(call: Call, attempt: Attempt) -> tuple[Tokens, UsageSource, int | None]:
+    """What a budget held for it, all of it: whoever cannot be read must not be free of the budget."""
+    observed = attempt.observed
+    if call.facts.likely is not None:
+        tokens = tokens_of(call.facts.likely)
+    else:
+        delivered = max(estimate_output_tokens(observed.output_chars), observed.output_events)
+        tokens = _estimated(call, observed, max(delivered, call.covered_tokens))
+    cost = attempt_cost(attempt, tokens)
+    return tokens, "estimate", cost if cost is not None else call.held_nanodollars or None
 
 
 def _measure_operation(

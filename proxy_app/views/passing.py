@@ -14,12 +14,13 @@ from proxy_app.catalogue import Catalogue, ProviderEntry
 from proxy_app.cloud_storage import check_every_text
 from proxy_app.dialects import dialect_of
 from proxy_app.formats.registry import INBOUND
+from proxy_app.metering import MOST_ANSWERS, bounds_of
 from proxy_app.passing import FREE_METHODS, KEPT_BACK, KEPT_BACK_STARTS, Passage, kind_of, pass_on
 from proxy_app.reading import know_caller
 from proxy_app.spool import Renamed, Spool
 from proxy_app.stored import providers_by_name
 from proxy_app.views.base import APIView, Request
-from proxy_app.wire import CallFacts, Usage
+from proxy_app.wire import CallFacts
 from usage_app.usage import estimate_input_tokens
 
 BODY_LIMIT = 512 * 1024 * 1024
@@ -124,12 +125,15 @@ class PassThrough(APIView):
                 if isinstance(body.get(name), int) and body[name] > 0:
                     facts.max_output_tokens = body[name]
             if passage.meter in _SEVERAL and isinstance(body.get("n"), int):
-                facts.candidates = max(body["n"], 1)
+                facts.candidates = min(max(body["n"], 1), MOST_ANSWERS)
             facts.stream = body.get("stream") is True
         if passage.meter:
             call.input_estimate = estimate_input_tokens(len(call.raw))
         if passage.meter == "usage":
-            facts.most = Usage(input_tokens=call.input_estimate, output_tokens=0)
+            size = len(call.raw) if isinstance(passage.body, bytes) else passage.body.size
+            path = passage.path.partition("?")[0]
+            facts.most, facts.likely = bounds_of(path, size, call.body)
+            call.input_estimate = facts.likely.input_tokens or 0
         return facts
 
     def _headers(self) -> dict[str, str]:

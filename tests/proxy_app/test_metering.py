@@ -1,0 +1,131 @@
+"""What a passed-on answer used is read in whatever shape it comes, and none is free of a budget."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.proxy_app.harness import STREAM, Stream, completion, deployment, model, response, streamed
+from tests.proxy_app.levels import with_budget
+from tests.proxy_app.test_budgets import spent_and_held
+from tests.proxy_app.test_passing import ALLOWED, ASKED, Provider
+
+
+def _piece(text: str, **more: Any) -> bytes:
+    candidate = {"content": {"role": "model", "parts": [{"text": text}]}, "index": 0, **more}
+    return json.dumps({"candidates": [candidate]}).encode()
+
+
+TOLD = b'{"usageMetadata": {"promptTokenCount": 12, "candidatesTokenCount": 5, "totalTokenCount": 17}}'
+ARRAY = b"[" + b",\r\n".join([_piece("Hel"), _piece("lo", finishReason="STOP"), TOLD]) + b"]"
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_a_stream_told_as_an_array_is_charged_by_its_usage(make_gateway, size: int) -> None:
+    pieces = [ARRAY[at : at + size] for at in range(0, len(ARRAY), size)]
+    sent = httpx.Response(200, headers={"content-type": "application/json"}, stream=Stream(pieces))
+    gate = make_gateway(Provider(sent), model("gpt", deployment("alpha", "gemini")), **ALLOWED)
+    answer = await gate.ask({"contents": []}, path="/alpha/v1beta/models/gpt-test:streamGenerateContent")
+    assert answer.body == ARRAY and answer.complete
+    [end] = gate.ends
+    assert (end.status, end.stream, end.usage_source) == ("ok", True, "provider")
+    assert end.cost_nanodollars == 12 * 1000 + 5 * 4000
+
+
+async def test_an_array_that_ends_before_its_end_does_not_look_whole(make_gateway) -> None:
+    cut = httpx.Response(200, json=[json.loads(_piece("Hel"))])
+    gate = make_gateway(Provider(cut), model("gpt", deployment("alpha", "gemini")), **ALLOWED)
+    await gate.ask({"contents": []}, path="/alpha/v1beta/models/gpt-test:streamGenerateContent")
+    assert [(end.status, end.error_code) for end in gate.ends] == [("truncated", "upstream_cut")]
+
+
+async def test_events_under_another_content_type_are_read_as_events(make_gateway) -> None:
+    sent = httpx.Response(200, headers={"content-type": "application/json"}, stream=Stream(STREAM))
+    gate = make_gateway(Provider(sent), model("gpt", deployment("alpha")), **ALLOWED)
+    answer = await gate.ask({**ASKED, "stream": True}, path="/alpha/v1/chat/completions")
+    assert answer.chunks == STREAM
+    assert [(end.usage_source, end.tokens.output_tokens) for end in gate.ends] == [("provider", 5)]
+
+
+async def test_an_error_that_came_whole_with_200_is_one_in_the_ledger(make_gateway) -> None:
+    told = httpx.Response(200, json={"error": {"message": "too much at once"}})
+    gate = make_gateway(Provider(told), model("gpt", deployment("alpha")), **ALLOWED)
+    assert (await gate.ask(ASKED, path="/alpha/v1/chat/completions")).status == 200
+    [end] = gate.ends
+    assert (end.status, end.error_detail, end.cost_nanodollars) == ("error", "too much at once", 0)
+
+
+SILENT = {key: value for key, value in completion("word " * 400).items() if key != "usage"}
+UNTOLD: dict[str, tuple[str, Any]] = {
+    "a chat without usage": ("/chat/completions", httpx.Response(200, json=SILENT)),
+    "a chat that is no chat": ("/chat/completions", httpx.Response(200, json={"text": "hello"})),
+    "a chat in unknown bytes": ("/chat/completions", httpx.Response(200, content=b"\x0a\x05hello")),
+    "a chat in an unknown array": ("/chat/completions", httpx.Response(200, json=[{"text": "hello"}])),
+    "events that are not JSON": ("/chat/completions", streamed([STREAM[1], b"data: hello\n\n"])),
+    "an answer still being made": (
+        "/responses",
+        httpx.Response(200, json={**response(), "status": "in_progress", "output": [], "usage": None}),
+    ),
+    "images without usage": ("/images/generations", httpx.Response(200, json={"data": [{"b64_json": ""}]})),
+    "images in events": ("/images/generations", streamed([b"data: {}\n\n"])),
+    "embeddings without usage": ("/embeddings", httpx.Response(200, json={"data": []})),
+    "a transcript in plain text": ("/audio/transcriptions", httpx.Response(200, content=b"hello")),
+}
+
+
+@pytest.mark.parametrize("what", UNTOLD)
+async def test_what_tells_no_usage_uses_up_a_hard_budget_all_the_same(make_gateway, what: str) -> None:
+    path, told = UNTOLD[what]
+    gate = make_gateway(Provider(told), model("gpt", deployment("alpha")), **ALLOWED)
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 10**9)
+    await gate.services.limits.load({}, [])
+    assert (await gate.ask({**ASKED, "input": "x"}, path=f"/alpha/v1{path}")).status == 200
+    [end] = gate.ends
+    assert (end.status, end.usage_source) == ("ok", "estimate")
+    assert await spent_and_held(gate) == (end.cost_nanodollars, 0)
+    assert end.cost_nanodollars
+
+
+async def test_a_stream_that_says_it_is_none_is_ended_where_its_budget_ends(make_gateway) -> None:
+    long = [STREAM[0], *STREAM[1:2] * 200, *STREAM[2:]]
+    sent = httpx.Response(200, headers={"content-type": "application/json"}, stream=Stream(long))
+    gate = make_gateway(Provider(sent), model("gpt", deployment("alpha")), **ALLOWED)
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 500_000)
+    await gate.services.limits.load({}, [])
+    asked = {**ASKED, "stream": True, "max_tokens": 1000}
+    answer = await gate.ask(asked, path="/alpha/v1/chat/completions")
+    assert not answer.complete and len(answer.chunks) < 200
+    assert [end.error_code for end in gate.ends] == ["budget_exceeded"]
+
+
+async def test_a_client_that_left_before_an_images_last_byte_owes_it(make_gateway) -> None:
+    never = asyncio.Event()
+    sent = httpx.Response(200, headers={"content-type": "application/json"}, stream=Stream([b"{", never]))
+    gate = make_gateway(Provider(sent), model("gpt", deployment("alpha")), **ALLOWED)
+    dear = {**ASKED, "max_tokens": 100_000}  # too dear to wait for its end
+    await gate.ask(dear, path="/alpha/v1/images/generations", leave_after=1)
+    [end] = gate.ends
+    assert (end.status, end.tokens.output_tokens) == ("cancelled", 16_384)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_images_that_are_passed_on_hold_what_they_may_cost(make_gateway, count: int) -> None:
+    gate = make_gateway(Provider(), model("gpt", deployment("alpha")), **ALLOWED)
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 10**9)
+    await gate.services.limits.load({}, [])
+    await gate.ask({"model": "gpt-test", "prompt": "x", "n": count}, path="/alpha/v1/images/generations")
+    [begin] = gate.begins
+    assert begin.held_nanodollars >= count * 16_384 * 4000
+
+
+@pytest.mark.parametrize("size", [1_000, 100_000])
+async def test_a_recording_that_is_passed_on_is_estimated_by_its_size(make_gateway, size: int) -> None:
+    gate = make_gateway(
+        Provider(httpx.Response(200, content=b"hello")), model("gpt", deployment("alpha")), **ALLOWED
+    )
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    await gate.ask(bytes(size), path="/alpha/v1/audio/transcriptions", headers=headers)
+    [end] = gate.ends
+    assert end.tokens.input_tokens == (size // 16_000 + 1) * 17
