@@ -4,17 +4,17 @@ What is spent is the ledger's sum of the charges; the rate is that of the period
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from gateway_project.clock import from_ms, now_ms
+from gateway_project.clock import from_ms, now_ms, uuid7_at
 from keys_app.entries import BudgetEntry
 from keys_app.models import Budget, Scope
 from keys_app.periods import Period, period_of
 from keys_app.snapshot_rows import limits_of_rows
-from usage_app.models import BudgetSpend
+from usage_app.models import BudgetSpend, Request
 from usage_app.reports_names import ids_named
 from usage_app.reports_reading import Filters
 from usage_app.sight import Sight
@@ -24,6 +24,9 @@ LEAST_MS = 15 * 60_000
 DAY_MS = 24 * 3_600_000
 #: A budget is near its end from this share on.
 NEAR = 0.8
+#: Refused calls that are looked at, the newest, those of them that are read, and how long back.
+REFUSALS, READ = 5_000, 200
+LATELY_MS = DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class BudgetState:
     requests: int
     at_ms: int
     end_user: str = ""
+    refuses: bool = False  # it refused a call lately though something is left: that call could cost more
 
     @property
     def share(self) -> float:
@@ -62,10 +66,18 @@ class BudgetState:
         return None if self.period.end_ms is None else from_ms(self.period.end_ms)
 
     @property
+    def has_rate(self) -> bool:
+        """Whether it counts for long enough to say anything of what comes."""
+        return self.at_ms - self._start_ms >= LEAST_MS
+
+    @property
     def ends_at(self) -> datetime | None:
-        """When the limit is reached at the rate so far; None when that is not before it resets."""
+        """When the limit is reached at the rate so far; None when that is not before it resets.
+
+        None of one that refuses calls already: for their callers it has ended.
+        """
         elapsed = self.at_ms - self._start_ms
-        if not self.left or self.spent <= 0 or elapsed < LEAST_MS:
+        if not self.left or self.refuses or self.spent <= 0 or not self.has_rate:
             return None
         at_ms = self.at_ms + self.left * elapsed // self.spent
         latest = self.period.end_ms if self.period.end_ms is not None else self.at_ms + 90 * DAY_MS
@@ -79,9 +91,15 @@ class BudgetState:
     def spent_by(self, moment: datetime) -> int | None:
         """What will be spent by a moment at this rate; None where there is no rate yet."""
         elapsed = self.at_ms - self._start_ms
-        if elapsed < LEAST_MS:
+        if not self.has_rate:
             return None
         return self.spent * (round(moment.timestamp() * 1000) - self._start_ms) // elapsed
+
+    @property
+    def charged_as(self) -> tuple[str, str, int]:
+        """Budget, period and limit as a call's row tells of it."""
+        period = f"{self.period.key}/{self.end_user}" if self.end_user else self.period.key
+        return str(self.budget.pk), period, self.limit
 
     @property
     def tone(self) -> str:
@@ -111,7 +129,7 @@ def budgets_in(sight: Sight) -> "QuerySet[Budget]":
 
 
 def states(budgets: Iterable[Budget]) -> list[BudgetState]:
-    """Each budget in its present period, fullest first; three queries for any number of them."""
+    """Each budget in its present period, fullest first; four queries for any number of them."""
     rows = {str(row.pk): row for row in budgets}
     if not rows:
         return []
@@ -151,7 +169,26 @@ def states(budgets: Iterable[Budget]) -> list[BudgetState]:
                 )
             )
     found.sort(key=lambda state: (-state.share, state.name))
-    return found
+    return _with_refusals(found, at_ms)
+
+
+def _with_refusals(found: list[BudgetState], at_ms: int) -> list[BudgetState]:
+    """Told of those that are nearly full: a refusal of this period, at the limit as it is now."""
+    near = [state for state in found if state.budget.hard and state.left and state.share >= NEAR]
+    if not near:
+        return found
+    refused = Request.objects.filter(status=Request.Status.REFUSED, id__gte=uuid7_at(at_ms - LATELY_MS))
+    # Codes have no index: a flood of other refusals is not passed over for ever.
+    newest = refused.order_by("-id").values("pk")[:REFUSALS]
+    own = Request.objects.filter(pk__in=newest, error_code="budget_exceeded").order_by("-id")
+    refusing = {
+        (each.get("id"), each.get("period"), each.get("limit"))
+        for decision in own.values_list("decision", flat=True)[:READ]
+        for each in (decision.get("allowances", ()) if isinstance(decision, dict) else ())
+        if each.get("refused")
+    }
+    told = {id(state) for state in near if state.charged_as in refusing}
+    return [replace(state, refuses=True) if id(state) in told else state for state in found]
 
 
 def filters_of(budget: Budget) -> Filters | None:

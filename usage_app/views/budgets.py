@@ -38,6 +38,8 @@ class BudgetsView(PageView):
             scope=scope,
             scopes=Scope.choices,
             used_up=sum(not state.left for state in found),
+            refusing=sum(state.refuses for state in found),
+            foreseen=all(state.forecast is not None for state in found),
             ending=[state for state in found if state.ends_at is not None],
         )
 

@@ -288,6 +288,7 @@ def test_queries_do_not_depend_on_how_many_budgets_and_deployments_there_are(
 ) -> None:
     seed_requests(people, 40, 10)
     client = browse(people.root)
+    budget(9 * DOLLAR, scope="user", user=people.bob, period="month")  # of one nearly full more is asked
     counts: dict[str, list[int]] = {"/ui/budgets/": [], "/ui/models/": [], "/ui/prices/": [], "/ui/": []}
     for size in (1, 12):
         for number in range(size):
@@ -316,3 +317,49 @@ def test_what_tokens_cost_is_looked_up_as_for_a_call(people: People) -> None:
         "openai/same-1": Weights(1, 1, 7),
         "anthropic/same-1": Weights(1, 1, 9),
     }
+
+
+@pytest.mark.parametrize("period", ["month", "total"])
+def test_a_budget_without_a_rate_says_that_it_is_too_early(
+    people: People, browse: Browse, period: str
+) -> None:
+    row = budget(DOLLAR, scope="global", period=period)  # made just now
+    client = browse(people.root)
+    words = "too early for a forecast" + (", resets " if period == "month" else "")
+    whole, table = (client.get(page).content.decode() for page in (f"/ui/budgets/{row.pk}/", "/ui/budgets/"))
+    assert f"has spent $1.00 of $10.00: {words}" in whole and ": ." not in whole and ": ," not in whole
+    assert f'data-label="Forecast">{words}' in table
+    assert "No budget is used up." in table and "before it resets" not in table
+
+
+def test_a_budget_in_total_that_lasts_says_how_long_that_is_known(people: People, browse: Browse) -> None:
+    row = budget(1, scope="global", period="total")
+    Budget.objects.filter(pk=row.pk).update(created_at=clock.now() - timedelta(days=1))
+    text = browse(people.root).get(f"/ui/budgets/{row.pk}/").content.decode()
+    assert "of $10.00: not used up within 90 days." in text
+
+
+def test_a_budget_that_refuses_calls_already_is_not_said_to_end_soon(people: People, browse: Browse) -> None:
+    row = budget(99 * DOLLAR // 10, scope="service", service=people.checkout, period="total")
+    Budget.objects.filter(pk=row.pk).update(created_at=clock.now() - timedelta(hours=5))
+    (state,) = states(Budget.objects.all())
+    assert state.ends_at is not None
+    allowance = {"id": str(row.pk), "period": "total", "limit": 10 * DOLLAR, "refused": True}
+    refused = make_request(
+        people.keys["checkout-prod"],
+        clock.now() - timedelta(minutes=1),
+        status="refused",
+        error_code="budget_exceeded",
+        decision={"allowances": [allowance]},
+    )
+    save([refused])
+    client = browse(people.root)
+    table = client.get("/ui/budgets/").content.decode()
+    assert "1 budget refuses calls that may cost more than is left." in table
+    assert 'data-label="Forecast">it refuses calls that may cost more than is left<' in table
+    for page in (table, client.get(f"/ui/budgets/{row.pk}/").content.decode()):
+        assert "at this rate it ends" not in page and "At this rate" not in page
+    refused.decision = {"allowances": [{**allowance, "limit": 9 * DOLLAR}]}  # it was raised since
+    refused.save()
+    (state,) = states(Budget.objects.all())
+    assert not state.refuses and state.ends_at is not None
