@@ -11,13 +11,16 @@ from typing import Literal
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from usage_app.figures import duration, grouped
+from usage_app.figures import THIN_SPACE, duration, grouped
 from usage_app.figures import usual as usually
+from usage_app.histograms import BOUNDS_MS
 from usage_app.models import Attempt, Request
 
 Tone = Literal["ok", "slow", "error", "stopped"]
 Phase = Literal["", "retry", "wait", "stream", "gateway"]
 
+#: How a cancelled call ended where it was its client that left.
+_CLIENT_LEFT = ("", "client_gone")
 #: The gateway's own share that is worth no remark.
 _USUAL_OVERHEAD_MS = 10.0
 #: With fewer recent calls than this none is usual: a first call is like all calls, which are it.
@@ -121,21 +124,26 @@ def _as_usual(row: Request, spent: Spent, usual_ms: float) -> str:
         (spent.gateway, _("the gateway's own work")),
     )
     if part >= _NEARLY_ALL * spent.total:
-        sentence = _(
-            "As usual: it took %(total)s, nearly all of it %(doing)s; half of this model's calls take "
-            "up to %(usual)s."
-        )
+        sentence = _("As usual: it took %(total)s, nearly all of it %(doing)s; %(half)s.")
     else:
-        sentence = _(
-            "As usual: it took %(total)s, %(part)s of it %(doing)s; half of this model's calls take "
-            "up to %(usual)s."
-        )
+        sentence = _("As usual: it took %(total)s, %(part)s of it %(doing)s; %(half)s.")
     return sentence % {
         "total": duration(spent.total),
         "part": duration(part),
         "doing": doing,
-        "usual": usually(usual_ms),
+        "half": _half_of_calls(usual_ms),
     }
+
+
+def _half_of_calls(usual_ms: float) -> str:
+    """What half of a model's calls take; of the first and the last bucket one bound is known."""
+    if usual_ms <= BOUNDS_MS[0]:
+        words = _("half of this model's calls take less than %(usual)s")
+    elif usual_ms > BOUNDS_MS[-1]:
+        words = _("half of this model's calls take more than %(usual)s")
+    else:
+        words = _("half of this model's calls take up to %(usual)s")
+    return words % {"usual": usually(usual_ms).lstrip(f"<>{THIN_SPACE}")}
 
 
 def _culprit(spent: Spent, usual: Usual) -> Literal["retry", "wait", "stream", "gateway"]:
@@ -208,8 +216,10 @@ def _how_it_ended(row: Request, attempts: Sequence[Attempt], spent: Spent) -> st
     }
     if row.status == Request.Status.REFUSED:
         return _("Refused before any provider was asked: %(told)s") % where
-    if row.status == Request.Status.CANCELLED:
+    if row.status == Request.Status.CANCELLED and row.error_code in _CLIENT_LEFT:
         return _("The client went away after %(time)s; %(tokens)s tokens had been written.") % where
+    if row.status == Request.Status.CANCELLED:
+        return _("Ended after %(time)s; %(tokens)s tokens had been written: %(told)s") % where
     if row.status == Request.Status.TRUNCATED:
         return _("%(provider)s broke off after %(time)s and %(tokens)s tokens: %(told)s") % where
     if row.status == Request.Status.INTERRUPTED:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 
+from gateway_project.errors import BudgetExceeded, CallStopped, Draining, GatehouseError
 from usage_app.models import Attempt, Request
 from usage_app.verdict import Usual, Verdict, judge
 
@@ -129,6 +130,11 @@ def test_without_percentiles_the_longest_phase_is_told_and_nothing_is_compared()
             "The client went away after 2.0 s; 100 tokens had been written.",
         ),
         (
+            {"status": "cancelled", "error_code": "client_gone"},
+            "stopped",
+            "The client went away after 2.0 s; 100 tokens had been written.",
+        ),
+        (
             {"status": "truncated", "error_detail": "cut"},
             "error",
             "anthropic broke off after 2.0 s and 100 tokens: cut",
@@ -145,6 +151,21 @@ def test_every_other_ending_says_what_happened(fields: dict[str, Any], tone: str
     verdict = judged(row(**fields))
     assert verdict.tone == tone
     assert words in plain(verdict.text)
+
+
+@pytest.mark.parametrize("error", [BudgetExceeded, CallStopped, Draining])
+def test_a_call_that_the_gateway_ended_does_not_blame_its_client(error: type[GatehouseError]) -> None:
+    detail = error.default_detail
+    verdict = judged(row(status="cancelled", error_code=error.code, error_detail=detail))
+    assert verdict.tone == "stopped"
+    assert plain(verdict.sentence) == f"Ended after 2.0 s; 100 tokens had been written: {detail}"
+
+
+@pytest.mark.parametrize(("usual_ms", "words"), [(5.0, "less than 5 ms"), (10**9, "more than 8 min 20 s")])
+def test_a_usual_time_at_the_edge_of_what_is_told_apart_is_a_bound(usual_ms: float, words: str) -> None:
+    quick = row(latency_ms=4.0, ttft_ms=2.0, overhead_ms=1.0)
+    sentence = plain(judged(quick, attempt(duration_ms=3.0), usual=Usual(latency_p50_ms=usual_ms)).sentence)
+    assert sentence.endswith(f"; half of this model's calls take {words}.")
 
 
 def test_a_providers_status_is_named_when_it_answered() -> None:
