@@ -123,6 +123,19 @@ def steps_of(starts: Sequence[datetime], costs: Sequence[int], since: datetime, 
     return steps
 
 
+def charged(starts: Sequence[datetime], costs: Sequence[int], since: datetime, spent: int) -> list[int]:
+    """Costs of buckets without what is over `spent` in those that begin before `since`.
+
+    Sums know quarters of an hour, or days: the first have calls of before a budget was made, or began.
+    """
+    surplus, found = max(sum(costs) - spent, 0), []
+    for start, cost in zip(starts, costs, strict=True):
+        taken = min(surplus, cost) if start < since else 0
+        surplus -= taken
+        found.append(cost - taken)
+    return found
+
+
 def interval_of(length: timedelta) -> Interval:
     """Of what a line has its points."""
     if length <= timedelta(days=3):

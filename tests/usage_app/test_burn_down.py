@@ -7,7 +7,7 @@ from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_app.burn_down import BOX, BurnDown, amounts_to, burn_down, interval_of, steps_of
+from usage_app.burn_down import BOX, BurnDown, amounts_to, burn_down, charged, interval_of, steps_of
 from usage_app.reports_buckets import buckets
 
 DOLLAR = 10**9
@@ -117,3 +117,12 @@ def test_what_was_summed_of_the_day_before_is_drawn_at_the_start() -> None:
     steps = steps_of(starts, [1, 2, 4], START, START + timedelta(days=2))
     assert [(step.start, step.spent) for step in steps] == [(START, 1), (START, 3), (starts[2], 7)]
     assert steps[0].end == START
+
+
+def test_what_was_spent_before_a_budget_began_is_taken_off_the_start_alone() -> None:
+    starts = [START + timedelta(hours=each) for each in range(3)]
+    made = START + timedelta(minutes=11)
+    assert charged(starts, [50, 4, 3], made, spent=9) == [2, 4, 3]
+    assert charged(starts, [50, 4, 3], made, spent=5) == [0, 4, 3]  # what is later is its own
+    assert charged(starts, [50, 4, 3], START, spent=9) == [50, 4, 3]  # nothing of before is among it
+    assert charged(starts, [2, 4, 3], made, spent=12) == [2, 4, 3]

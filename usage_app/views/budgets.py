@@ -10,7 +10,7 @@ from gateway_project.clock import from_ms
 from keys_app.models import Scope
 from usage_app.budget_calls import calls_link, period_name, refusals_of, spells_before
 from usage_app.budget_states import BudgetState, budgets_in, filters_of, states
-from usage_app.burn_down import BurnDown, burn_down, interval_of, steps_of
+from usage_app.burn_down import BurnDown, burn_down, charged, interval_of, steps_of
 from usage_app.reports_grid import grid
 from usage_app.sight import EVERYTHING
 from usage_app.views.page import PageView
@@ -91,7 +91,9 @@ class BudgetView(PageView):
         interval = interval_of(now - since)
         scope = (since, now, interval, filters, EVERYTHING)
         drawn = grid((), ("cost_nanodollars",), *scope, zone=self.reporting_zone)
-        steps = steps_of(drawn.buckets, drawn.values.get((), [0] * len(drawn.buckets)), since, now)
+        summed = drawn.values.get((), [0] * len(drawn.buckets))
+        costs = charged(drawn.buckets, summed, since, state.spent)
+        steps = steps_of(drawn.buckets, costs, since, now)
         if not steps or not steps[-1].spent:
             return None
         forecast = state.spent_by(until)

@@ -363,3 +363,18 @@ def test_a_budget_that_refuses_calls_already_is_not_said_to_end_soon(people: Peo
     refused.save()
     (state,) = states(Budget.objects.all())
     assert not state.refuses and state.ends_at is not None
+
+
+def test_the_line_of_a_budget_that_was_made_within_a_quarter_ends_at_what_it_has_spent(
+    people: People, browse: Browse
+) -> None:
+    now = clock.now()
+    quarter = now.replace(minute=now.minute - now.minute % 15, second=0, microsecond=0)
+    made = quarter - timedelta(minutes=4)
+    key = people.keys["checkout-prod"]
+    before, after = made - timedelta(minutes=2), made + timedelta(minutes=2)
+    save([make_request(key, at, cost_nanodollars=cost) for at, cost in ((before, DOLLAR), (after, 7))])
+    row = budget(7, scope="service", service=people.checkout, period="total")
+    Budget.objects.filter(pk=row.pk).update(created_at=made)
+    chart = browse(people.root).get(f"/ui/budgets/{row.pk}/").context["chart"]
+    assert [chart.steps[-1].spent, sum(step.cost for step in chart.steps)] == [7, 7]
