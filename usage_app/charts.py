@@ -44,6 +44,9 @@ MEASURES: dict[str, Measure] = {
     "errors": Measure(gettext_lazy("Errors"), "count", ("errors",)),
 }
 
+#: Calls that money leaves out.
+UNPRICED = Measure(gettext_lazy("unpriced"), "count", ("unpriced_requests",))
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:

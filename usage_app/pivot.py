@@ -58,6 +58,7 @@ class Head:
 class PivotRow:
     """A line: its names, its sums, a number a column, and the sums of the period before.
 
+    `unpriced` has the calls without a price a column, where money is counted and there are any.
     Without `parameters` nothing opens it.
     """
 
@@ -67,6 +68,7 @@ class PivotRow:
     parameters: Mapping[str, str] | None
     cells: list[int] = field(default_factory=list)
     before: Totals | None = None
+    unpriced: list[int] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -121,6 +123,7 @@ def by_time(
     zone: ZoneInfo,
     value: Value,
     everything: Totals,
+    unpriced: Mapping[Key, Sequence[int]],
 ) -> Pivot:
     """A column a bucket of time, in `zone`."""
     since, until = bounds
@@ -135,7 +138,7 @@ def by_time(
         )
         for at in grid.buckets
     ]
-    return _crossed(dimensions, heads, lines, grid.values, value, everything)
+    return _crossed(dimensions, heads, lines, grid.values, value, everything, unpriced)
 
 
 def by_second(dimensions: tuple[str, str], lines: Sequence[Line], value: Value, everything: Totals) -> Pivot:
@@ -155,14 +158,17 @@ def by_second(dimensions: tuple[str, str], lines: Sequence[Line], value: Value, 
         heads.append(Head(_("other (%(count)s)") % {"count": len(order) - len(kept)}, {}, is_rest=True))
     places = {ref: min(place, len(heads) - 1) for place, ref in enumerate(order)}
     values: dict[Key, list[int]] = {}
+    unpriced: dict[Key, list[int]] = {}
     parts: dict[Key, list[Line]] = {}
     for line in lines:
         values.setdefault(line.ids[:1], [0] * len(heads))[places[line.ids[1]]] += value(line.totals)
+        if unknown := line.totals.unpriced_requests:
+            unpriced.setdefault(line.ids[:1], [0] * len(heads))[places[line.ids[1]]] += unknown
         parts.setdefault(line.ids[:1], []).append(line)
     sums = [
         Line(ids, those[0].names[:1], summed(line.totals for line in those)) for ids, those in parts.items()
     ]
-    return _crossed((first,), heads, sums, values, value, everything)
+    return _crossed((first,), heads, sums, values, value, everything, unpriced)
 
 
 def _crossed(
@@ -172,10 +178,12 @@ def _crossed(
     values: Mapping[Key, Sequence[int]],
     value: Value,
     everything: Totals,
+    unpriced: Mapping[Key, Sequence[int]],
 ) -> Pivot:
     rows = [_row(dimensions, line) for line in lines]
     for row in rows:
         row.cells = list(values.get(row.ids) or [0] * len(heads))
+        row.unpriced = list(unpriced.get(row.ids) or [0] * len(heads))
     rows.sort(key=lambda row: (-value(row.totals), row.names))
     return _cut(heads, rows, everything)
 
@@ -192,13 +200,19 @@ def _row(dimensions: Sequence[str], line: Line) -> PivotRow:
 def _cut(heads: list[Head], rows: list[PivotRow], everything: Totals) -> Pivot:
     """The largest rows, the rest in one, and the foot."""
     foot = PivotRow((), (_("All"),), everything, {}, _added(rows) or [0] * len(heads))
+    foot.unpriced = _added_unpriced(rows) or [0] * len(heads)
     if len(rows) <= MAX_ROWS + 1:
         return Pivot(heads, rows, None, foot)
     shown, others = rows[:MAX_ROWS], rows[MAX_ROWS:]
     label = _("other (%(count)s)") % {"count": len(others)}
     rest = PivotRow((), (label,), summed(row.totals for row in others), None, _added(others))
+    rest.unpriced = _added_unpriced(others)
     return Pivot(heads, shown, rest, foot)
 
 
 def _added(rows: Iterable[PivotRow]) -> list[int]:
     return [sum(column) for column in zip(*(row.cells for row in rows), strict=True)]
+
+
+def _added_unpriced(rows: Iterable[PivotRow]) -> list[int]:
+    return [sum(column) for column in zip(*(row.unpriced for row in rows), strict=True)]

@@ -77,6 +77,11 @@ class Totals:
         """Costs of tokens that providers counted themselves."""
         return self.cost_nanodollars - self.estimated_finished_nanodollars - self.interrupted_cost_nanodollars
 
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether its cost is not 0, but unknown: calls without a price, and none that cost anything."""
+        return bool(self.unpriced_requests) and not self.cost_nanodollars
+
 
 class Sums:
     """Figures of one line, from rows of FIELDS, and of the histograms if they were asked for."""

@@ -7,12 +7,14 @@ from urllib.parse import urlencode
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from gateway_project import clock
 from keys_app.models import Budget, Scope, User
 from keys_app.spending import Teller
 from usage_app.budget_states import BudgetState, budgets_in, states
-from usage_app.reports import Filters, breakdown, reporting_zone
+from usage_app.figures import money
+from usage_app.reports import Filters, Totals, breakdown, reporting_zone
 from usage_app.selection import span
 from usage_app.sight import Sight, sight_of
 
@@ -54,8 +56,14 @@ def _spent_this_month(scope: Scope, ids: list[str], sight: Sight) -> Cells:
     since, until = span(_RANGE, clock.now(), reporting_zone())
     filters = Filters(**{f"{scope.value}_id": tuple(ids)})
     lines = breakdown((scope.value,), since, until, filters, sight, durations=False)
-    spent = {line.ids[0]: line.totals.cost_nanodollars for line in lines}
-    return {each: _cell(spent=spent.get(each, 0), link=_usage_of(scope, each)) for each in ids}
+    spent = {line.ids[0]: line.totals for line in lines}
+    return {
+        each: _cell(amount=_amount(spent.get(each, Totals())), link=_usage_of(scope, each)) for each in ids
+    }
+
+
+def _amount(spent: Totals) -> str:
+    return _("unpriced") if spent.is_unpriced else money(spent.cost_nanodollars)
 
 
 def _usage_of(scope: Scope, subject: str) -> str:

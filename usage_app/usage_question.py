@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gateway_project.money import usd_string
 from usage_app import pivot
-from usage_app.charts import MEASURES
+from usage_app.charts import MEASURES, UNPRICED, Measure
 from usage_app.reports import (
     Interval,
     Line,
@@ -155,14 +155,17 @@ class Asker:
         names = {line.ids[0]: line.names[0] for line in lines}
         if question.columns in INTERVALS:
             interval = cast(Interval, question.columns)
-            over_time = self.grid(question, question.dimensions, interval)
-            value, bounds = MEASURES[question.measure].of, self.bounds(question)
-            table = pivot.by_time(
-                question.dimensions, lines, over_time, bounds, interval, self.zone, value, everything
-            )
+            measure, bounds = MEASURES[question.measure], self.bounds(question)
+            over_time = self.grid(question, question.dimensions, interval, measure)
+            unpriced: Mapping[tuple[str, ...], Sequence[int]] = {}
+            if measure.unit == "money" and any(line.totals.unpriced_requests for line in lines):
+                unpriced = self.grid(question, question.dimensions, interval, UNPRICED).values
+            scope = (bounds, interval, self.zone, measure.of, everything)
+            table = pivot.by_time(question.dimensions, lines, over_time, *scope, unpriced)
             return Answer(table, None if question.is_claim else over_time.by_first(), names, interval)
         table = self._table_of(question, lines, everything)
-        drawn = None if question.is_claim else self.grid(question, (question.first,), interval)
+        measure, first = MEASURES[question.measure], (question.first,)
+        drawn = None if question.is_claim else self.grid(question, first, interval, measure)
         return Answer(table, drawn, names, interval)
 
     def _table_of(self, question: Question, lines: list[Line], everything: Totals) -> pivot.Pivot:
@@ -183,10 +186,11 @@ class Asker:
         lines, whole = breakdowns((question.dimensions, ()), *scope, self.sight, durations=durations)
         return lines, whole[0].totals if whole else Totals()
 
-    def grid(self, question: Question, dimensions: tuple[str, ...], interval: Interval) -> Grid:
-        """The measure over time, by the day for claims."""
+    def grid(
+        self, question: Question, dimensions: tuple[str, ...], interval: Interval, measure: Measure
+    ) -> Grid:
+        """A measure over time, by the day for claims."""
         since, until = self.bounds(question)
-        measure = MEASURES[question.measure]
         if not question.is_claim:
             scope = (since, until, interval, self.selection.filters, self.sight)
             return grid(dimensions, measure.figures, *scope, zone=self.zone)

@@ -64,8 +64,11 @@ class ModelsView(PageView):
             health_is_known=WorkerHealth(request).is_known,
         )
 
-    def groups(self, over_time: Series) -> list[tuple[str, int, list[Card]]]:
-        """(model, its spend, its deployments), most expensive first; members see what they called."""
+    def groups(self, over_time: Series) -> list[tuple[str, int | None, list[Card]]]:
+        """(model, its spend, its deployments), most expensive first; members see what they called.
+
+        Spend is None where calls have no price and nothing is known of what they cost.
+        """
         deployments = apps.get_model("proxy_app", "Deployment")._default_manager.select_related(
             "model", "provider"
         )
@@ -91,12 +94,9 @@ class ModelsView(PageView):
                 drawn.get(str(row.pk), []),
             )
             groups.setdefault(row.model.name, []).append(card)
-        found = [
-            (name, sum(card.totals.cost_nanodollars for card in cards), cards)
-            for name, cards in groups.items()
-        ]
+        found = [(name, _spend_of(cards), cards) for name, cards in groups.items()]
         return sorted(
-            found, key=lambda group: (-group[1], -sum(c.totals.requests for c in group[2]), group[0])
+            found, key=lambda group: (-(group[1] or 0), -sum(c.totals.requests for c in group[2]), group[0])
         )
 
     def card(
@@ -131,3 +131,8 @@ class ModelsView(PageView):
             spark([each.ttft_p95_ms for each in drawn]),
             "../requests/?" + urlencode({**self.selection.exactly, "deployment": str(row.pk)}),
         )
+
+
+def _spend_of(cards: Sequence[Card]) -> int | None:
+    spent = sum(card.totals.cost_nanodollars for card in cards)
+    return None if not spent and any(card.totals.is_unpriced for card in cards) else spent

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -164,7 +165,7 @@ class UsageView(PageView):
             share=figures.share(value, whole),
             before="" if former is None else self.text(former),
             change="" if former is None else changed(value, former),
-            value=self.text(value),
+            value=_unpriced() if self.counts_money and row.totals.is_unpriced else self.text(value),
             exact=self.exact(value),
             cells=list(self.cells(row)),
         )
@@ -187,23 +188,29 @@ class UsageView(PageView):
             return
         start = self.link(row.parameters, heads[0].parameters) if heads else ""
         start += "" if start.endswith("?") else "&"
-        for end, number in zip(self.column_links, row.cells, strict=True):
-            link = start + end if number and end and row.parameters is not None else ""
-            yield ShownCell(self.text(number), self.exact(number), link, not number)
+        for end, number, unpriced in zip(self.column_links, row.cells, row.unpriced, strict=True):
+            is_unknown = self.counts_money and not number and unpriced > 0
+            opens = (number or is_unknown) and end and row.parameters is not None
+            text = _unpriced() if is_unknown else self.text(number)
+            exact = "" if is_unknown else self.exact(number)
+            yield ShownCell(text, exact, start + end if opens else "", not number and not is_unknown)
 
     @cached_property
     def column_links(self) -> list[str]:
         """What a column adds to an address; '' where it opens nothing."""
         return ["" if head.is_rest else urlencode(head.parameters) for head in self.answer.table.heads]
 
+    @property
+    def counts_money(self) -> bool:
+        return MEASURES[self.question.measure].unit == "money"
+
     def text(self, value: int) -> str:
-        if MEASURES[self.question.measure].unit == "money":
+        if self.counts_money:
             return figures.money(value)
         return figures.short_count(value)
 
     def exact(self, value: int) -> str:
-        money = MEASURES[self.question.measure].unit == "money"
-        return figures.exact_money(value) if money else figures.grouped(value)
+        return figures.exact_money(value) if self.counts_money else figures.grouped(value)
 
     def link(self, parameters: Mapping[str, str] | None, across: Container[str] = ()) -> str:
         """The calls behind a line, without what a column adds (`across`); '' if nothing opens it."""
@@ -242,6 +249,11 @@ class UsageView(PageView):
         if self.question.first in CLAIM_DIMENSIONS:
             said.append(_("Tags, end users and clients are what callers say, counted by whole days."))
         return said
+
+
+def _unpriced() -> str:
+    """In place of an amount that is not 0, but unknown."""
+    return format_html('<span class="gh-warn-text">{}</span>', _("unpriced"))
 
 
 def changed(value: int, former: int) -> str:

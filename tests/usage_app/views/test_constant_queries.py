@@ -69,13 +69,15 @@ def grow(people: People, rows: int, entities: int) -> None:
         served = deployments[number % len(deployments)]
         # The first few lie in the period before, so that comparisons have something to name.
         hours = 100 + 24 * number if number < 4 else dice.uniform(0, 20)
+        # Everybody sees a late one without a price: where there is any, more is asked.
+        unpriced = number in (5, 9)
         row = make_request(
             (own + keys)[number % (len(keys) + 1)],
             now - timedelta(hours=hours, minutes=1),
             deployment_id=str(served.pk),
             provider_id=str(provider.pk),
-            cost_nanodollars=dice.choice([None, 100 + number]),
-            status=dice.choice(["ok", "ok", "error", "refused"]),
+            cost_nanodollars=None if unpriced else dice.choice([None, 100 + number]),
+            status="ok" if unpriced else dice.choice(["ok", "ok", "error", "refused"]),
         )
         row.model = served.model.name
         found.append(row)

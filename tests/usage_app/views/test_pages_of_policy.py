@@ -202,6 +202,20 @@ def test_a_deployment_is_told_by_its_calls_and_its_price(
     assert len(browse(people.alice).get("/ui/models/").context["groups"]) == 1
 
 
+def test_a_model_without_a_price_is_not_said_to_cost_nothing(
+    people: People, browse: Browse, served: Deployment
+) -> None:
+    at, ids = clock.now() - timedelta(minutes=1), {"deployment_id": str(served.pk)}
+    save([make_request(people.keys["search-lab"], at, cost_nanodollars=None, **ids)])
+    answer = browse(people.root).get("/ui/models/")
+    ((_name, spend, _cards),) = answer.context["groups"]
+    assert spend is None
+    assert '<h2>gpt-5</h2><span class="gh-warn-text">unpriced</span>' in answer.content.decode()
+    save([make_request(people.keys["search-lab"], at, cost_nanodollars=7, **ids)])
+    ((_name, spend, _cards),) = browse(people.root).get("/ui/models/").context["groups"]
+    assert spend == 7
+
+
 def test_calls_by_an_alias_or_a_wildcard_count_for_the_deployment_that_answered(
     people: People, browse: Browse, served: Deployment
 ) -> None:

@@ -73,6 +73,14 @@ def test_a_row_without_a_budget_shows_what_it_spent_this_month(people: People, b
     assert "$0.00 this month" in cell(client, LISTS["virtualkey"][1], "charlie-notebook")
 
 
+def test_a_row_whose_calls_have_no_price_is_not_said_to_have_spent_nothing(
+    people: People, browse: Browse
+) -> None:
+    at = clock.now() - timedelta(seconds=1)
+    save([make_request(people.keys["checkout-test"], at, cost_nanodollars=None)])
+    assert "unpriced this month" in cell(browse(people.root), LISTS["virtualkey"][1], "checkout-test")
+
+
 def test_the_list_of_budgets_tells_how_full_they_are(people: People, browse: Browse) -> None:
     spent_of(Budget.objects.create(scope="global", amount_nanodollars=DOLLAR, period="month"), DOLLAR // 2)
     assert "$0.50 / $1.00" in cell(browse(people.root), "/admin/keys_app/budget/", "All together")

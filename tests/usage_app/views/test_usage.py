@@ -275,12 +275,15 @@ def claim(row: Request, kind: str, value: str, *, is_new: bool = True) -> None:
     )
     found.requests += 1
     found.cost_nanodollars += row.cost_nanodollars or 0
+    found.unpriced_requests += row.cost_nanodollars is None
     found.save()
 
 
 def test_the_number_of_queries_does_not_depend_on_what_there_is(people: People, browse: Browse) -> None:
     client = browse(people.root)
     counts: Counter[int] = Counter()
+    # Where any call has no price, more is asked.
+    save([make_request(people.keys["search-lab"], clock.now(), cost_nanodollars=None)])
     for count in (5, 150):
         seed_requests(people, count, 20, seed=count)
         client.get("/ui/usage/?by=key&and=user&columns=day&range=7d")
@@ -315,3 +318,27 @@ def test_months_and_quarters_begin_on_their_first_and_compare_with_whole_months_
     assert until <= chosen.since
     months = 3 if "quarter" in name else 1
     assert (chosen.since.year - before.year) * 12 + chosen.since.month - before.month == months
+
+
+@pytest.mark.parametrize("columns", ["hour", "day", "second"])
+@pytest.mark.parametrize("by", ["model", "client"])
+def test_what_has_no_price_costs_nothing_known_in_every_table(
+    people: People, browse: Browse, columns: str, by: str
+) -> None:
+    key, at = people.keys["search-lab"], clock.now() - timedelta(seconds=1)
+    for name, cost in (("house-llama", None), ("gpt-5", 7)):
+        claim(make_request(key, at, model=name, client=name, cost_nanodollars=cost), "client", name)
+    address = f"/ui/usage/?range=24h&by={by}&and=service&columns={columns}"
+    unknown, known = '<span class="gh-warn-text">unpriced</span>', "$0.000000007"
+
+    def told(measure: str) -> tuple[dict[str, Any], Any]:
+        context = browse(people.root).get(f"{address}&measure={measure}").context
+        return {line.row.names[0]: line for line in context["rows"]}, context["foot"]
+
+    lines, foot = told("spend")
+    assert [lines["house-llama"].value, lines["gpt-5"].value, foot.value] == [unknown, known, known]
+    seen = {name: [each for each in line.cells if each.link] for name, line in lines.items()}
+    assert [(each.text, each.is_zero) for each in seen["house-llama"]] == [(unknown, False)]
+    assert [each.text for each in seen["gpt-5"]] == [known]
+    counted = told("requests")[0]["house-llama"]
+    assert [counted.value, *(each.text for each in counted.cells if each.link)] == ["1", "1"]
