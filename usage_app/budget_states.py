@@ -24,6 +24,8 @@ LEAST_MS = 15 * 60_000
 DAY_MS = 24 * 3_600_000
 #: A budget is near its end from this share on.
 NEAR = 0.8
+#: From this share on, or so long before its end, what is left covers few calls.
+ALMOST_ALL, SOON_MS = 0.99, 15 * 60_000
 #: Refused calls that are looked at, the newest, those of them that are read, and how long back.
 REFUSALS, READ = 5_000, 200
 LATELY_MS = DAY_MS
@@ -41,7 +43,7 @@ class BudgetState:
     requests: int
     at_ms: int
     end_user: str = ""
-    refuses: bool = False  # it refused a call lately though something is left: that call could cost more
+    has_refused: bool = False  # a call of late, though something is left; known on its own page alone
 
     @property
     def share(self) -> float:
@@ -76,12 +78,25 @@ class BudgetState:
 
         None of one that refuses calls already: for their callers it has ended.
         """
-        elapsed = self.at_ms - self._start_ms
-        if not self.left or self.refuses or self.spent <= 0 or not self.has_rate:
-            return None
-        at_ms = self.at_ms + self.left * elapsed // self.spent
         latest = self.period.end_ms if self.period.end_ms is not None else self.at_ms + 90 * DAY_MS
-        return from_ms(at_ms) if at_ms < latest else None
+        if self._due_ms is None or self.refuses or self._due_ms >= latest:
+            return None
+        return from_ms(self._due_ms)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether calls that may cost more than is left are refused by now, and not only some day."""
+        if not self.budget.hard or not self.left:
+            return False
+        is_soon = self._due_ms is not None and self._due_ms < self.at_ms + SOON_MS
+        return self.has_refused or self.share >= ALMOST_ALL or (is_soon and self.share >= NEAR)
+
+    @property
+    def _due_ms(self) -> int | None:
+        """When the limit is reached at the rate so far."""
+        if not self.left or self.spent <= 0 or not self.has_rate:
+            return None
+        return self.at_ms + self.left * (self.at_ms - self._start_ms) // self.spent
 
     @property
     def forecast(self) -> int | None:
@@ -129,7 +144,7 @@ def budgets_in(sight: Sight) -> "QuerySet[Budget]":
 
 
 def states(budgets: Iterable[Budget]) -> list[BudgetState]:
-    """Each budget in its present period, fullest first; four queries for any number of them."""
+    """Each budget in its present period, fullest first; three queries for any number of them."""
     rows = {str(row.pk): row for row in budgets}
     if not rows:
         return []
@@ -169,14 +184,18 @@ def states(budgets: Iterable[Budget]) -> list[BudgetState]:
                 )
             )
     found.sort(key=lambda state: (-state.share, state.name))
-    return _with_refusals(found, at_ms)
+    return found
 
 
-def _with_refusals(found: list[BudgetState], at_ms: int) -> list[BudgetState]:
-    """Told of those that are nearly full: a refusal of this period, at the limit as it is now."""
+def with_refusals(found: list[BudgetState]) -> list[BudgetState]:
+    """Told of those that are nearly full: a refusal of this period, at the limit as it is now.
+
+    Reads calls: for a budget's page, not for lists and sums.
+    """
     near = [state for state in found if state.budget.hard and state.left and state.share >= NEAR]
     if not near:
         return found
+    at_ms = near[0].at_ms
     refused = Request.objects.filter(status=Request.Status.REFUSED, id__gte=uuid7_at(at_ms - LATELY_MS))
     # Codes have no index: a flood of other refusals is not passed over for ever.
     newest = refused.order_by("-id").values("pk")[:REFUSALS]
@@ -188,7 +207,7 @@ def _with_refusals(found: list[BudgetState], at_ms: int) -> list[BudgetState]:
         if each.get("refused")
     }
     told = {id(state) for state in near if state.charged_as in refusing}
-    return [replace(state, refuses=True) if id(state) in told else state for state in found]
+    return [replace(state, has_refused=True) if id(state) in told else state for state in found]
 
 
 def filters_of(budget: Budget) -> Filters | None:

@@ -78,7 +78,7 @@ def test_a_budget_tells_its_burn_down_its_history_and_whom_it_refused(people: Pe
     row = budget(5 * DOLLAR, scope="service", service=people.checkout, period="month")
     BudgetSpend.objects.create(budget_id=str(row.pk), period="2020-01", spent_nanodollars=DOLLAR)
     key, now = people.keys["checkout-prod"], clock.now()
-    save([make_request(key, now - timedelta(minutes=1), cost_nanodollars=DOLLAR)])
+    save([make_request(key, now, cost_nanodollars=DOLLAR)])  # not before the budget's first quarter
     refused = make_request(
         key,
         now - timedelta(minutes=1),
@@ -302,7 +302,6 @@ def test_queries_do_not_depend_on_how_many_budgets_and_deployments_there_are(
 ) -> None:
     seed_requests(people, 40, 10)
     client = browse(people.root)
-    budget(9 * DOLLAR, scope="user", user=people.bob, period="month")  # of one nearly full more is asked
     counts: dict[str, list[int]] = {"/ui/budgets/": [], "/ui/models/": [], "/ui/prices/": [], "/ui/": []}
     for size in (1, 12):
         for number in range(size):
@@ -353,11 +352,14 @@ def test_a_budget_in_total_that_lasts_says_how_long_that_is_known(people: People
     assert "of $10.00: not used up within 90 days." in text
 
 
-def test_a_budget_that_refuses_calls_already_is_not_said_to_end_soon(people: People, browse: Browse) -> None:
-    row = budget(99 * DOLLAR // 10, scope="service", service=people.checkout, period="total")
-    Budget.objects.filter(pk=row.pk).update(created_at=clock.now() - timedelta(hours=5))
-    (state,) = states(Budget.objects.all())
-    assert state.ends_at is not None
+REFUSES = "it refuses calls that may cost more than is left"
+
+
+def test_a_budget_that_refused_calls_is_not_said_to_end_soon(people: People, browse: Browse) -> None:
+    row = budget(9 * DOLLAR, scope="service", service=people.checkout, period="total")
+    Budget.objects.filter(pk=row.pk).update(created_at=clock.now() - timedelta(hours=50))
+    client = browse(people.root)
+    assert "at this rate it ends" in client.get(f"/ui/budgets/{row.pk}/").content.decode()
     allowance = {"id": str(row.pk), "period": "total", "limit": 10 * DOLLAR, "refused": True}
     refused = make_request(
         people.keys["checkout-prod"],
@@ -367,16 +369,21 @@ def test_a_budget_that_refuses_calls_already_is_not_said_to_end_soon(people: Peo
         decision={"allowances": [allowance]},
     )
     save([refused])
-    client = browse(people.root)
-    table = client.get("/ui/budgets/").content.decode()
-    assert "1 budget refuses calls that may cost more than is left." in table
-    assert 'data-label="Forecast">it refuses calls that may cost more than is left<' in table
-    for page in (table, client.get(f"/ui/budgets/{row.pk}/").content.decode()):
-        assert "at this rate it ends" not in page and "At this rate" not in page
+    page = client.get(f"/ui/budgets/{row.pk}/").content.decode()
+    assert f"of $10.00: {REFUSES}." in page and "at this rate it ends" not in page
     refused.decision = {"allowances": [{**allowance, "limit": 9 * DOLLAR}]}  # it was raised since
     refused.save()
-    (state,) = states(Budget.objects.all())
-    assert not state.refuses and state.ends_at is not None
+    assert REFUSES not in client.get(f"/ui/budgets/{row.pk}/").content.decode()
+
+
+def test_a_budget_that_is_all_but_used_up_is_told_to_refuse_calls(people: People, browse: Browse) -> None:
+    row = budget(99 * DOLLAR // 10, scope="global", period="total")
+    Budget.objects.filter(pk=row.pk).update(created_at=clock.now() - timedelta(hours=5))
+    page = browse(people.root).get("/ui/budgets/").content.decode()
+    assert "1 budget refuses calls that may cost more than is left." in page
+    assert f'data-label="Forecast">{REFUSES}<' in page and "At this rate" not in page
+    Budget.objects.filter(pk=row.pk).update(hard=False)  # it only tells
+    assert "At this rate" in browse(people.root).get("/ui/budgets/").content.decode()
 
 
 def test_the_line_of_a_budget_that_was_made_within_a_quarter_ends_at_what_it_has_spent(
