@@ -1,5 +1,6 @@
 """The window's frame for pages of this app and of others: sign-in first, sidebar, language, zone."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -46,6 +47,28 @@ def skeleton(request: HttpRequest) -> dict[str, Any]:
 ZONE_COOKIE = "gatehouse_zone"
 
 
+def viewers_zone(request: HttpRequest) -> ZoneInfo:
+    """The zone of who looks, for instants: as their profile says, or else their browser, or else the
+    organisation's."""
+    if profile := getattr(request.user, "time_zone", ""):
+        return zone_named(profile)
+    told = request.COOKIES.get(ZONE_COOKIE, "")
+    return zone_named(told if told in available_zones() else config().time_zone)
+
+
+class TellInViewersZone:
+    """Middleware: pages of admin and window tell instants, and read what is typed, in the viewer's zone."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith(("/admin/", "/ui/")):
+            return self._get_response(request)
+        with timezone.override(viewers_zone(request)):
+            return self._get_response(request)
+
+
 class FrameView(View):
     """A page for whoever is signed in. `name` marks it in the navigation, `title` heads it."""
 
@@ -56,8 +79,7 @@ class FrameView(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return self.sign_in_first(request)
-        with timezone.override(self.zone):
-            return super().dispatch(request, *args, **kwargs)
+        return super().dispatch(request, *args, **kwargs)
 
     def sign_in_first(self, request: HttpRequest) -> HttpResponse:
         """A fragment cannot show the sign-in page inside a page: htmx is told to go there."""
@@ -74,11 +96,8 @@ class FrameView(View):
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The viewer's zone, for instants: as their profile says, or else their browser."""
-        if self.viewer.time_zone:
-            return zone_named(self.viewer.time_zone)
-        told = self.request.COOKIES.get(ZONE_COOKIE, "")
-        return zone_named(told) if told in available_zones() else self.reporting_zone
+        """The viewer's zone, for instants."""
+        return viewers_zone(self.request)
 
     @cached_property
     def reporting_zone(self) -> ZoneInfo:

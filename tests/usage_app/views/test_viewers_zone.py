@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
+from keys_app.models import AuditEntry, KeyUse, VirtualKey
 from tests.seeding import People, make_request, save
 from tests.usage_app.views.conftest import Browse
 from tests.usage_app.views.reading import read_export
@@ -62,3 +64,40 @@ def test_neighbours_of_another_day_are_told_with_it(people: People, browse: Brow
     near = page[page.index('id="near-title"') :]
     assert ">23:30:15</time>" in near
     assert ">4 Nov, 22:30:15</time>" in near
+
+
+def test_the_admin_tells_and_reads_instants_in_the_zone_of_who_looks(people: People, browse: Browse) -> None:
+    """As the window does: an expiry that is typed there is the instant that is shown there."""
+    key = people.keys["checkout-prod"]
+    KeyUse.objects.create(key_id=key.pk, last_used_at=AT)
+    client = browse(people.root)
+    client.cookies["gatehouse_zone"] = "Asia/Seoul"
+    forms = [form.formset for form in client.get(admin_page(key)).context["inline_admin_formsets"]]
+    typed = {name: value for form in forms for name, value in management(form.prefix).items()}
+    typed |= {"name": key.name, "environment": key.environment, "service": str(key.service_id or "")}
+    typed |= {"user": str(key.user_id or ""), "expires_at_0": "2027-01-02", "expires_at_1": "08:15:00"}
+    assert client.post(admin_page(key), typed).status_code == 302
+    key.refresh_from_db()
+    assert key.expires_at == datetime(2027, 1, 1, 23, 15, tzinfo=UTC)
+    page = client.get(admin_page(key), headers={"accept-language": "en"}).content.decode()
+    assert 'value="2027-01-02"' in page and 'value="08:15:00"' in page
+    assert "4 Nov 2026, 07:30" in page  # last used
+    AuditEntry.objects.update(at=AT)
+    log = client.get("/admin/keys_app/auditentry/", headers={"accept-language": "en"}).content.decode()
+    assert "4 Nov 2026, 07:30" in log
+
+
+def test_a_zone_ends_with_its_page(people: People, browse: Browse) -> None:
+    client = browse(people.root)
+    client.cookies["gatehouse_zone"] = "Asia/Seoul"
+    client.get("/admin/")
+    assert timezone.get_current_timezone_name() == "UTC"
+
+
+def admin_page(key: VirtualKey) -> str:
+    return f"/admin/keys_app/virtualkey/{key.pk}/change/"
+
+
+def management(prefix: str) -> dict[str, str]:
+    """A form's rows of another kind: none."""
+    return {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
