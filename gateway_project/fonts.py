@@ -97,7 +97,7 @@ def icon_names(known: Iterable[str]) -> list[str]:
         for word in _WORD.findall(part)  # not every word of a template is an icon
     }
     named |= {word for text in _texts("css") for word in _BY_STYLE.findall(text)}
-    named |= {word for text in _texts("py") for word in BY_CODE.findall(text)}
+    named |= {word for kind in ("py", "html") for text in _texts(kind) for word in BY_CODE.findall(text)}
     return sorted((named & set(known)) | set(OURS.split()))
 
 

@@ -38,9 +38,17 @@ _CUT = """() => {
   }
   return [...new Set(cut)];
 }"""
-#: Choices that look like fields to type in, and code that the button over it covers.
-_UNCLEAR = """() => {
+#: Choices that look like fields to type in, code that the button over it covers, and icons that the font has
+#: not: their names stand there in letters.
+_UNCLEAR = """async () => {
   const found = [];
+  await document.fonts.ready;
+  const range = document.createRange();
+  for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
+    range.selectNodeContents(icon);
+    const { width, height } = range.getBoundingClientRect();
+    if (width > 1.2 * height && icon.checkVisibility()) found.push(`no icon "${icon.textContent.trim()}"`);
+  }
   for (const choice of document.querySelectorAll(".gh select")) {
     const style = getComputedStyle(choice);
     const plain = style.appearance === "none" && style.backgroundImage === "none";
@@ -61,6 +69,12 @@ def cut_texts(page: Page) -> list[str]:
     return found
 
 
+def unclear(page: Page) -> list[str]:
+    """What is there and says not what it is."""
+    found: list[str] = page.evaluate(_UNCLEAR)
+    return found
+
+
 def minded(page: Page, *, by_all_rules: bool = True) -> list[str]:
     """What is wrong with a page that is open: too wide, cut, unclear, or against the rules of accessibility.
     All of these are asked of one look at most, those that see the look of each."""
@@ -70,7 +84,7 @@ def minded(page: Page, *, by_all_rules: bool = True) -> list[str]:
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.locator("html.dark" if theme == "dark" else "html:not(.dark)").wait_for(state="attached")
         wrong = [] if page.evaluate("document.documentElement.scrollWidth <= innerWidth") else ["too wide"]
-        wrong += cut_texts(page) + page.evaluate(_UNCLEAR)
+        wrong += cut_texts(page) + unclear(page)
         wrong += violations(page, RULES if by_all_rules and number == 0 else LOOKED_AT)
         found += [f"{theme} {width}: {each}" for each in wrong]
     return found

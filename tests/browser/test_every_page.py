@@ -78,7 +78,7 @@ def test_nobody_minds_an_admins_pages_in_any_look(
 ) -> None:
     watched = seen(chromium, server, language)
     found = {}
-    for path in (*PAGES, *opened(server)) if part == "window" else ADMIN:
+    for path in (*PAGES, *opened(server)) if part == "window" else (*ADMIN, *forms(server)):
         watched.page.goto(server.url + path)
         if wrong := minded(watched.page):
             found[path] = wrong
@@ -133,6 +133,17 @@ def opened(server: Serving) -> list[str]:
     """Pages of single things: calls of each outcome, a key, a budget, a service."""
     paths = {row["status"]: f"/ui/requests/{row['id']}/" for row in server.ledger(3)}
     for name in ("keys", "budgets", "services"):
-        _, _, body = server.call("GET", f"/api/v1/{name}/")
-        paths[name] = f"/ui/{name}/{body['results'][0]['id']}/"
+        paths[name] = f"/ui/{name}/{first(server, name)}/"
     return [*paths.values(), paths["keys"] + "edit/"]
+
+
+def forms(server: Serving) -> list[str]:
+    """Pages of the admin that change one thing."""
+    kinds = {"virtualkey": "keys", "budget": "budgets", "service": "services"}
+    return [f"/admin/keys_app/{kind}/{first(server, name)}/change/" for kind, name in kinds.items()]
+
+
+def first(server: Serving, name: str) -> str:
+    """The id of one of them."""
+    _, _, body = server.call("GET", f"/api/v1/{name}/")
+    return str(body["results"][0]["id"])

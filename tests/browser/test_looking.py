@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.looking import cut_texts, minded
+from tests.browser.looking import cut_texts, minded, unclear
 
 pytestmark = pytest.mark.browser
 
@@ -35,6 +35,15 @@ def test_a_text_that_may_be_read_whole_or_says_that_it_goes_on_is_not(page: Page
     assert within(page, "width: 60px; height: 20px; overflow: auto") == []
     assert within(page, "width: 60px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis") == []
     assert within(page, "width: 1px; height: 1px; overflow: hidden") == []
+    page.close()
+
+
+def test_an_icon_that_is_a_word_in_letters_is_found(page: Page) -> None:
+    look = "<span class='material-symbols-outlined' style='font: 18px monospace'>{}</span>".format
+    page.set_content(look("history"))
+    assert unclear(page) == ['no icon "history"']
+    page.set_content(look("h"))
+    assert unclear(page) == []
     page.close()
 
 

@@ -21,8 +21,14 @@ APPS = ("keys_app", "proxy_app", "usage_app")
 
 
 def test_every_icon_of_our_actions_is_kept() -> None:
-    texts = (path.read_text("utf-8") for app in APPS for path in (BASE_DIR / app).rglob("*.py"))
+    paths = [path for app in APPS for path in (BASE_DIR / app).rglob("*.py")]
+    texts = [path.read_text("utf-8") for path in (*paths, *(BASE_DIR / "templates").rglob("*.html"))]
     assert {icon for text in texts for icon in fonts.BY_CODE.findall(text)} == set(fonts.OURS.split())
+
+
+def test_an_icon_that_a_template_of_unfold_hands_to_another_is_kept() -> None:
+    """The button to a row's history, on every form of the admin."""
+    assert {"history", "lock"} <= set(fonts.icon_names({"history", "lock", "block"}))
 
 
 def test_the_pages_fonts_are_cut_from_those_of_unfold_and_cut_once() -> None:

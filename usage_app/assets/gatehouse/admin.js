@@ -1,5 +1,5 @@
-// What the admin's parts of others say and do: select2 names its box by what is chosen alone, and simplebar its box
-// in English.
+// What the admin's parts of others say and do: select2 names its box by what is chosen alone, simplebar its box in
+// English, and fields in the rows of a form have no names but their columns'.
 
 const named = (box) => {
   const field = box.closest(".select2-container")?.previousElementSibling;
@@ -10,7 +10,13 @@ const named = (box) => {
   }
 };
 
+const nameByColumn = (field) => {
+  const { label } = field.closest("td").dataset;
+  if (label && !field.labels?.length && !field.ariaLabel) field.ariaLabel = label;
+};
+
 const nameAll = () => {
+  document.querySelectorAll(".tabular td :is(input:not([type=hidden]), select, textarea)").forEach(nameByColumn);
   document.querySelectorAll(".select2-selection, .select2-selection__rendered").forEach(named);
   const scrollable = document.querySelector("[data-words]")?.dataset.scrollable;
   if (scrollable) document.querySelectorAll(".simplebar-content-wrapper").forEach((box) => (box.ariaLabel = scrollable));
