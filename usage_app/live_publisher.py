@@ -16,7 +16,7 @@ import orjson
 from gateway_project import clock
 from usage_app.live import LiveCall, Registry
 from usage_app.live_groups import groups_of
-from usage_app.live_words import READ, LiveWords, Words
+from usage_app.live_words import READ, LiveWords, Words, send_if_room
 
 logger = logging.getLogger(__name__)
 
@@ -158,12 +158,14 @@ class LivePublisher:
             return
         if message.get("type") == COUNT:
             count = self._count(frozenset(message["groups"]))
-            await self.layer.send(message["reply"], {"type": COUNTED, "epoch": self.epoch, "count": count})
+            await send_if_room(
+                self.layer, message["reply"], {"type": COUNTED, "epoch": self.epoch, "count": count}
+            )
             return
         if message.get("type") == "live.stop":
             count = self._stop(message["wish"]) if self._stop is not None else 0
             if count:
-                await self.layer.send(message["reply"], {"type": "live.stopped", "count": count})
+                await send_if_room(self.layer, message["reply"], {"type": "live.stopped", "count": count})
             return
         if not self.watched:
             self._start_over()
@@ -196,7 +198,7 @@ class LivePublisher:
             "end": [row_of(call) for call in ended[-MAX_ENDED:]],
             "hidden": len(mine) - len(shown),
         }
-        await self.layer.send(channel, self._message(name, watched.sequence, frame))
+        await send_if_room(self.layer, channel, self._message(name, watched.sequence, frame))
 
     # ------------------------------------------------------------ speaking
 

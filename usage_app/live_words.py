@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
+from channels.exceptions import ChannelFull
 
 READ, SAID = "live.read", "live.said"
 #: A reader is served for so long after it was last announced; viewers renew every 5 s.
@@ -93,14 +94,14 @@ class LiveWords:
             # A call is settled before its last bytes go out: they are told with the next round.
             is_over, reading.is_ending = reading.is_ending, reading.words.is_over
             said = dict(reading.words.shown())
-            if is_over:
+            is_due = said != reading.shown or is_over or not reading.number
+            if is_due and await self._send(where, reading, said, is_over=is_over) and is_over:
                 self._leave(where)
-            if said != reading.shown or is_over or not reading.number:
-                await self._send(where, reading, said, is_over=is_over)
 
     async def _send(
         self, where: tuple[str, str], reading: Reading, said: dict[str, str], *, is_over: bool
-    ) -> None:
+    ) -> bool:
+        """Whether it was taken; what was not is told with the next round."""
         channel, call_id = where
         changes: dict[str, list[Any]] = {}
         for name, text in said.items():
@@ -109,5 +110,17 @@ class LiveWords:
             if before != text:
                 changes[name] = [kept, text[kept:]]
         frame = {"call": call_id, "n": reading.number, "said": changes, "over": is_over}
+        message = {"type": SAID, "call": call_id, "text": orjson.dumps(frame).decode()}
+        if not await send_if_room(self._layer, channel, message):
+            return False
         reading.shown, reading.number = said, reading.number + 1
-        await self._layer.send(channel, {"type": SAID, "call": call_id, "text": orjson.dumps(frame).decode()})
+        return True
+
+
+async def send_if_room(layer: Any, channel: str, message: dict[str, Any]) -> bool:
+    """A viewer who is stuck has a full channel: that one misses the message, and nobody else does."""
+    try:
+        await layer.send(channel, message)
+    except ChannelFull:
+        return False
+    return True

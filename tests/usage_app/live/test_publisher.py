@@ -174,3 +174,16 @@ async def test_a_picture_carries_no_secret_and_no_ids_of_people(
     [(_channel, frame)] = layer.take()
     assert "person-id" not in json.dumps(frame)
     assert "key-id" not in json.dumps(frame)
+
+
+@pytest.mark.parametrize("kind", ["picture", "live.count", "live.stop"])
+async def test_a_viewer_who_is_stuck_keeps_nobody_from_hearing_on(registry: Registry, kind: str) -> None:
+    """The memory's layer takes a hundred messages that nobody fetched, and then none."""
+    layer = InMemoryChannelLayer(capacity=1)
+    publisher = LivePublisher(registry, layer, "worker-1", stop=lambda _wish: 1)
+    stuck, other = await layer.new_channel(), await layer.new_channel()
+    await layer.send(stuck, {"type": "live.frame"})
+    asked = {"groups": [EVERYTHING_GROUP], "whole": True, "wish": {}}
+    for channel in (stuck, other):
+        await publisher.hear({**asked, "reply": channel, **({} if kind == "picture" else {"type": kind})})
+    assert (await layer.receive(other))["type"] in ("live.frame", "live.counted", "live.stopped")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.exceptions import ChannelFull
 from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
 from django.contrib.auth.models import Permission
 
@@ -42,8 +43,11 @@ class Layer(InMemoryChannelLayer):
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.full: set[str] = set()
 
     async def send(self, channel: str, message: dict[str, Any]) -> None:
+        if channel in self.full:
+            raise ChannelFull
         self.sent.append((channel, json.loads(message["text"])))
 
 
@@ -74,6 +78,24 @@ async def test_a_reader_gets_what_is_new_each_time_and_nothing_when_nothing_is()
     assert await worker.told() == []
     worker.said.text = "Hello [hidden]"
     assert [frame["said"] for frame in await worker.told()] == [{"text": [0, "Hello [hidden]"]}]
+
+
+async def test_who_is_stuck_misses_nothing_later_and_keeps_nobody_from_hearing_on() -> None:
+    worker = Worker()
+    for viewer in ("stuck", "viewer"):
+        worker.words.hear(wish(reply=viewer), 0.0)
+    await worker.told()
+    worker.layer.full.add("stuck")
+    worker.said.text = "Hello"
+    assert [frame["said"] for frame in await worker.told()] == [{"text": [0, "Hello"]}]
+    worker.said.is_over = True
+    await worker.told()
+    assert [frame["over"] for frame in await worker.told()] == [True]
+    worker.layer.full.clear()
+    assert [(frame["n"], frame["said"], frame["over"]) for frame in await worker.told()] == [
+        (1, {"text": [0, "Hello"]}, True)
+    ]
+    assert worker.words.readings == {}
 
 
 async def test_what_came_with_the_end_is_told_before_it_is_over() -> None:
