@@ -161,13 +161,15 @@ def _cut_inter(target: Path) -> None:
 
 
 def _keep_hyphens_narrow(font: Any) -> None:
-    """Figures of one width come with hyphens of that width: `gpt-5-mini` would stand apart."""
+    """Figures of one width come with hyphens of that width: `gpt-5-mini` would stand apart, and between
+    two figures `claude-haiku-4-5`, whose hyphen is that of capitals."""
     table = font["GSUB"].table
     for record in table.FeatureList.FeatureRecord:
         if record.FeatureTag == "tnum":
             for index in record.Feature.LookupListIndex:
                 for each in table.LookupList.Lookup[index].SubTable:
-                    getattr(each, "ExtSubTable", each).mapping.pop("hyphen", None)
+                    for hyphen in ("hyphen", "hyphen.case"):
+                        getattr(each, "ExtSubTable", each).mapping.pop(hyphen, None)
 
 
 def _faces(weight: str) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import re
 import threading
 from http.client import HTTPException
+from itertools import product
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -117,6 +118,18 @@ def test_the_navigation_opens_by_key_and_the_theme_is_remembered(chromium: Brows
     assert page.evaluate("document.documentElement.classList.contains('dark')")
     page.goto(f"{server.url}/admin/")
     page.wait_for_function("document.documentElement.classList.contains('dark')")
+    page.context.close()
+
+
+def test_what_the_browser_draws_itself_is_dark_in_the_dark(chromium: Browser, server: Serving) -> None:
+    """The mark that opens a choice of days, the bars to scroll by."""
+    page = Watched(chromium, server).page
+    for theme, path in product(("light", "dark"), ("/ui/", "/admin/")):
+        page.emulate_media(color_scheme=theme)
+        page.goto(server.url + path)
+        page.wait_for_function(
+            "theme => getComputedStyle(document.documentElement).colorScheme === theme", arg=theme
+        )
     page.context.close()
 
 

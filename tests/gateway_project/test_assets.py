@@ -9,6 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.staticfiles import finders
 from django.http import HttpResponse, JsonResponse
 from django.test import Client, RequestFactory
+from fontTools.ttLib import TTFont
 
 from gateway_project import fonts
 from gateway_project.compression import is_page
@@ -29,6 +30,30 @@ def test_every_icon_of_our_actions_is_kept() -> None:
 def test_an_icon_that_a_template_of_unfold_hands_to_another_is_kept() -> None:
     """The button to a row's history, on every form of the admin."""
     assert {"history", "lock"} <= set(fonts.icon_names({"history", "lock", "block"}))
+
+
+@pytest.mark.parametrize("weight", fonts.WEIGHTS)
+def test_a_hyphen_is_as_narrow_in_a_column_of_figures_as_in_a_name(weight: str) -> None:
+    """Between two figures too, where it is another glyph: `claude-haiku-4-5` in a table."""
+    path = fonts.cut_fonts() / fonts.FONTS / "inter" / f"Inter-{weight}-Latin.woff2"
+    with TTFont(path) as font:
+        hyphen = font.getBestCmap()[ord("-")]
+        same = {hyphen, *(each[hyphen] for each in substitutes(font, "case") if hyphen in each)}
+        assert len(same) == 2
+        assert not any(same & each.keys() for each in substitutes(font, "tnum"))
+
+
+def substitutes(font: TTFont, feature: str) -> list[dict[str, str]]:
+    """What each step of a font's feature puts in whose place."""
+    table = font["GSUB"].table
+    indices = {
+        index
+        for record in table.FeatureList.FeatureRecord
+        if record.FeatureTag == feature
+        for index in record.Feature.LookupListIndex
+    }
+    tables = [each for index in indices for each in table.LookupList.Lookup[index].SubTable]
+    return [getattr(getattr(each, "ExtSubTable", each), "mapping", {}) for each in tables]
 
 
 def test_the_pages_fonts_are_cut_from_those_of_unfold_and_cut_once() -> None:

@@ -82,6 +82,7 @@ class UsageView(PageView):
             "bounds": self.asker.bounds(question),
             "is_wider": self.is_wider,
             "is_empty": not now.requests,
+            "is_untagged": question.overlaps and not rows,
             "labels": [ALL_DIMENSIONS[name][0] for name in question.dimensions],
         }
         if drawn is not None:

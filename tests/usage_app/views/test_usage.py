@@ -209,6 +209,18 @@ def test_tags_sum_to_nothing_so_the_whole_is_told_of_the_calls(people: People, b
     assert manager["foot"].totals.requests == 3
 
 
+def test_who_has_sent_no_tags_is_told_how_to(people: People, browse: Browse) -> None:
+    key = people.keys["checkout-prod"]
+    save([make_request(key, clock.now(), cost_nanodollars=3)])
+    client = browse(people.root)
+    for query in ("by=tag&range=today", "by=tag&and=service&range=today&columns=day"):
+        page = client.get(f"/ui/usage/?{query}").content.decode()
+        assert "<code>x-gatehouse-tags: nightly,import</code>" in page
+        assert 'id="usage"' not in page
+    claim(make_request(key, clock.now(), cost_nanodollars=20), "tag", "demo")
+    assert "x-gatehouse-tags" not in client.get("/ui/usage/?by=tag&range=today").content.decode()
+
+
 def test_a_file_of_claims_tells_no_figure_that_is_not_known_of_them(people: People, browse: Browse) -> None:
     claim(make_request(people.keys["checkout-prod"], clock.now(), cost_nanodollars=100), "tag", "demo")
     for query in ("by=tag&range=today", "by=tag&range=today&columns=day"):
