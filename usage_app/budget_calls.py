@@ -1,6 +1,6 @@
 """The calls of a budget: where they are listed, what they came to in periods before, whom it refused."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from keys_app.entries import BudgetEntry
 from keys_app.models import Budget, Scope
 from keys_app.periods import Period, named_period
 from usage_app.budget_states import BudgetState
+from usage_app.figures import grouped
 from usage_app.models import BudgetSpend, Request
 from usage_app.reports_names import ids_named
 from usage_app.sight import Sight
@@ -43,12 +44,17 @@ class Spell:
 
 @dataclass(slots=True)
 class Refused:
-    """A key that a budget refused: how often, and its last refusal."""
+    """A key that a budget refused: how often, or how often at least, and its last refusal."""
 
     key_id: str
     key_name: str
     count: int
     last: Request
+    is_least: bool = False
+
+    @property
+    def counted(self) -> str:
+        return grouped(self.count) + ("+" if self.is_least else "")
 
 
 def calls_link(
@@ -134,19 +140,25 @@ def period_name(period: Period, entry: BudgetEntry) -> str:
 
 
 def refusals_of(budget: Budget, sight: Sight) -> list[Refused]:
-    """Whom a budget refused lately, of the calls a viewer sees, the most often refused first."""
+    """Whom a budget refused lately or ended midway, of the calls a viewer sees, the most often first."""
     now = clock.now()
-    rows = between(visible_requests(sight), now - LATELY, now).filter(status=Request.Status.REFUSED)
-    # Codes have no index: a flood of other refusals is passed over without their rows, and not for ever.
-    newest = rows.filter(_covered(budget)).order_by("-id").values_list("pk", "error_code")[:REFUSALS]
-    ids = [pk for pk, code in newest if code in BUDGET_CODES][:TOLD]
-    told = Request.objects.filter(pk__in=ids).order_by("-id")
-    fields = ("id", "started_at", "key_id", "key_name", "error_detail", "decision", "repeated")
+    rows = between(visible_requests(sight), now - LATELY, now).filter(_covered(budget))
+    ids, is_least = [], False
+    for status in (Request.Status.REFUSED, Request.Status.CANCELLED):
+        # Codes have no index: a flood of other refusals is passed over without their rows, and not for ever.
+        newest = rows.filter(status=status).order_by("-id").values_list("pk", "error_code")[:REFUSALS]
+        ids += [pk for pk, code in newest if code in BUDGET_CODES]
+        is_least = is_least or len(newest) == REFUSALS
+    is_least = is_least or len(ids) > TOLD
+    told = Request.objects.filter(pk__in=sorted(ids, reverse=True)[:TOLD]).order_by("-id")
+    fields = ("id", "started_at", "key_id", "key_name", "error_detail", "decision", "repeated", "status")
     found: dict[tuple[str, str], Refused] = {}
     for row in told.only(*fields):
         if not _is_refused_by(row, budget):
             continue
-        known = found.setdefault((row.key_id, row.key_name), Refused(row.key_id, row.key_name, 0, row))
+        known = found.setdefault(
+            (row.key_id, row.key_name), Refused(row.key_id, row.key_name, 0, row, is_least)
+        )
         known.count += row.repeated
     return sorted(found.values(), key=lambda each: -each.count)
 
@@ -154,10 +166,21 @@ def refusals_of(budget: Budget, sight: Sight) -> list[Refused]:
 def _is_refused_by(row: Request, budget: Budget) -> bool:
     """What a call met tells which of its budgets it was; where that was not kept, any that covers it."""
     decision: Mapping[str, Any] = row.decision if isinstance(row.decision, dict) else {}
-    refusing = [each for each in decision.get("allowances", ()) if each.get("refused")]
+    allowances = decision.get("allowances", ())
+    if row.status == Request.Status.CANCELLED:
+        return _nearest_end(allowances) == str(budget.pk)
+    refusing = [each for each in allowances if each.get("refused")]
     if not refusing:
         return budget.scope not in (Scope.PROVIDER, Scope.DEPLOYMENT)  # a refused call was at none
     return any(each.get("id") == str(budget.pk) for each in refusing)
+
+
+def _nearest_end(allowances: Iterable[Mapping[str, Any]]) -> str:
+    """Which budget ended a call midway: the hard one that had the least left when the call came."""
+    hard = [each for each in allowances if each.get("kind") == "budget" and each.get("hard", True)]
+    known = [each for each in hard if "spent" in each]
+    nearest = min(known, key=lambda each: each["limit"] - each["spent"] - each.get("held", 0), default={})
+    return str(nearest.get("id", ""))
 
 
 def _covered(budget: Budget) -> Q:

@@ -399,3 +399,38 @@ def test_the_line_of_a_budget_that_was_made_within_a_quarter_ends_at_what_it_has
     Budget.objects.filter(pk=row.pk).update(created_at=made)
     chart = browse(people.root).get(f"/ui/budgets/{row.pk}/").context["chart"]
     assert [chart.steps[-1].spent, sum(step.cost for step in chart.steps)] == [7, 7]
+
+
+def test_calls_that_a_budget_ended_midway_are_among_those_it_refused(people: People, browse: Browse) -> None:
+    """The one that had the least left ended it; soft ones end nothing."""
+    roomy, tight, soft = (
+        budget(DOLLAR, scope="service", service=people.checkout, period=period, hard=hard)
+        for period, hard in (("month", True), ("day", True), ("week", False))
+    )
+    stood = ((roomy, 0), (tight, 9 * DOLLAR), (soft, 10 * DOLLAR))
+    told = [
+        {"kind": "budget", "id": str(each.pk), "limit": 10 * DOLLAR, "spent": spent, "hard": each.hard}
+        for each, spent in stood
+    ]
+    at = clock.now() - timedelta(minutes=1)
+    cut = {"status": "cancelled", "error_code": "budget_exceeded", "decision": {"allowances": told}}
+    gone = {**cut, "error_code": "client_gone"}
+    save([make_request(people.keys["checkout-prod"], at, **fields) for fields in (cut, gone)])
+    client = browse(people.root)
+    counts = [
+        [each.count for each in client.get(f"/ui/budgets/{row.pk}/").context["refused"]]
+        for row in (roomy, tight, soft)
+    ]
+    assert counts == [[], [1], []]
+
+
+@pytest.mark.parametrize(("told", "shown"), [(3, "3 calls"), (2, "2+ calls")])
+def test_a_count_that_was_cut_short_says_that_there_are_more(
+    people: People, browse: Browse, monkeypatch: pytest.MonkeyPatch, told: int, shown: str
+) -> None:
+    monkeypatch.setattr("usage_app.budget_calls.TOLD", told)
+    row, at = budget(DOLLAR, scope="service", service=people.checkout), clock.now() - timedelta(minutes=1)
+    refused = {"status": "refused", "error_code": "budget_exceeded", "cost_nanodollars": None}
+    save([make_request(people.keys["checkout-prod"], at, **refused) for _each in range(3)])
+    text = browse(people.root).get(f"/ui/budgets/{row.pk}/").content.decode()
+    assert f'<span class="is-number">{shown}</span>' in text
