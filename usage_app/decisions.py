@@ -29,6 +29,9 @@ _REASONS = (
 _PATTERNS = tuple(
     (re.compile(re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+)", re.escape(words))), words) for words in _REASONS
 )
+#: What a deployment cools down after, as `proxy_app.health` says it; else a status or a code.
+_CAUSE = gettext_noop("%(count)s failures in a row (%(cause)s)")
+_CAUSE_PATTERN = re.compile(r"(?P<count>\d+) failures in a row \((?P<cause>.+)\)")
 _STRATEGIES = {
     "weighted": gettext_noop("By weight"),
     "in_order": gettext_noop("In order"),
@@ -48,8 +51,17 @@ def reason_words(reason: str) -> str:
     """Why a deployment is where it is in the order, or is not in it."""
     for pattern, words in _PATTERNS:
         if found := pattern.fullmatch(reason):
-            return gettext(words) % found.groupdict()
+            told = found.groupdict()
+            if "cause" in told:
+                told["cause"] = cause_words(told["cause"])
+            return gettext(words) % told
     return reason
+
+
+def cause_words(cause: str) -> str:
+    """What a deployment cools down after."""
+    found = _CAUSE_PATTERN.fullmatch(cause)
+    return gettext(_CAUSE) % found.groupdict() if found else cause
 
 
 def candidates_of(decision: Any, tried: Sequence[tuple[str, str]] = ()) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from usage_app.decisions import cause_words
+
 
 @dataclass(frozen=True, slots=True)
 class NowOf:
@@ -37,7 +39,7 @@ class WorkerHealth:
         last = max(names, key=lambda name: health.cooling[name].until_s, default="")
         cooling = health.cooling.get(last)
         left = max(0, math.ceil(cooling.until_s - now_s)) if cooling else 0
-        cause = cooling.cause if left else ""
+        cause = cause_words(cooling.cause) if cooling and left else ""
         if left and last != deployment_id:
             cause = f"{last.removeprefix(models)}: {cause}"
         return NowOf(left, cause, health.tokens_per_s(deployment_id, 0.0))

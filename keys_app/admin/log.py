@@ -23,6 +23,9 @@ SHOWN = 4  # changed fields of an entry, in the list
 #: A list or a mapping too long to keep, as `audit` keeps it.
 _COUNTED = re.compile(r"(\d+) items")
 
+#: Kinds and names that belong to no row: of calls that were stopped.
+_NO_ROWS = {"call": _("call"), "call_id": _("call"), "key_id": _("key"), "service_id": _("service")}
+
 COLOURS = {"added": "success", "changed": "info", "deleted": "danger", "blocked": "danger"}
 
 
@@ -105,7 +108,7 @@ def _told(field: str, value: str) -> str:
     if field == "actor":
         return str(ACTORS.get(value, value))
     model = _model(value)
-    return str(model._meta.verbose_name) if model else value
+    return str(model._meta.verbose_name if model else _NO_ROWS.get(value, value))
 
 
 def _model(kind: str) -> type[Model] | None:
@@ -121,7 +124,7 @@ def _change(row: AuditEntry, name: str, values: Any) -> str:
         field = model._meta.get_field(name) if model else None
     except FieldDoesNotExist:
         field = None  # a kind of rows inside the form, or a field of an older version
-    word = getattr(field, "verbose_name", "") or _now(name)
+    word = getattr(field, "verbose_name", "") or _NO_ROWS.get(name) or _now(name)
     if not isinstance(values, list) or len(values) != 2:
         return str(word)
     before, after = (_short(value, dict(getattr(field, "flatchoices", ()))) for value in values)

@@ -9,7 +9,7 @@ import json
 from datetime import timedelta
 from django.contrib import admin
 from gateway_project.clock import now
-from keys_app.audit import record_change
+from keys_app.audit import record_change, record_event
 from keys_app.models import *
 from proxy_app.models import *
 from usage_app.models import *
@@ -36,6 +36,7 @@ VirtualKey.objects.filter(pk=key.pk).update(expires_at=now() + timedelta(days=30
 for row in (key, Budget.objects.get(key=key), service, provider):
     record_change(user, row, "changed", ("budget",), {"created_at": ["", "lab"]})
     record_change("system", row, "given a reset link")
+record_event(user, "stopped", "call", "lab", {"call_id": [None, "lab"]})
 record_change(user, service, "changed", (), {"is_active": [True, False], "name": ["lab", "shop"]})
 
 paths, names = ["/admin/"], {"master"}  # the holder of the master key

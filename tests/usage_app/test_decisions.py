@@ -1,14 +1,21 @@
 """The plan's sentences in the reader's language: every one that a plan can say is known."""
 
 import re
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from django.test import RequestFactory
 from django.utils import translation
 
+from gateway_project.errors import UpstreamFailed
 from proxy_app import planning
+from proxy_app.health import FAILURES_BEFORE_COOLDOWN, Health
 from proxy_app.providers.readiness import PROBLEMS
-from usage_app.decisions import candidates_of, reason_words, strategy_of
+from usage_app import decisions
+from usage_app.decisions import candidates_of, cause_words, reason_words, strategy_of
+from usage_app.worker_health import WorkerHealth
 
 SAID = (
     planning.NO_ENDPOINT,
@@ -68,3 +75,22 @@ def test_chosen_is_who_answered_and_who_failed_says_with_what() -> None:
     assert told(("a", "503"), ("b", "")) == [(False, "503"), (True, ""), (False, "")]
     assert told(("a", "503"), ("a", "")) == [(True, ""), (False, ""), (False, "")]
     assert told(("a", "503"), ("b", "timeout")) == [(False, "503"), (False, "timeout"), (False, "")]
+
+
+def test_what_a_deployment_cools_down_after_is_told_in_words_of_the_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As health says it: of a plan that is kept, and of the Models page."""
+    health = Health()
+    for _ in range(FAILURES_BEFORE_COOLDOWN):
+        health.failed("d", UpstreamFailed("down", upstream_status=503), time.monotonic())
+    cause = health.cooling["d"].cause
+    assert (cause_words(cause), cause_words("429")) == (cause, "429")
+    monkeypatch.setattr(decisions, "gettext", "<{}>".format)
+    assert cause_words(cause) == "<3 failures in a row (503)>"
+    assert reason_words(f"cooling down for 2 s more after {cause}") == (
+        "<cooling down for 2 s more after <3 failures in a row (503)>>"
+    )
+    request = RequestFactory().get("/ui/models/")
+    request.scope = {"state": {"services": SimpleNamespace(health=health)}}
+    assert WorkerHealth(request).of("d").reason == "<3 failures in a row (503)>"

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from keys_app.audit import record_event
 from keys_app.issuing import find_key, issue_key
 from keys_app.models import AuditEntry, Budget, KeyUse, Membership, RateLimit, Service, User, VirtualKey
 from tests.keys_app.cast import person
@@ -292,3 +293,10 @@ def test_the_form_says_how_the_key_stands_in_words(admin_client: Client):
     page = admin_client.get(path(key)).content.decode()
     assert "(&#x27;active&#x27;" not in page
     assert "never" in page
+
+
+def test_the_log_tells_what_was_stopped_in_words(admin_client: Client, alice: User):
+    record_event(alice, "stopped", "call", "c-1", {"call_id": [None, "c-1"], "key_id": [None, "k-1"]})
+    page = admin_client.get("/admin/keys_app/auditentry/", headers={"accept-language": "ko"}).content.decode()
+    assert "call_id" not in page and "key_id" not in page
+    assert "키: ∅ → k-1" in page
