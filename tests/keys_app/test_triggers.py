@@ -18,7 +18,9 @@ from keys_app import snapshot_rows
 from keys_app.models import Budget, PolicyChange, PolicyVersion, RateLimit, Scope, User, VirtualKey
 from keys_app.snapshot_changes import changes_between, current_version
 from keys_app.triggers import PolicyTriggers
+from proxy_app.catalogue_loading import CatalogueSection
 from tests.keys_app.people import make_key, make_service, make_user
+from usage_app.pricebook import PriceSection
 
 pytestmark = pytest.mark.django_db
 
@@ -155,6 +157,22 @@ def test_after_all_migrations_every_policy_table_still_has_its_triggers() -> Non
     wanted = {name for operation in operations() for name in operation.trigger_names(connection.vendor)}
     assert wanted
     assert wanted <= present
+
+
+def test_every_table_that_workers_take_a_part_of_is_watched() -> None:
+    """A table without triggers reaches them ten minutes late, with the whole comparison."""
+    parts = [snapshot_rows.PolicySection(), CatalogueSection(), PriceSection()]
+    assert {table for part in parts for table in part.tables} <= {each.table for each in operations()}
+
+
+def test_every_column_of_a_price_that_is_read_is_watched() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        PriceSection().load()
+    [watched] = [{"id", *each.columns} for each in operations() if each.table == "usage_app_price"]
+    read = {
+        name for query in queries for name in re.findall(r'"usage_app_price"."([a-z0-9_]+)"', query["sql"])
+    }
+    assert read and read <= watched
 
 
 def test_every_column_that_a_trigger_watches_exists() -> None:

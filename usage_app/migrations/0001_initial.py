@@ -5,6 +5,7 @@ import gateway_project.clock
 from django.conf import settings
 from django.db import migrations, models
 
+from keys_app.triggers import PolicyTriggers
 from usage_app.partitions import partition_tables, unpartition_tables
 
 
@@ -651,6 +652,18 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(condition=models.Q(('state__in', ('waiting', 'applying', 'writing'))), fields=['state'], name='correction_open')],
             },
         ),
-        # By hand: on PostgreSQL requests and attempts are partitioned from the first day.
+        # By hand from here on: running workers hear of each change of a price.
+        PolicyTriggers(
+            "usage_app_price",
+            [
+                "provider_kind", "model", "deployment_id", "source", "input_nanodollars", "cache_read_nanodollars",
+                "cache_write_nanodollars", "cache_write_1h_nanodollars", "output_nanodollars",
+                "output_reasoning_nanodollars", "input_audio_nanodollars", "output_audio_nanodollars",
+                "request_nanodollars", "unit_nanodollars", "tiers", "context_window", "valid_from", "valid_until",
+                "daily_from_minute", "daily_until_minute", "unpriced_reason", "match", "list_place", "list_rank",
+                "is_enabled",
+            ],
+        ),
+        # On PostgreSQL requests and attempts are partitioned from the first day.
         migrations.RunPython(partition_tables, unpartition_tables),
     ]
