@@ -6,6 +6,7 @@ from base64 import b64decode
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from gateway_project.errors import InvalidBody
+from proxy_app.wire import Image
 
 _DATA_URL = re.compile(
     r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<params>(?:;[\w.+-]+=[^;,]*)*)(?P<b64>;base64)?,", re.I
@@ -60,3 +61,8 @@ def decode_text(data: str, param: str) -> str:
         return b64decode(unquote_to_bytes(data), validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise InvalidBody(f"'{param}' must be UTF-8 text in base64.", param=param) from error
+
+
+def image_address(image: Image) -> str:
+    """Where an image is, or the image itself as a data URL."""
+    return image.url or f"data:{image.media_type or 'image/png'};base64,{image.data or ''}"

@@ -10,8 +10,9 @@ from typing import assert_never
 
 import orjson
 
-from gateway_project.errors import UnsupportedContent, UnsupportedParameter
-from proxy_app.formats.carrying import allowed_tools, cannot_carry, refuse_sampling, split_system
+from gateway_project.errors import UnsupportedParameter
+from proxy_app.formats.carrying import allowed_tools, refuse_sampling, split_system
+from proxy_app.formats.chat_parts import image_part, not_in, user_messages
 from proxy_app.formats.efforts import BUDGETS
 from proxy_app.wire import (
     JSON,
@@ -27,7 +28,6 @@ from proxy_app.wire import (
     Thinking,
     Tool,
     ToolCall,
-    ToolResult,
     Turn,
 )
 
@@ -63,7 +63,7 @@ def _messages(turns: list[Turn]) -> list[JSON]:
             case "assistant":
                 messages.append(_assistant(turn.parts))
             case "user":
-                messages += _user(turn.parts)
+                messages += user_messages(turn.parts, _part)
             case _:
                 assert_never(turn.role)
     return messages
@@ -82,7 +82,7 @@ def _assistant(parts: list[Part]) -> JSON:
             case Thinking():
                 pass
             case _:
-                raise _cannot_carry(part, "an assistant message")
+                raise not_in(part, "an assistant message")
     message: JSON = {"role": "assistant"}
     if texts or not calls:
         message["content"] = "".join(texts)
@@ -91,38 +91,13 @@ def _assistant(parts: list[Part]) -> JSON:
     return message
 
 
-def _user(parts: list[Part]) -> list[JSON]:
-    """Tool results first, one message each."""
-    messages: list[JSON] = []
-    content: list[JSON] = []
-    for part in parts:
-        if isinstance(part, ToolResult):
-            content += [_part(inner) for inner in part.parts if not isinstance(inner, Text)]
-            text = "\n".join(inner.text for inner in part.parts if isinstance(inner, Text))
-            messages.append({"role": "tool", "tool_call_id": part.call_id, "content": text})
-        else:
-            content.append(_part(part))
-    if len(content) == 1 and content[0]["type"] == "text":
-        messages.append({"role": "user", "content": content[0]["text"]})
-    elif content:
-        messages.append({"role": "user", "content": content})
-    return messages
-
-
 def _part(part: Part) -> JSON:
     match part:
         case Text(text):
             return {"type": "text", "text": text}
         case Image():
-            url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data or ''}"
-            image = {"url": url} if part.detail is None else {"url": url, "detail": part.detail}
-            return {"type": "image_url", "image_url": image}
-    raise _cannot_carry(part, "a user message")
-
-
-def _cannot_carry(part: Part, where: str) -> UnsupportedContent:
-    kind = type(part).__name__.lower()
-    return cannot_carry(part, f"a part of the kind '{kind}' in {where} cannot be carried to this model.")
+            return image_part(part)
+    raise not_in(part, "a user message")
 
 
 def _tools(conversation: Conversation) -> JSON:

@@ -10,7 +10,7 @@ from typing import assert_never
 import orjson
 
 from gateway_project.errors import UnsupportedContent, UnsupportedParameter
-from proxy_app.formats.carrying import cannot_carry
+from proxy_app.formats.chat_parts import image_part, not_in, user_messages
 from proxy_app.formats.efforts import effort_of_budget
 from proxy_app.formats.media import AUDIO_FORMATS
 from proxy_app.formats.openai_chat.request import HEADERS, PATH
@@ -32,7 +32,6 @@ from proxy_app.wire import (
     Tool,
     ToolCall,
     ToolChoice,
-    ToolResult,
     Turn,
 )
 
@@ -104,7 +103,7 @@ def _messages(turns: list[Turn], target: Target) -> list[JSON]:
             case "assistant":
                 messages.append(_assistant(turn.parts))
             case "user":
-                messages += _user(turn.parts)
+                messages += user_messages(turn.parts, _part)
             case _:
                 assert_never(turn.role)
     return messages
@@ -135,7 +134,7 @@ def _assistant(parts: list[Part]) -> JSON:
             case Thinking():
                 pass
             case _:
-                raise _cannot_carry(part, "an assistant message")
+                raise not_in(part, "an assistant message")
     if texts:
         message["content"] = "".join(texts)
     if calls:
@@ -143,34 +142,12 @@ def _assistant(parts: list[Part]) -> JSON:
     return message
 
 
-def _user(parts: list[Part]) -> list[JSON]:
-    """Tool results first, one message each; media inside results follow in a user message, since a
-    tool message takes only text."""
-    messages: list[JSON] = []
-    content: list[JSON] = []
-    for part in parts:
-        if isinstance(part, ToolResult):
-            texts = [inner for inner in part.parts if isinstance(inner, Text)]
-            content += [_part(inner) for inner in part.parts if not isinstance(inner, Text)]
-            text = "\n".join(inner.text for inner in texts)
-            messages.append({"role": "tool", "tool_call_id": part.call_id, "content": text})
-        else:
-            content.append(_part(part))
-    if len(content) == 1 and content[0]["type"] == "text":
-        messages.append({"role": "user", "content": content[0]["text"]})
-    elif content:
-        messages.append({"role": "user", "content": content})
-    return messages
-
-
 def _part(part: Part) -> JSON:
     match part:
         case Text(text):
             return {"type": "text", "text": text}
         case Image():
-            url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data or ''}"
-            image = {"url": url} if part.detail is None else {"url": url, "detail": part.detail}
-            return {"type": "image_url", "image_url": image}
+            return image_part(part)
         case File() if part.data is None and (part.file_id or "").startswith("file-"):
             return {"type": "file", "file": {"file_id": part.file_id}}  # the form of OpenAI's own ids
         case File() if part.data is not None:
@@ -179,12 +156,7 @@ def _part(part: Part) -> JSON:
         case Audio() if part.media_type in AUDIO_FORMATS:
             audio = {"data": part.data, "format": AUDIO_FORMATS[part.media_type]}
             return {"type": "input_audio", "input_audio": audio}
-    raise _cannot_carry(part, "a user message")
-
-
-def _cannot_carry(part: Part, where: str) -> UnsupportedContent:
-    kind = type(part).__name__.lower()
-    return cannot_carry(part, f"a part of the kind '{kind}' in {where} cannot be carried to this model.")
+    raise not_in(part, "a user message")
 
 
 def _tool(tool: Tool) -> JSON:

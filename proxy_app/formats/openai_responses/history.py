@@ -4,7 +4,7 @@ name what a provider stored, and nothing is stored."""
 from typing import Any
 
 from proxy_app.formats.carrying import cannot_carry
-from proxy_app.formats.media import AUDIO_FORMATS
+from proxy_app.formats.media import AUDIO_FORMATS, image_address
 from proxy_app.formats.openai_responses.request import PROVIDER
 from proxy_app.wire import (
     JSON,
@@ -79,8 +79,7 @@ def _input_part(part: Part) -> JSON:
         case Text(text):
             return {"type": "input_text", "text": text}
         case Image():
-            url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data or ''}"
-            return {"type": "input_image", "image_url": url, "detail": part.detail or "auto"}
+            return {"type": "input_image", "image_url": image_address(part), "detail": part.detail or "auto"}
         case File():
             return _file(part)
         case Audio() if part.media_type in AUDIO_FORMATS:

@@ -139,8 +139,7 @@ def test_the_sdk_is_told_of_a_stream_we_ended(name: str, client: Any) -> None:
     sent = pipe.feed(raw[: len(raw) // 2]) + pipe.error(CallStopped(), "req-1")
     seen = []
     with pytest.raises(openai.APIError, match="request id: req-1") as caught:
-        for event in client(sent).responses.create(**QUESTION, stream=True):
-            seen.append(event.type)  # noqa: PERF401
+        seen.extend(event.type for event in client(sent).responses.create(**QUESTION, stream=True))
     assert caught.value.code == "call_stopped"
     assert seen[0] == "response.created" and "response.completed" not in seen
 
