@@ -133,6 +133,33 @@ def test_what_the_browser_draws_itself_is_dark_in_the_dark(chromium: Browser, se
     page.context.close()
 
 
+#: What a page keeps of a theme, from its first line on.
+KEPT = """
+  window.kept = [];
+  const keep = Storage.prototype.setItem;
+  Storage.prototype.setItem = function (name, value) {
+    if (name === "adminTheme") window.kept.push(value);
+    return keep.call(this, name, value);
+  };
+"""
+
+
+def test_the_admin_follows_the_system_and_keeps_no_choice_that_nobody_made(
+    chromium: Browser, server: Serving
+) -> None:
+    page = Watched(chromium, server).page
+    page.add_init_script(KEPT)
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{server.url}/admin/")
+    for theme in ("dark", "light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        page.locator("html.dark" if theme == "dark" else "html:not(.dark)").wait_for(state="attached")
+    assert set(page.evaluate("window.kept")) <= {'"auto"'}
+    page.evaluate("Alpine.$data(document.documentElement).adminTheme = 'light'")
+    page.locator("html.light:not(.dark)").wait_for(state="attached")
+    page.context.close()
+
+
 def stopped(server: Serving, key: str) -> None:
     """A slow call that is stopped before its end."""
     with contextlib.suppress(OSError, HTTPException):

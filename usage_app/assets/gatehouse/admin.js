@@ -21,12 +21,15 @@ const nameAll = () => {
   const scrollable = document.querySelector("[data-words]")?.dataset.scrollable;
   if (scrollable) document.querySelectorAll(".simplebar-content-wrapper").forEach((box) => (box.ariaLabel = scrollable));
 };
-// Its theme is the system's as it was when the page was loaded: asked for again when that changes.
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (dark) => {
-  const page = window.Alpine.$data(document.documentElement);
-  if (page.adminTheme !== "auto") return;
-  page.adminTheme = dark.matches ? "dark" : "light";
-  window.Alpine.nextTick(() => (page.adminTheme = "auto"));
+// Its theme is the system's as it was when the page was loaded: it follows from here on, and nothing is stored for it.
+const system = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => {
+  const { adminTheme } = window.Alpine.$data(document.documentElement);
+  document.documentElement.classList.toggle("dark", adminTheme === "dark" || (adminTheme === "auto" && system.matches));
+};
+document.addEventListener("alpine:initialized", () => {
+  window.Alpine.effect(follow);
+  system.addEventListener("change", follow);
 });
 
 document.addEventListener("DOMContentLoaded", () => {
