@@ -29,6 +29,7 @@ KINDS: dict[str, Any] = {
     "searches": _("Searches"),
     "file_searches": _("Searches of files"),
     "code_sessions": _("Containers that ran code"),
+    "advisor_tokens": _("Tokens of another model that advised"),
     "input_image_tokens": _("Image input"),
     "output_image_tokens": _("Image output"),
 }

@@ -35,11 +35,11 @@ class Rates(NamedTuple):
 #: What may be counted besides tokens, and billed. Images may be told apart by quality and size:
 #: 'images:high:1024x1024'. Image tokens are parts of input and output, billed there without a rate.
 UNITS = (
-    *("images", "audio_ms", "characters", "searches", "file_searches", "code_sessions"),
+    *("images", "audio_ms", "characters", "searches", "file_searches", "code_sessions", "advisor_tokens"),
     *("input_image_tokens", "output_image_tokens"),
 )
 #: What a provider's own tools may do in a conversation, and charge for.
-HOSTED = frozenset({"images", "searches", "file_searches", "code_sessions"})
+HOSTED = frozenset({"images", "searches", "file_searches", "code_sessions", "advisor_tokens"})
 _PARTS = frozenset({"input_image_tokens", "output_image_tokens"})
 
 #: Where a kind without a price of its own is billed.

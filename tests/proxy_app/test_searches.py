@@ -193,3 +193,35 @@ async def test_searches_that_the_provider_does_not_count_are_counted_by_their_ca
 @pytest.mark.parametrize("output", [None, 7, [None, 3, {"type": 1}, {}], [{"type": "code_interpreter_call"}]])
 async def test_an_odd_list_of_items_fails_nothing(tmp_path: Path, output: Any) -> None:
     assert (await tooled(tmp_path, RATES, output, True)).status == "ok"
+
+
+# ---------------------------------------------------------------- what Anthropic counts beside a message
+
+ITERATIONS = [
+    {"type": "compaction", "input_tokens": 180_000, "output_tokens": 3_500, "cache_read_input_tokens": 500},
+    {"type": "message", "input_tokens": 10, "output_tokens": 5},
+    {"type": "advisor_message", "model": "claude-opus-5-5", "input_tokens": 900, "output_tokens": 100},
+]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_shortens_a_conversation_on_the_way_is_charged_and_an_advisor_is_told(
+    tmp_path: Path, stream: bool
+) -> None:
+    used = {**USED, "iterations": ITERATIONS}
+    content, kind = json.dumps(harness.message() | {"usage": used}).encode(), "application/json"
+    if stream:
+        began = {"type": "message_start", "message": harness.message() | {"usage": {"input_tokens": 10}}}
+        delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": used}
+        content, kind = events(began, delta, {"type": "message_stop"}), "text/event-stream"
+    gate = harness.gateway(
+        tmp_path, serving(content, kind), harness.model("gpt", harness.deployment("alpha", "anthropic"))
+    )
+    priced(gate, {}, input=10**9, output=4 * 10**9, cache_read=10**8)
+    path, body = ASKED["anthropic"]
+    answer = await gate.ask({"model": "gpt", **body, "stream": stream}, path=path)
+    assert answer.status == 200 and b"advisor_message" in answer.body  # as it came
+    (end,) = gate.ends
+    assert (end.tokens.input_tokens, end.tokens.output_tokens) == (180_510, 3_505)
+    assert end.cost_nanodollars == 180_010 * 1000 + 500 * 100 + 3_505 * 4000
+    assert end.usage_source == "estimate" and end.decision["unpriced"] == {"advisor_tokens": 1000}

@@ -1,7 +1,7 @@
 """Tokens as Anthropic counts them: cache reads and writes beside the input, thinking inside the output; and
 the searches of its own tool, which cost beside the tokens."""
 
-from proxy_app.formats.reading import as_count, as_object, searches, total
+from proxy_app.formats.reading import as_count, as_list, as_object, as_text, searches, total
 from proxy_app.wire import JSON, Finish, Usage
 
 #: stop_reason -> ours. A word not listed counts as a natural end.
@@ -35,27 +35,52 @@ _OF_DELTA = (
 
 
 def read_usage(value: object) -> Usage | None:
-    """Our usage from a `usage` object (in a stream: from all of them, laid over one another)."""
+    """Our usage from a `usage` object (in a stream: from all of them, laid over one another).
+
+    What shortened the conversation on the way (`iterations` of the type `compaction`) is billed at the same
+    rates, and is no part of the figures at the top; an advisor is another model, whose tokens are counted.
+    """
     if not isinstance(value, dict):
         return None
-    read = as_count(value.get("cache_read_input_tokens"))
-    write = as_count(value.get("cache_creation_input_tokens"))
-    by_life = as_object(value.get("cache_creation"))
+    usage = _counts(value)
+    if usage.input_tokens is None and usage.output_tokens is None:
+        return None
+    usage.reasoning_tokens = as_count(as_object(value.get("output_tokens_details")).get("thinking_tokens"))
+    usage.units = searches(as_object(value.get("server_tool_use")).get("web_search_requests"))
+    for iteration in map(as_object, as_list(value.get("iterations"))):
+        match as_text(iteration.get("type")):
+            case "compaction":
+                _add(usage, _counts(iteration))
+            case "advisor_message":
+                told = _counts(iteration)
+                count = (told.input_tokens or 0) + (told.output_tokens or 0)
+                usage.units["advisor_tokens"] = usage.units.get("advisor_tokens", 0) + count
+    return usage
+
+
+def _counts(told: JSON) -> Usage:
+    """The figures that a message and an iteration of it tell alike."""
+    read = as_count(told.get("cache_read_input_tokens"))
+    write = as_count(told.get("cache_creation_input_tokens"))
+    by_life = as_object(told.get("cache_creation"))
     write_1h = as_count(by_life.get("ephemeral_1h_input_tokens"))
     if write is None:
         write = total(as_count(by_life.get("ephemeral_5m_input_tokens")), write_1h)
-    fresh, output = as_count(value.get("input_tokens")), as_count(value.get("output_tokens"))
-    if fresh is None and output is None:
-        return None
     return Usage(
-        input_tokens=total(fresh, read, write),
+        input_tokens=total(as_count(told.get("input_tokens")), read, write),
         cache_read_tokens=read,
         cache_write_tokens=write,
         cache_write_1h_tokens=write_1h,
-        output_tokens=output,
-        reasoning_tokens=as_count(as_object(value.get("output_tokens_details")).get("thinking_tokens")),
-        units=searches(as_object(value.get("server_tool_use")).get("web_search_requests")),
+        output_tokens=as_count(told.get("output_tokens")),
     )
+
+
+def _add(usage: Usage, more: Usage) -> None:
+    usage.input_tokens = total(usage.input_tokens, more.input_tokens)
+    usage.cache_read_tokens = total(usage.cache_read_tokens, more.cache_read_tokens)
+    usage.cache_write_tokens = total(usage.cache_write_tokens, more.cache_write_tokens)
+    usage.cache_write_1h_tokens = total(usage.cache_write_1h_tokens, more.cache_write_1h_tokens)
+    usage.output_tokens = total(usage.output_tokens, more.output_tokens)
 
 
 def render_usage(usage: Usage | None) -> JSON:
