@@ -1,8 +1,8 @@
 """A conversation written as a Chat Completions request, for OpenAI and compatible servers.
 
 Quirks: `max_tokens_field` (compatible servers know only `max_tokens`), `no_stream_options`,
-`system_role` (default `system`), `no_named_tools`. Thoughts are not sent: the format has no input field for
-them. The service tier `auto` is what nothing said means, and is not told to servers that may know no tiers.
+`system_role` (default `system`), `no_named_tools`, `thoughts_field`. Without the last thoughts are not sent: the
+format has no input field for them. The service tier `auto` is what nothing said means, and is not told to servers that may know no tiers.
 """
 
 from typing import assert_never
@@ -101,7 +101,7 @@ def _messages(turns: list[Turn], target: Target) -> list[JSON]:
                 role = str(target.quirks.get("system_role") or "system")
                 messages.append({"role": role, "content": _plain_text(turn.parts, "system")})
             case "assistant":
-                messages.append(_assistant(turn.parts))
+                messages.append(_assistant(turn.parts, str(target.quirks.get("thoughts_field") or "")))
             case "user":
                 messages += user_messages(turn.parts, _part)
             case _:
@@ -118,9 +118,11 @@ def _plain_text(parts: list[Part], where: str) -> str:
     return "\n".join(texts)
 
 
-def _assistant(parts: list[Part]) -> JSON:
+def _assistant(parts: list[Part], thoughts_field: str) -> JSON:
+    """One message. What another family signed is no thought of this model."""
     message: JSON = {"role": "assistant", "content": None}
     texts: list[str] = []
+    thoughts: list[str] = []
     calls: list[JSON] = []
     for part in parts:
         match part:
@@ -131,6 +133,8 @@ def _assistant(parts: list[Part]) -> JSON:
             case ToolCall():
                 function = {"name": part.name, "arguments": part.arguments or "{}"}
                 calls.append({"id": part.id, "type": "function", "function": function})
+            case Thinking(text, provider=None):
+                thoughts.append(text)
             case Thinking():
                 pass
             case _:
@@ -139,6 +143,8 @@ def _assistant(parts: list[Part]) -> JSON:
         message["content"] = "".join(texts)
     if calls:
         message["tool_calls"] = calls
+    if thoughts_field and (thoughts or calls):
+        message[thoughts_field] = "".join(thoughts)  # empty rather than missing, which is refused
     return message
 
 

@@ -77,7 +77,12 @@ HOSTED = (
         label="DeepSeek",
         base_url="https://api.deepseek.com/v1",
         other_formats=("anthropic",),
-        quirks={**OLD_LIMIT, "family": "deepseek", "anthropic_root": "/anthropic"},
+        quirks={
+            **OLD_LIMIT,
+            "family": "deepseek",
+            "anthropic_root": "/anthropic",
+            "thoughts_field": "reasoning_content",  # it refuses a tool's result without what led to the call
+        },
         price_provider_id="deepseek",
         key_hint="sk-…",
     ),
