@@ -1,8 +1,9 @@
 """A conversation written as a Chat Completions request, for OpenAI and compatible servers.
 
 Quirks: `max_tokens_field` (compatible servers know only `max_tokens`), `no_stream_options`,
-`system_role` (default `system`), `no_named_tools`, `thoughts_field`. Without the last thoughts are not sent: the
-format has no input field for them. The service tier `auto` is what nothing said means, and is not told to servers that may know no tiers.
+`system_role` (default `system`), `no_named_tools`, `thoughts_field`. Without the last no thoughts are sent:
+the format has no input field for them. The service tier `auto` is what nothing said means, and is not told to
+servers that may know no tiers.
 """
 
 from typing import assert_never

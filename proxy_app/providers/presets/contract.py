@@ -32,8 +32,8 @@ QUIRKS: Mapping[str, str] = {
     "callers may name: the provider reads them by the account it is called with. None without it.",
     "drop": "Names of parameters the model does not take: left out when a call is translated, and told so.",
     "drop_when_reasoning": "The same, unless the caller asks for no reasoning.",
-    "thoughts_field": "Name of the field of an earlier answer in which the server wants back what it thought, "
-    "with tool calls at all times; else translated calls leave thoughts out.",
+    "thoughts_field": "Name of the field in which the server wants back what it thought, with tool calls at "
+    "all times; else translated calls leave thoughts out.",
     "no_reasoning": "True: the model does not reason: how hard to think is left out of a translated call.",
     "short_call_ids": "True: ids of tool calls are nine letters and digits, and others are translated so.",
     "family": "Whose signed thoughts the model takes back: anthropic, gemini, openai or another word; else "

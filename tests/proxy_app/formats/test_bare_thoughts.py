@@ -1,4 +1,4 @@
-"""Servers of Chat Completions that want back what they thought, unsigned as it is, with the calls it led to."""
+"""Servers of Chat Completions that want back what they thought, unsigned, with the calls it led to."""
 
 from typing import Any
 
