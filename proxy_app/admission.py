@@ -25,6 +25,7 @@ from proxy_app.call import Call
 from proxy_app.catalogue import Catalogue, DeploymentEntry, ModelEntry
 from proxy_app.formats import exchange
 from proxy_app.planning import Step, fill
+from proxy_app.service_tiers import asked_tier
 from usage_app import pricing
 from usage_app.pricing import CompiledPrice
 from usage_app.records import Charge
@@ -284,6 +285,7 @@ def _cap_output(call: Call, cap: int) -> None:
 
 
 def _prices(call: Call, model: ModelEntry, name: str) -> list[CompiledPrice | None]:
+    """Of each deployment, in the usual tier and in the one that is asked for: it may not be had."""
     book = call.snapshot.sections["prices"]
     return [
         book.find(
@@ -291,7 +293,9 @@ def _prices(call: Call, model: ModelEntry, name: str) -> list[CompiledPrice | No
             deployment.provider.price_kind,
             fill(model.name, deployment.upstream_model, name),
             call.arrived_ms,
+            tier,
         )
+        for tier in dict.fromkeys(("", asked_tier(call.body)))
         for deployment in model.deployments
         if call.operation is None
         or any(name in call.operation.routes for name in deployment.provider.formats)

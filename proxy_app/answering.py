@@ -5,6 +5,7 @@ from proxy_app.call import Attempt, Call
 from proxy_app.costing import add_cost_to_events
 from proxy_app.dialects import limits_in
 from proxy_app.formats.contract import RenderOptions
+from proxy_app.service_tiers import price_as_served
 from proxy_app.settling import attempt_cost, tokens_of
 
 #: nginx and its kin hold a stream back until a buffer is full, unless they are told so.
@@ -64,6 +65,7 @@ def with_cost(call: Call, attempt: Attempt, out: bytes) -> bytes:
     usage = attempt.observed.usage
     if usage is None:
         return out
+    price_as_served(call, attempt)
     earlier = sum(ended.cost_nanodollars or 0 for ended in call.attempts)
     cost = attempt_cost(attempt, tokens_of(usage))
     return add_cost_to_events(out, None if cost is None else cost + earlier)

@@ -22,6 +22,7 @@ from proxy_app.operations import serving
 from proxy_app.planning import Step, cooled_as
 from proxy_app.preparing import content_type_of, open_pipe, prepare
 from proxy_app.remembering import keep
+from proxy_app.service_tiers import asked_tier
 from proxy_app.streaming import relay_stream
 from proxy_app.upstream import UpstreamAnswer, on_connected
 from proxy_app.wire import Outgoing, Target
@@ -123,7 +124,8 @@ def open_attempt(call: Call, step: Step) -> Attempt:
     deployment = step.deployment
     book = call.snapshot.sections["prices"]
     now = call.arrived_ms
-    price = book.find(deployment.id, deployment.provider.price_kind, step.upstream_model, now)
+    tier = asked_tier(call.body)
+    price = book.find(deployment.id, deployment.provider.price_kind, step.upstream_model, now, tier)
     begun_ms = call.mark("attempt")
     attempt = Attempt(
         number=number,
@@ -131,6 +133,7 @@ def open_attempt(call: Call, step: Step) -> Attempt:
         begun_at_ms=call.arrived_ms + int(begun_ms),
         begun_ms=begun_ms,
         price=price,
+        service_tier=tier,
     )
     call.price_id = price.id if price is not None else ""
     record = AttemptBegun(

@@ -101,6 +101,7 @@ class Attempt:
     begun_at_ms: int
     begun_ms: float  # offsets since the call's arrival
     price: CompiledPrice | None
+    service_tier: str = ""  # that the price is for: asked for, until the provider tells
     observed: Observed = field(default_factory=Observed)
     connected_ms: float | None = None
     headers_ms: float | None = None

@@ -18,6 +18,7 @@ from proxy_app.allowing import told_allowances
 from proxy_app.call import Attempt, Call
 from proxy_app.measuring import used
 from proxy_app.planning import cooled_as
+from proxy_app.service_tiers import price_as_served
 from proxy_app.wire import Observed, Usage
 from usage_app import pricing
 from usage_app.records import AttemptEnded, End, Status, Tokens, UsageSource
@@ -125,6 +126,7 @@ def close_attempt(
     attempt = call.attempt
     if attempt is None:
         return
+    price_as_served(call, attempt)
     call.attempt = None
     status: Status = "ok"
     if error is not None:
@@ -171,6 +173,7 @@ async def settle(call: Call) -> None:
     source: UsageSource = "none"
     cost: int | None = 0
     if attempt is not None:
+        price_as_served(call, attempt)
         tokens, source, cost = measure(call, attempt, status)
         close_attempt(call, call.error, (tokens, cost))
     # A failed attempt that reported usage is owed too; an unpriced one makes the sum unknown.

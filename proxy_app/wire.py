@@ -413,4 +413,5 @@ class Observed:
     output_events: int = 0  # content deltas seen: roughly tokens
     upstream_id: str | None = None
     served_model: str | None = None
+    service_tier: str | None = None  # that the provider says it served in, in its own word
     signed: dict[str, Signed] = field(default_factory=dict)  # by tool call id

@@ -73,7 +73,10 @@ class Reckoner:
         """
         kind = self._kinds.get(row.provider_id)
         started_ms = round(row.started_at.timestamp() * 1000)
-        price = self._book.find(row.deployment_id, kind, row.upstream_model, started_ms) if kind else None
+        tier = row.decision.get("service_tier", "") if isinstance(row.decision, dict) else ""
+        price = None
+        if kind:
+            price = self._book.find(row.deployment_id, kind, row.upstream_model, started_ms, tier)
         is_of_it = price is not None and price.id == self._price_id
         if not is_of_it and row.price_id != self._price_id:
             return None

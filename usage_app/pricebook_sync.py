@@ -6,7 +6,8 @@ always be shown as it was. genai-prices is imported when needed: it is large.
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import UTC, datetime, time
+from copy import copy
+from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
@@ -54,10 +55,15 @@ _UNTOLD = {
 #: Cached audio cheaper than the audio itself only makes the estimate dearer, never cheaper.
 _SAFE_TO_IGNORE = frozenset({"cache_audio_read_mtok", "cache_image_read_mtok"})
 
+#: What the list calls the choice of a tier; Anthropic's is a speed.
+_TIER_CONTEXTS = frozenset({"service_tier", "speed"})
+_TIER_RANK = 1000  # above every usual price of a model
+
 SANDBOX_KIND = "sandbox"
 _FIELDS = (
     "provider_kind",
     "model",
+    "service_tier",
     *RATE_COLUMNS.values(),
     "request_nanodollars",
     "unit_nanodollars",
@@ -145,11 +151,12 @@ def list_rows() -> Iterator[dict[str, Any]]:
                 if isinstance(model.prices, ModelPrice)
                 else [(choice.constraint, choice.prices) for choice in model.prices]
             )
-            for rank, (constraint, prices) in enumerate(dated):
+            for tier, rank, constraint, prices in (*_any_tier(dated), *_of_tiers(model, dated)):
                 when, unclear = _conditions(constraint)
                 yield _row(
                     provider_kind=provider.id,
                     model=model.id,
+                    service_tier=tier,
                     match=clause_json(model.match),
                     list_place=place,
                     list_rank=rank,
@@ -157,6 +164,33 @@ def list_rows() -> Iterator[dict[str, Any]]:
                     **when,
                     **(_unpriced(unclear) if unclear else _rates(provider.id, model.id, prices)),
                 )
+
+
+def _any_tier(dated: list[tuple[Any, Any]]) -> Iterator[tuple[str, int, Any, Any]]:
+    for rank, (constraint, prices) in enumerate(dated):
+        yield "", rank, constraint, prices
+
+
+def _of_tiers(model: Any, dated: list[tuple[Any, Any]]) -> Iterator[tuple[str, int, Any, Any]]:
+    """(tier, rank, constraint, prices) of what a model costs served otherwise than usual. The list says what
+    differs from the usual price, and of several the first that holds counts."""
+    variants = model.price_variants or ()
+    for place, variant in enumerate(variants):
+        ((context, tier), *others) = variant.when.items()
+        if others or context not in _TIER_CONTEXTS or tier not in Price.ServiceTier.values:
+            continue
+        start = getattr(variant.constraint, "start_date", date.max)
+        usual = next((prices for when, prices in reversed(dated) if _has_begun(when, start)), dated[0][1])
+        prices = copy(usual)
+        vars(prices).update(
+            (name, value) for name, value in vars(variant.prices).items() if value is not None
+        )
+        yield tier, _TIER_RANK + len(variants) - place, variant.constraint, prices
+
+
+def _has_begun(constraint: Any, day: date) -> bool:
+    """Whether a price holds by a day: at all hours of it."""
+    return constraint is None or getattr(constraint, "start_date", date.max) < day
 
 
 def clause_json(clause: Any) -> dict[str, Any]:
@@ -249,7 +283,9 @@ def _unpriced(reason: str) -> dict[str, Any]:
 
 def _row(**columns: Any) -> dict[str, Any]:
     empty: dict[str, Any] = dict.fromkeys(_FIELDS)
-    empty.update(tiers=[], unit_nanodollars={}, unpriced_reason="", list_place=0, list_rank=0)
+    empty.update(
+        service_tier="", tiers=[], unit_nanodollars={}, unpriced_reason="", list_place=0, list_rank=0
+    )
     return {**empty, **columns}
 
 

@@ -71,6 +71,7 @@ class CompiledPrice:
     unpriced_reason: str = ""  # known to the list, yet billed by something that is not counted
     units: Mapping[str, int] = field(default_factory=dict)  # nanodollars per million of a unit
     by_tokens: bool = True  # some kind of token has a rate
+    service_tier: str = ""  # only for calls that are served in it
 
     @property
     def is_free(self) -> bool:
@@ -300,11 +301,15 @@ class _Level:
     models: dict[tuple[str, str, int], list[PriceRow]] = field(default_factory=dict)
 
 
+_NO_LEVEL = _Level()
+
+
 class PriceBook:
     """All prices at one moment. Immutable but for its memory of what was found.
 
     A deployment's own price wins over what an admin or a file set, that over the public list;
-    within one of these an exact name over a dated alias over a pattern.
+    within one of these a price for the tier that a call is served in over one for any, and an exact name
+    over a dated alias over a pattern.
     """
 
     def __init__(
@@ -313,9 +318,9 @@ class PriceBook:
         self.rows = {row.price.id: row for row in rows}
         self._fallback_kinds = fallback_kinds or {}
         self._by_deployment: dict[str, list[PriceRow]] = {}
-        self._overrides = _Level()
-        self._list = _Level()
-        self._found: dict[tuple[str, str, str], tuple[CompiledPrice, ...]] = {}
+        self._overrides: dict[str, _Level] = {"": _Level()}  # by the tier they are for
+        self._list: dict[str, _Level] = {"": _Level()}
+        self._found: dict[tuple[str, str, str, str], tuple[CompiledPrice, ...]] = {}
         for row in sorted(self.rows.values(), key=_precedence):
             self._file(row)
 
@@ -328,10 +333,10 @@ class PriceBook:
         return row.price if row else None
 
     def find(
-        self, deployment_id: str, provider_kind: str, upstream_model: str, at_ms: int
+        self, deployment_id: str, provider_kind: str, upstream_model: str, at_ms: int, service_tier: str = ""
     ) -> CompiledPrice | None:
-        """The price of a provider's model at an instant; None where it is unknown."""
-        key = (deployment_id, provider_kind, upstream_model)
+        """The price of a provider's model at an instant, served in a tier; None where it is unknown."""
+        key = (deployment_id, provider_kind, upstream_model, service_tier)
         candidates = self._found.get(key)
         if candidates is None:
             if len(self._found) >= CACHE_ENTRIES:
@@ -349,7 +354,8 @@ class PriceBook:
         if row.deployment_id:
             self._by_deployment.setdefault(row.deployment_id, []).append(row)
             return
-        level = self._list if price.source == "list" else self._overrides
+        levels = self._list if price.source == "list" else self._overrides
+        level = levels.setdefault(price.service_tier, _Level())
         name = price.model.lower()
         if name.endswith("*"):
             self._add_rule(level, price.provider_kind, {"starts_with": name[:-1]}, row)
@@ -372,12 +378,19 @@ class PriceBook:
                 return
         rules.append((clause, [row]))
 
-    def _candidates(self, deployment_id: str, kind: str, model: str) -> tuple[CompiledPrice, ...]:
+    def _candidates(
+        self, deployment_id: str, kind: str, model: str, service_tier: str
+    ) -> tuple[CompiledPrice, ...]:
         """Every price that could hold, best first; up to the first that always holds."""
         name = model.lower()
-        rows = list(self._matching(self._by_deployment.get(deployment_id, ()), name))
-        rows += self._look_up(self._overrides, (kind, ""), name)
-        rows += self._look_up(self._list, (kind, *self._fallback_kinds.get(kind, ())), name)
+        tiers = (service_tier, "") if service_tier else ("",)
+        own = list(self._matching(self._by_deployment.get(deployment_id, ()), name))
+        rows = [row for tier in tiers for row in own if row.price.service_tier == tier]
+        listed = (kind, *self._fallback_kinds.get(kind, ()))
+        for tier in tiers:
+            rows += self._look_up(self._overrides.get(tier, _NO_LEVEL), (kind, ""), name, dated=True)
+        for tier in tiers:
+            rows += self._look_up(self._list.get(tier, _NO_LEVEL), listed, name, dated=False)
         found: list[CompiledPrice] = []
         for row in rows:
             found.append(row.price)
@@ -393,11 +406,12 @@ class PriceBook:
             if wanted in ("", "*", name) or (wanted.endswith("*") and name.startswith(wanted[:-1])):
                 yield row
 
-    def _look_up(self, level: _Level, kinds: tuple[str, ...], name: str) -> list[PriceRow]:
+    @staticmethod
+    def _look_up(level: _Level, kinds: tuple[str, ...], name: str, *, dated: bool) -> list[PriceRow]:
+        """`dated`: names without their date are tried before rules; the list's own tell dates apart."""
         for kind in kinds:
             if rows := level.exact.get((kind, name)):
                 return rows
-            dated = level is not self._list  # the list's own rules tell dates apart
             for alias in _aliases(name) if dated else _compact_dates(name):
                 if rows := level.exact.get((kind, alias)):
                     return rows

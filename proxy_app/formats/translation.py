@@ -142,10 +142,12 @@ class Translation:
             case Started(upstream_id, model):
                 observed.upstream_id = upstream_id or None
                 observed.served_model = model or None
+                observed.service_tier = event.service_tier
             case UsageReported(usage):
                 observed.usage = merge_usage(observed.usage, usage)
             case Finished(finish):
                 observed.finish = finish
+                observed.service_tier = event.service_tier or observed.service_tier
                 observed.content_started = True
             case Terminated():
                 if observed.finish is None and not self._saw_call:
@@ -172,5 +174,6 @@ def observe_parts(answer: Answer) -> Observed:
         output_events=len(answer.parts),
         upstream_id=answer.id or None,
         served_model=answer.model or None,
+        service_tier=answer.service_tier,
         signed=gather(answer.parts),
     )

@@ -125,6 +125,19 @@ def test_calls_without_a_price_get_one_and_every_sum_has_it(provider: Provider, 
     assert differences() == []
 
 
+def test_a_price_for_a_tier_corrects_the_calls_that_were_served_in_it_alone(
+    provider: Provider, tmp_path: Path
+) -> None:
+    former = price()
+    charged = {"cost_nanodollars": 1_000 * 2_000 + 500 * 8_000, "price_id": str(former.pk)}
+    fast = call(now_ms() - 60_000, decision={"service_tier": "priority"}, **charged)
+    play(tmp_path, [fast, call(now_ms() - 50_000, **charged)])
+    correction = ask(price(service_tier="priority", input_nanodollars=4 * DOLLAR))
+    corrections.work(journals(tmp_path))
+    correction.refresh_from_db()
+    assert (correction.calls, correction.difference_nanodollars) == (1, 1_000 * 2_000)
+
+
 def test_a_wrong_price_is_corrected_by_the_difference_both_ways(provider: Provider, tmp_path: Path) -> None:
     wrong = price(input_nanodollars=5 * DOLLAR)
     charged = 1_000 * 5_000 + 500 * 8_000

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from genai_prices import Usage
 from genai_prices.data_snapshot import get_snapshot
 
 from gateway_project.clock import now
+from proxy_app.service_tiers import tier_word
 from usage_app.models import Price
 from usage_app.models.price import UNPRICED_REASONS
 from usage_app.pricebook import FALLBACK_KINDS, PriceSection, compile_price
@@ -112,6 +114,27 @@ def test_every_model_of_the_list_costs_what_the_list_says() -> None:
     assert by_units >= {("openai", "tts-1"), ("openai", "whisper-1"), ("groq", "whisper-large-v3")}
 
 
+def test_every_tier_of_the_list_costs_what_the_list_says() -> None:
+    book, compared = book_of_the_list(), set()
+    for provider in get_snapshot().providers:
+        for model in provider.models:
+            choices = {tuple(variant.when.items()) for variant in model.price_variants or ()}
+            for ((context, tier), *_), instant in product(choices, INSTANTS):
+                at_ms = int(instant.timestamp() * 1000)
+                price = book.find("", provider.id, model.id, at_ms, tier_word(tier))
+                if context not in ("service_tier", "speed") or price is None:
+                    continue
+                told = {"genai_request_timestamp": instant, "price_context": {context: tier}}
+                for tokens in SHAPES[:-1]:
+                    usage = usage_of(tokens, model.get_prices(instant, told["price_context"]))
+                    charged = model.calc_price(usage, provider, **told).total_price * 10**9
+                    got = cost(price, tokens)
+                    assert got is not None and abs(got - charged) <= 1, (model.id, tier, instant)
+                compared.add((provider.id, tier))
+    tiers = {("openai", tier) for tier in ("default", "flex", "priority", "fast")}
+    assert compared >= tiers | {("anthropic", "fast"), ("google", "flex"), ("google", "priority")}
+
+
 @pytest.mark.parametrize(
     ("name", "tokens", "dollars"),
     [
@@ -136,7 +159,7 @@ def test_a_name_finds_the_model_that_the_list_would_find() -> None:
         for model in provider.models:
             for name in {model.id, model.id + "-20251211", model.id + "-2025-12-11", model.id.upper()}:
                 found = provider.find_model(name)
-                price = book._look_up(book._list, (provider.id,), name.lower())
+                price = book._look_up(book._list[""], (provider.id,), name.lower(), dated=False)
                 if found is not None and (not price or price[0].price.model != found.id):
                     wrong.append((provider.id, name, found.id, price[0].price.model if price else None))
     # An exact name wins here even when an earlier rule of the list would take it too.

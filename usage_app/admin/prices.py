@@ -58,6 +58,7 @@ class PriceForm(DollarColumnsMixin, UnitRatesMixin, forms.ModelForm):  # type: i
             "provider_kind",
             "model",
             "deployment_id",
+            "service_tier",
             "valid_from",
             "valid_until",
             "context_window",
@@ -83,16 +84,17 @@ class PriceAdmin(ControlAdmin):
     list_display = (
         "model",
         "provider_kind",
+        "tier",
         "source_label",
         "input_price",
         "output_price",
         "state",
         "managed",
     )
-    list_filter = ("source", "is_enabled", "provider_kind")
+    list_filter = ("source", "is_enabled", "service_tier", "provider_kind")
     search_fields = ("model", "provider_kind")
     fieldsets = (
-        (_("For"), {"fields": ("provider_kind", "model", "deployment_id")}),
+        (_("For"), {"fields": ("provider_kind", "model", "deployment_id", "service_tier")}),
         (_("Dollars per million tokens"), {"fields": tuple(RATES)}),
         (_("Dollars for what is no token"), {"fields": (*UNIT_FIELDS, "image_sizes")}),
         (_("Holds"), {"fields": ("valid_from", "valid_until", "context_window", "is_enabled")}),
@@ -127,6 +129,10 @@ class PriceAdmin(ControlAdmin):
     )
     def source_label(self, row: Price) -> str:
         return row.get_source_display()
+
+    @column(description=_("service tier"), ordering="service_tier")
+    def tier(self, row: Price) -> str:
+        return row.get_service_tier_display()
 
     @column(description=_("input, $ per million"), ordering="input_nanodollars")
     def input_price(self, row: Price) -> str:

@@ -37,6 +37,11 @@ class Price(models.Model):
         ADMIN = "admin", _("Set here")
         FILE = "file", _("Configuration file")
 
+    class ServiceTier(models.TextChoices):
+        FLEX = "flex", _("Flex tier")
+        PRIORITY = "priority", _("Priority tier")
+        FAST = "fast", _("Fast tier")
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider_kind = models.CharField(_("provider kind"), max_length=32, blank=True)
     model = models.CharField(
@@ -44,6 +49,13 @@ class Price(models.Model):
     )
     deployment_id = models.UUIDField(
         _("deployment"), null=True, blank=True, help_text=_("Only for this deployment.")
+    )
+    service_tier = models.CharField(
+        _("service tier"),
+        max_length=16,
+        choices=ServiceTier.choices,
+        blank=True,
+        help_text=_("Only for calls that are served in this tier; else for all whose tier has no price."),
     )
     source = models.CharField(_("source"), max_length=8, choices=Source.choices, default=Source.ADMIN)
     input_nanodollars = models.BigIntegerField(_("input"), null=True, blank=True)
@@ -87,7 +99,8 @@ class Price(models.Model):
         indexes = [models.Index(fields=["provider_kind", "model"], name="price_lookup")]
 
     def __str__(self) -> str:
-        return f"{self.provider_kind}/{self.model}"
+        tier = f" ({self.get_service_tier_display()})" if self.service_tier else ""
+        return f"{self.provider_kind}/{self.model}{tier}"
 
     @property
     def why_unpriced(self) -> str:

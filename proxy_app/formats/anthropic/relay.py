@@ -11,7 +11,7 @@ import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.anthropic.errors import error_body, read_in_band
-from proxy_app.formats.anthropic.response import observe_answer
+from proxy_app.formats.anthropic.response import observe_answer, read_speed
 from proxy_app.formats.anthropic.usage import FINISHES, read_usage
 from proxy_app.formats.reading import as_object, as_text
 from proxy_app.formats.whole import refuse_whole
@@ -160,6 +160,7 @@ class Relay:
         """Figures are cumulative: each report is laid over the earlier ones before it is counted."""
         self._usage |= {name: value for name, value in as_object(usage).items() if value is not None}
         self.observed.usage = read_usage(self._usage) or self.observed.usage
+        self.observed.service_tier = read_speed(self._usage)
 
     def _pass_rest(self, rest: bytes) -> bytes:
         """What came after the last blank line: whole, or the sign of a cut."""

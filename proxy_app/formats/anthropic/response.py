@@ -43,6 +43,13 @@ def read_tier(usage: object) -> str | None:
     return _TOLD_TIERS.get(as_text(as_object(usage).get("service_tier")))
 
 
+def read_speed(usage: object) -> str | None:
+    """The tier of usage as prices go by it: how fast it was served, else from whose capacity."""
+    told = as_object(usage)
+    speed, tier = as_text(told.get("speed")), as_text(told.get("service_tier"))
+    return (speed if speed != "standard" else tier or speed) or tier or None
+
+
 def tier_word(tier: str | None) -> str | None:
     """OpenAI's word for a tier as usage names it here; None where there is no such tier."""
     return _TIERS.get(tier or "")
@@ -95,6 +102,7 @@ def observe_answer(body: JSON) -> Observed:
         output_events=len(blocks),
         upstream_id=as_text(body.get("id")) or None,
         served_model=as_text(body.get("model")) or None,
+        service_tier=read_speed(body.get("usage")),
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 import orjson
 
 from gateway_project.errors import UpstreamInvalid
-from proxy_app.formats.gemini.usage import read_usage
+from proxy_app.formats.gemini.usage import read_tier, read_usage
 from proxy_app.formats.reading import as_object
 from proxy_app.wire import JSON, Usage
 
@@ -48,6 +48,8 @@ class Tokens(msgspec.Struct, gc=False, rename="camel"):
     cached_content_token_count: Count | None = None
     candidates_token_count: Count | None = None
     thoughts_token_count: Count | None = None
+    traffic_type: str | None = None
+    service_tier: str | None = None
 
 
 class Piece(msgspec.Struct, gc=False, rename="camel"):
@@ -79,6 +81,10 @@ def load_piece(data: bytes) -> JSON:
     except orjson.JSONDecodeError as error:
         raise UpstreamInvalid(NOT_JSON) from error
     return as_object(body[0] if isinstance(body, list) and len(body) == 1 else body)
+
+
+def tier_of(tokens: Tokens) -> str | None:
+    return read_tier({"trafficType": tokens.traffic_type, "serviceTier": tokens.service_tier})
 
 
 def usage_of(tokens: Tokens, data: bytes) -> Usage | None:

@@ -11,8 +11,8 @@ import orjson
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.gemini.errors import error_object, read_in_band
 from proxy_app.formats.gemini.framing import Framing
-from proxy_app.formats.gemini.pieces import NOT_JSON, Piece, decode_piece, load_piece, usage_of
-from proxy_app.formats.gemini.usage import FINISHES, read_usage, searched
+from proxy_app.formats.gemini.pieces import NOT_JSON, Piece, decode_piece, load_piece, tier_of, usage_of
+from proxy_app.formats.gemini.usage import FINISHES, read_tier, read_usage, searched
 from proxy_app.formats.reading import as_list, as_object, as_text, searches
 from proxy_app.sse import Framer, read_block
 from proxy_app.wire import JSON, CallFacts, Finish, Observed, Usage
@@ -87,6 +87,7 @@ class Relay:
                 self._note_searches(candidate.grounding_metadata)
         if piece.usage_metadata is not None:
             self._note_usage(usage_of(piece.usage_metadata, data))
+            observed.service_tier = tier_of(piece.usage_metadata) or observed.service_tier
         if piece.prompt_feedback is not None:
             self._note_blocked(piece.prompt_feedback)
 
@@ -134,6 +135,7 @@ class Relay:
                 index = candidate.get("index")
                 self._note_finish(index if isinstance(index, int) else 0, as_text(candidate["finishReason"]))
         self._note_usage(read_usage(body.get("usageMetadata")))
+        self.observed.service_tier = read_tier(body.get("usageMetadata")) or self.observed.service_tier
         self._note_blocked(body.get("promptFeedback"))
 
     def _pass_unusual(self, block: bytes) -> bytes:

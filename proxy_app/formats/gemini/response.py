@@ -12,6 +12,7 @@ from proxy_app.formats.gemini.usage import (
     FINISH_WORDS,
     FINISHES,
     is_failure,
+    read_tier,
     read_usage,
     render_usage,
     searched,
@@ -41,6 +42,7 @@ def parse_answer(body: JSON) -> Answer:
         parts=parts,
         finish=finish_of(candidate, has_calls),
         usage=read_usage(body.get("usageMetadata")),
+        service_tier=read_tier(body.get("usageMetadata")),
     )
 
 
@@ -128,6 +130,7 @@ def observe_answer(body: JSON) -> Observed:
         output_events=len(parts),
         upstream_id=as_text(body.get("responseId")) or None,
         served_model=as_text(body.get("modelVersion")) or None,
+        service_tier=read_tier(body.get("usageMetadata")),
     )
 
 

@@ -6,7 +6,7 @@ from proxy_app.formats.gemini.citations import read_citations
 from proxy_app.formats.gemini.pieces import Piece, decode_piece, load_piece, usage_of
 from proxy_app.formats.gemini.response import finish_of, read_part, refuse_error
 from proxy_app.formats.gemini.signatures import PROVIDER
-from proxy_app.formats.gemini.usage import read_usage
+from proxy_app.formats.gemini.usage import read_tier, read_usage
 from proxy_app.formats.reading import as_list, as_object, as_text
 from proxy_app.sse import ServerSentEvent
 from proxy_app.wire import (
@@ -40,6 +40,7 @@ class Parser:
         self._started = False
         self._calls = 0
         self._finished = False
+        self._tier: str | None = None
         self._text: list[str] = []
         self._cited: list[Citation] = []
 
@@ -53,6 +54,7 @@ class Parser:
             self._started = True
             self._response_id = as_text(body.get("responseId"))
             events.append(Started(self._response_id, as_text(body.get("modelVersion"))))
+        self._tier = read_tier(body.get("usageMetadata")) or self._tier
         for candidate in as_list(body.get("candidates"))[:1]:
             self._read_candidate(as_object(candidate), events)
         if as_object(body.get("promptFeedback")).get("blockReason") and not self._finished:
@@ -92,7 +94,7 @@ class Parser:
         if candidate.get("finishReason"):
             finish = finish_of(candidate, self._calls > 0)
             self._finished = True
-            events.append(Finished(finish))
+            events.append(Finished(finish, service_tier=self._tier))
 
     def _cite(self, candidate: JSON, events: list[StreamEvent]) -> None:
         """Later pieces may name again what earlier ones named."""

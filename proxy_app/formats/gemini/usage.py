@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from proxy_app.formats.reading import as_count, as_list, as_object, total
+from proxy_app.formats.reading import as_count, as_list, as_object, as_text, total
 from proxy_app.wire import JSON, Finish, Usage
 
 #: finishReason -> ours. Reasons not listed mean that the model failed: see `is_failure`.
@@ -67,6 +67,14 @@ def read_usage(value: Any) -> Usage | None:
         input_audio_tokens=_audio(value.get("promptTokensDetails")),
         output_audio_tokens=_audio(value.get("candidatesTokensDetails")),
     )
+
+
+def read_tier(usage: Any) -> str | None:
+    """The tier that `usageMetadata` tells, in OpenAI's words; None where it tells none."""
+    told = as_object(usage)
+    traffic = as_text(told.get("trafficType")).removeprefix("ON_DEMAND")
+    word = as_text(told.get("serviceTier")) or traffic.removeprefix("_")
+    return {"standard": "default"}.get(word.lower(), word.lower()) or None
 
 
 def searched(grounding: Any, model: str) -> int:

@@ -51,6 +51,7 @@ class _Chunk(msgspec.Struct, gc=False):
     error: msgspec.Raw = msgspec.Raw()
     id: str | None = None
     model: str | None = None
+    service_tier: str | None = None
 
 
 class _PlainDelta(msgspec.Struct, gc=False):
@@ -172,6 +173,8 @@ class Relay:
                 self._look_for_more(block)
         if observed.upstream_id is None:
             observed.upstream_id, observed.served_model = chunk.id, chunk.model
+        if chunk.service_tier is not None:
+            observed.service_tier = chunk.service_tier
         _refuse_error(_value(chunk.error))
         if (usage := _value(chunk.usage)) is not None:
             return self._pass_usage(block, usage, bool(chunk.choices))
@@ -250,6 +253,7 @@ class Relay:
         """A chunk whose known fields have unknown types (content as a list of parts, say)."""
         body = as_object(_load(data))
         _refuse_error(body.get("error"))
+        self.observed.service_tier = as_text(body.get("service_tier")) or self.observed.service_tier
         choices = [as_object(choice) for choice in as_list(body.get("choices"))]
         for choice in choices:
             delta = {key: value for key, value in as_object(choice.get("delta")).items() if key != "role"}

@@ -130,6 +130,7 @@ class Relay:
         self._note_start(event)
         response = object_of(event.response)
         observed.usage = usage_of(response) or observed.usage
+        observed.service_tier = as_text(response.get("service_tier")) or None
         refuse_failed(response)
         if event.type == "response.failed":
             raise read_in_band(as_object(response.get("error")), "The provider's answer has failed.")

@@ -48,6 +48,7 @@ def observe_answer(body: JSON) -> Observed:
         output_events=len(items),
         upstream_id=as_text(body.get("id")) or None,
         served_model=as_text(body.get("model")) or None,
+        service_tier=as_text(body.get("service_tier")) or None,
     )
 
 
