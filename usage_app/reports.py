@@ -217,8 +217,10 @@ def breakdown_over_time(
     *,
     zone: ZoneInfo,
     durations: bool = True,
+    attempts: bool = False,
 ) -> list[tuple[datetime, Line]]:
-    """A breakdown per bucket, in the order of time; what has no calls is left out."""
+    """A breakdown per bucket, in the order of time; what has no calls is left out, but with `attempts` not
+    what was tried in vain."""
     since, until = snap(*counted(since, until))
     cells = _cells(dimensions, since, until, interval, filters, sight, zone, durations=durations)
     names = [names_of(name, {ids[place] for ids in cells}) for place, name in enumerate(dimensions)]
@@ -227,7 +229,7 @@ def breakdown_over_time(
         for ids, line in cells.items()
         for at, sums in line.items()
     ]
-    found = [pair for pair in found if not pair[1].totals.is_attempts_alone]
+    found = [pair for pair in found if attempts or not pair[1].totals.is_attempts_alone]
     return sorted(found, key=lambda pair: (pair[0].astimezone(UTC), pair[1].ids))
 
 

@@ -30,7 +30,9 @@ CLAIMS = {
 #: What a claim may be crossed with.
 CLAIM_COLUMNS = {"service": "service_id", "model": "model", "environment": "environment"}
 #: Figures that are not known of them: their sums know no outcome.
-UNKNOWN_OF_CLAIMS = frozenset({"errors", "refused", "cancelled", "interrupted_cost_nanodollars"})
+UNKNOWN_OF_CLAIMS = frozenset(
+    {"errors", "refused", "cancelled", "failed_attempts", "interrupted_cost_nanodollars"}
+)
 
 
 def days_of(since: datetime, until: datetime, zone: ZoneInfo) -> tuple[date, date]:

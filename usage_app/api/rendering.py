@@ -70,6 +70,7 @@ def render_totals(totals: Totals) -> dict[str, Any]:
         "errors": totals.errors,
         "refused": totals.refused,
         "cancelled": totals.cancelled,
+        "failed_attempts": totals.failed_attempts,
         "input_tokens": totals.input_tokens,
         "cache_read_tokens": totals.cache_read_tokens,
         "cache_write_tokens": totals.cache_write_tokens,

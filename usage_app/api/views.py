@@ -151,11 +151,15 @@ class Usage(UsageView):
         scope = (asked.since, asked.until)
         filters, sight = asked.filters, self.sight
         if interval:
-            cells = reports.breakdown_over_time(dimensions, *scope, interval, filters, sight, zone=zone)
+            cells = reports.breakdown_over_time(
+                dimensions, *scope, interval, filters, sight, zone=zone, attempts=True
+            )
             results = [render_line(dimensions, line, start) for start, line in cells]
             total = reports.totals(*scope, filters, sight)
         else:
-            lines, whole = reports.breakdowns((dimensions, ()), *scope, filters, sight, durations=True)
+            lines, whole = reports.breakdowns(
+                (dimensions, ()), *scope, filters, sight, durations=True, attempts=True
+            )
             results = [render_line(dimensions, line) for line in lines]
             total = whole[0].totals if whole else reports.Totals()
         return self._answer(reports.snap(*reports.counted(*scope)), results, render_totals(total))

@@ -70,4 +70,8 @@ def test_lists_of_calls_have_no_line_for_attempts_alone(
         for interval in ("", "hour"):
             grouped = {"group_by": "deployment"} | ({"interval": interval} if interval else {})
             usage = client.get("/api/v1/usage/", grouped).json()
-            assert [each["requests"] for each in usage["results"]] == [FAILED]
+            told = {each["deployment"]: (each["requests"], each["failed_attempts"]) for each in usage["results"]}
+            assert told.pop(ref) == (0, FAILED) and list(told.values()) == [(FAILED, 0)]
+            assert (usage["total"]["requests"], usage["total"]["failed_attempts"]) == (FAILED, FAILED)
+            claims = client.get("/api/v1/usage/", {"group_by": "client"}).json()["results"]
+            assert [each["failed_attempts"] for each in claims] == [None] * len(claims)
