@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from gateway_project.money import NANODOLLARS_PER_DOLLAR
+from usage_app.attempt_search import failed_at, tried_at
 from usage_app.late_costs import FULL_COST, TELLS_COST, with_full_cost
 from usage_app.models import Adjustment, Request
 from usage_app.selection import NONE
@@ -89,6 +90,8 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
     deployment = django_filters.CharFilter(
         field_name="deployment_id", method="exactly", label=_("Deployment")
     )
+    tried_at = django_filters.CharFilter(method="with_attempt", label=_("Tried at"))
+    failed_at = django_filters.CharFilter(method="with_failure", label=_("Failed at, and went on"))
     error_code = django_filters.CharFilter(field_name="error_code", label=_("Error code"))
     stream = django_filters.ChoiceFilter(
         choices=STREAM_CHOICES, method="streamed", label=_("Stream"), empty_label=_("All")
@@ -130,6 +133,12 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
         if value == NONE:
             return rows.filter(provider_id="")
         return rows.filter(Q(provider_id=value) | Q(provider=value))
+
+    def with_attempt(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
+        return tried_at(rows, (value,))
+
+    def with_failure(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
+        return failed_at(rows, (value,))
 
     def streamed(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
         return rows.filter(stream=value == "1")

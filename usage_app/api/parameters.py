@@ -12,6 +12,7 @@ from rest_framework.exceptions import ValidationError
 
 from gateway_project.clock import now
 from keys_app.models import Environment, Service, User, VirtualKey
+from usage_app.attempt_search import BY_ATTEMPTS
 from usage_app.models import KnownName, Request
 from usage_app.reports import Filters, quarters_kept_from, reporting_zone
 from usage_app.reports_claims import CLAIM_COLUMNS, CLAIMS
@@ -56,6 +57,16 @@ def read_parameters(query: QueryDict, *others: str) -> Asked:
         raise ValidationError({"since": [_("It lies after the end of the range.")]})
     ids = {name: _ids(name, query.get(name, "")) for name in FILTERS if query.get(name)}
     return Asked(since, until, ids)
+
+
+def read_places(query: QueryDict) -> dict[str, list[str]]:
+    """`tried_at=` and `failed_at=`: ids of deployments or providers, or what one of these is called."""
+    found = {}
+    for name in BY_ATTEMPTS:
+        if value := query.get(name, ""):
+            refs = {ref for kind in ("deployment", "provider") for ref in _ids(kind, value)}
+            found[name] = sorted(refs)
+    return found
 
 
 def read_grouping(query: QueryDict) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from usage_app import reports
 from usage_app.api import parameters
 from usage_app.api.authentication import MasterOrVirtualKey, MayReadUsage, sight_of_principal
 from usage_app.api.rendering import render_line, render_request, render_requests, render_totals, render_whole
+from usage_app.attempt_search import BY_ATTEMPTS
 from usage_app.models import Request
 from usage_app.reports_claims import CLAIM_COLUMNS, CLAIMS, bounds_of, claims_and_all, claims_over_time
 from usage_app.reports_reading import DIMENSION_COLUMNS
@@ -59,6 +60,10 @@ class RequestList(UsageView):
         parameters=[
             *_RANGE,
             *_FILTERS,
+            *(
+                OpenApiParameter(name, str, description="A deployment or a provider: an id, or a name.")
+                for name in BY_ATTEMPTS
+            ),
             OpenApiParameter("limit", int, description=f"1 to {LARGEST_PAGE}; default {PAGE}."),
             OpenApiParameter("cursor", str, description="From `next`."),
         ],
@@ -66,13 +71,14 @@ class RequestList(UsageView):
     )
     def get(self, request: ApiRequest) -> Response:
         query = request.query_params
-        asked = parameters.read_parameters(query, "limit", "cursor")
+        asked = parameters.read_parameters(query, "limit", "cursor", *BY_ATTEMPTS)
+        places = parameters.read_places(query)
         limit = parameters.read_limit(query, PAGE, LARGEST_PAGE)
         rows = between(Request.objects.all(), asked.since, asked.until)
         equals = {DIMENSION_COLUMNS[name]: ids[0] for name, ids in asked.ids.items() if len(ids) == 1}
         walked = walk(
-            path_along(rows, self.sight, equals, has_more=len(equals) < len(asked.ids)),
-            _narrowed(visible(rows, self.sight), asked),
+            path_along(rows, self.sight, equals, has_more=bool(places) or len(equals) < len(asked.ids)),
+            _narrowed(visible(rows, self.sight), asked, places),
             limit + 1,
             Patience(),
             start=parameters.read_cursor(query),
@@ -194,8 +200,12 @@ class Usage(UsageView):
         )
 
 
-def _narrowed(rows: QuerySet[Request], asked: parameters.Asked) -> QuerySet[Request]:
+def _narrowed(
+    rows: QuerySet[Request], asked: parameters.Asked, places: dict[str, list[str]]
+) -> QuerySet[Request]:
     """Within the filters."""
+    for name, ids in places.items():
+        rows = BY_ATTEMPTS[name](rows, ids)
     for name, values in asked.ids.items():
         rows = rows.filter(Q(**{f"{DIMENSION_COLUMNS[name]}__in": values}))
     return rows

@@ -33,7 +33,8 @@ class Card:
     word: str
     latency: str  # points of a line
     ttft: str
-    link: str
+    link: str  # its calls, those that others answered too
+    failed_link: str
 
 
 class ModelsView(PageView):
@@ -129,8 +130,12 @@ class ModelsView(PageView):
             word,
             spark([each.latency_p95_ms for each in drawn]),
             spark([each.ttft_p95_ms for each in drawn]),
-            "../requests/?" + urlencode({**self.selection.exactly, "deployment": str(row.pk)}),
+            self.link("tried_at" if totals.failed_attempts else "deployment", row),
+            self.link("failed_at", row),
         )
+
+    def link(self, parameter: str, row: Any) -> str:
+        return "../requests/?" + urlencode({**self.selection.exactly, parameter: str(row.pk)})
 
 
 def _spend_of(cards: Sequence[Card]) -> int | None:

@@ -144,7 +144,7 @@ def providers(lines: Sequence[Line], link: Link) -> list[dict[str, Any]]:
                 "word": _("well") if failed < 0.01 else _("some fail") if failed < 0.1 else _("many fail"),
                 "rate": figures.share(line.totals.answered, tried),
                 "ttft": line.totals.ttft_p95_ms,
-                "link": link(provider=line.ids[0]),
+                "link": link(**{"tried_at" if line.totals.failed_attempts else "provider": line.ids[0]}),
             }
         )
     return found

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from usage_app.attempt_search import BY_ATTEMPTS, names_tried
 from usage_app.filters import NUMBER_FILTERS, TEXT_FILTERS, RequestFilter
 from usage_app.late_costs import charge_late
 from usage_app.ledger_series import ledger_settings
@@ -136,11 +137,16 @@ class RequestsView(PageView):
         chosen = self.selection
         kinds = ("model", "key", "user", "deployment", "provider")
         scope = (chosen.since, chosen.until, chosen.filters, self.sight)
-        found = breakdowns([(name,) for name in kinds], *scope, limit=200)
-        return {
-            name: [(line.ids[0], line.names[0]) for line in lines if line.ids[0]]
-            for name, lines in zip(kinds, found, strict=True)
+        found = breakdowns([(name,) for name in kinds], *scope, limit=200, attempts=True)
+        lines = {
+            name: [line for line in those if line.ids[0]] for name, those in zip(kinds, found, strict=True)
         }
+        options = {
+            name: [(line.ids[0], line.names[0]) for line in those if line.totals.requests]
+            for name, those in lines.items()
+        }
+        places = [(line.ids[0], line.names[0]) for line in lines["deployment"] + lines["provider"]]
+        return options | dict.fromkeys(BY_ATTEMPTS, places)
 
     def names(self, rows: Any) -> dict[str, str]:
         """What ids in the address are called: by the rows shown, else by today's names.
@@ -156,7 +162,11 @@ class RequestsView(PageView):
                 row.provider_id: row.provider,
             }
         names.pop("", None)
+        places = [value for name in BY_ATTEMPTS for value in self.request.GET.getlist(name)]
+        names |= names_tried(places, rows)
         if self.sight.everything:
+            for dimension in ("deployment", "provider") if places else ():
+                names = names_of(dimension, places) | names
             for dimension in _NAMED:
                 asked = [value for value in self.request.GET.getlist(dimension) if value not in names]
                 names |= names_of(dimension, asked) if asked else {}
