@@ -16,6 +16,7 @@ from django.db import transaction
 from gateway_project.clock import now
 from gateway_project.money import NANODOLLARS_PER_DOLLAR
 from usage_app.models import Price
+from usage_app.models.price import SANDBOX_KIND
 from usage_app.pricebook import RATE_COLUMNS
 
 #: The list's names of the kinds of token that are counted here.
@@ -59,7 +60,6 @@ _SAFE_TO_IGNORE = frozenset({"cache_audio_read_mtok", "cache_image_read_mtok"})
 _TIER_CONTEXTS = frozenset({"service_tier", "speed"})
 _TIER_RANK = 1000  # above every usual price of a model
 
-SANDBOX_KIND = "sandbox"
 _FIELDS = (
     "provider_kind",
     "model",

@@ -128,7 +128,7 @@ class PriceAdmin(ControlAdmin):
         ordering="source",
     )
     def source_label(self, row: Price) -> str:
-        return row.get_source_display()
+        return row.source_told
 
     @column(description=_("service tier"), ordering="service_tier")
     def tier(self, row: Price) -> str:

@@ -1,10 +1,12 @@
 """The price book: dated prices from the public list, and the overrides an admin sets."""
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from gateway_project.clock import uuid7
 
+SANDBOX_KIND = "sandbox"
 #: Why a price of the list cannot be charged, as rows keep it -> as people read it.
 UNPRICED_REASONS = {
     "the list has no price": _("the list has no price"),
@@ -101,6 +103,13 @@ class Price(models.Model):
     def __str__(self) -> str:
         tier = f" ({self.get_service_tier_display()})" if self.service_tier else ""
         return f"{self.provider_kind}/{self.model}{tier}"
+
+    @property
+    def source_told(self) -> str:
+        """Who says so: the sandbox's are this program's own, and on no list."""
+        if self.source == self.Source.LIST and self.provider_kind == SANDBOX_KIND:
+            return gettext("Sandbox")
+        return self.get_source_display()
 
     @property
     def why_unpriced(self) -> str:

@@ -126,7 +126,7 @@ class RequestView(PageView):
         return {
             "model": price.model,
             "name": "/".join(filter(None, (price.provider_kind, price.model))),
-            "source": Price.Source(price.source).label,
+            "source": Price(source=price.source, provider_kind=price.provider_kind).source_told,
             "since": price.valid_from_ms and clock.from_ms(price.valid_from_ms),
             "until": price.valid_until_ms and clock.from_ms(price.valid_until_ms),
         }

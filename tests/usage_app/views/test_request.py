@@ -65,6 +65,9 @@ def test_the_bill_names_the_price_its_source_and_since_when(people: People, brow
     price.save()
     text = browse(people.root).get(f"/ui/requests/{row.pk}/").content.decode()
     assert "Public list · since 1 Mar 2026" in text
+    Price.objects.filter(pk=price.pk).update(provider_kind="sandbox")
+    text = browse(people.root).get(f"/ui/requests/{row.pk}/").content.decode()
+    assert "Sandbox · since 1 Mar 2026" in text
     price.valid_until = datetime(2099, 1, 1, tzinfo=UTC)
     price.save()
     text = browse(people.root).get(f"/ui/requests/{row.pk}/").content.decode()
