@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from gateway_project import clock
 from keys_app.models import Membership, Service, User, VirtualKey
+from usage_app import ledger_refusals
 from usage_app.dialects import dialect_of
 from usage_app.ledger_rows import failed_before
 from usage_app.ledger_series import start_series
@@ -198,6 +199,12 @@ def save(rows: Sequence[Request], attempts: Sequence[Attempt] = ()) -> None:
                 failed_at=failed_before(row.status, tries.get(row.pk, [])),
             )
         )
+    refused: ledger_refusals.Refusals = {}
+    for row in rows:
+        at_ms = int(row.started_at.timestamp() * 1000)
+        told = ledger_refusals.refusals_of(row.status, row.error_code, row.decision, at_ms)
+        ledger_refusals.add(refused, told)
+    ledger_refusals.write(refused)
     with transaction.atomic():  # as the ledger does: PostgreSQL keeps its staging table for no longer
         sums.write(connection, dialect_of(connection))
 

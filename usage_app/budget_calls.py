@@ -16,7 +16,7 @@ from gateway_project.clock import from_ms
 from keys_app.entries import BudgetEntry
 from keys_app.models import Budget, Scope
 from keys_app.periods import Period, named_period
-from usage_app.budget_states import BudgetState
+from usage_app.budget_states import BudgetState, spends_of_calls
 from usage_app.figures import grouped
 from usage_app.models import BudgetSpend, Request
 from usage_app.reports_names import ids_named
@@ -102,8 +102,10 @@ def _parameters(budget: Budget, person: str) -> dict[str, str] | None:
 def spells_before(state: BudgetState) -> list[Spell]:
     """The periods before this one, newest first; of a budget for each person one a person."""
     budget, present = state.budget, state.period.key
-    rows = BudgetSpend.objects.filter(budget_id=str(budget.pk)).exclude(
-        Q(period=present) | Q(period__startswith=f"{present}/")
+    rows = (
+        spends_of_calls()
+        .filter(budget_id=str(budget.pk))
+        .exclude(Q(period=present) | Q(period__startswith=f"{present}/"))
     )
     if not (budget.scope == Scope.END_USER and not budget.target):
         rows = rows.exclude(period__contains="/")

@@ -4,17 +4,17 @@ What is spent is the ledger's sum of the charges; the rate is that of the period
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from gateway_project.clock import from_ms, now_ms, uuid7_at
+from gateway_project.clock import from_ms, now_ms
 from keys_app.entries import BudgetEntry
 from keys_app.models import Budget, Scope
 from keys_app.periods import Period, period_of
 from keys_app.snapshot_rows import limits_of_rows
-from usage_app.models import BudgetSpend, Request
+from usage_app.models import BudgetSpend
 from usage_app.reports_names import ids_named
 from usage_app.reports_reading import Filters
 from usage_app.sight import Sight
@@ -26,8 +26,7 @@ DAY_MS = 24 * 3_600_000
 NEAR = 0.8
 #: From this share on, or so long before its end, what is left covers few calls.
 ALMOST_ALL, SOON_MS = 0.99, 15 * 60_000
-#: Refused calls that are looked at, the newest, those of them that are read, and how long back.
-REFUSALS, READ = 5_000, 200
+#: How long back a refusal says that others will be refused too.
 LATELY_MS = DAY_MS
 
 
@@ -43,7 +42,7 @@ class BudgetState:
     requests: int
     at_ms: int
     end_user: str = ""
-    has_refused: bool = False  # a call of late, though something is left; known on its own page alone
+    has_refused: bool = False  # a call of late, though something is left (`ledger_refusals`)
 
     @property
     def share(self) -> float:
@@ -89,7 +88,7 @@ class BudgetState:
         if not self.budget.hard or not self.left:
             return False
         is_soon = self._due_ms is not None and self._due_ms < self.at_ms + SOON_MS
-        return self.has_refused or self.share >= ALMOST_ALL or (is_soon and self.share >= NEAR)
+        return self.share >= ALMOST_ALL or (self.share >= NEAR and (self.has_refused or is_soon))
 
     @property
     def _due_ms(self) -> int | None:
@@ -109,12 +108,6 @@ class BudgetState:
         if not self.has_rate:
             return None
         return self.spent * (round(moment.timestamp() * 1000) - self._start_ms) // elapsed
-
-    @property
-    def charged_as(self) -> tuple[str, str, int]:
-        """Budget, period and limit as a call's row tells of it."""
-        period = f"{self.period.key}/{self.end_user}" if self.end_user else self.period.key
-        return str(self.budget.pk), period, self.limit
 
     @property
     def tone(self) -> str:
@@ -159,7 +152,7 @@ def states(budgets: Iterable[Budget]) -> list[BudgetState]:
     for entry, period in entries:
         if rows[entry.id].scope == Scope.END_USER and not rows[entry.id].target:
             each_person |= Q(budget_id=entry.id, period__startswith=f"{period.key}/")
-    for spend in BudgetSpend.objects.filter(each_person).order_by("-spent_nanodollars")[:50]:
+    for spend in spends_of_calls().filter(each_person).order_by("-spent_nanodollars")[:50]:
         spends.setdefault(spend.budget_id, []).append(spend)
     found = []
     for entry, period in entries:
@@ -181,33 +174,22 @@ def states(budgets: Iterable[Budget]) -> list[BudgetState]:
                     spend.requests,
                     at_ms,
                     person,
+                    _has_refused(spend, limit, at_ms),
                 )
             )
     found.sort(key=lambda state: (-state.share, state.name))
     return found
 
 
-def with_refusals(found: list[BudgetState]) -> list[BudgetState]:
-    """Told of those that are nearly full: a refusal of this period, at the limit as it is now.
+def spends_of_calls() -> "QuerySet[BudgetSpend]":
+    """Without what only tells of refusals."""
+    return BudgetSpend.objects.exclude(requests=0, spent_nanodollars=0)
 
-    Reads calls: for a budget's page, not for lists and sums.
-    """
-    near = [state for state in found if state.budget.hard and state.left and state.share >= NEAR]
-    if not near:
-        return found
-    at_ms = near[0].at_ms
-    refused = Request.objects.filter(status=Request.Status.REFUSED, id__gte=uuid7_at(at_ms - LATELY_MS))
-    # Codes have no index: a flood of other refusals is not passed over for ever.
-    newest = refused.order_by("-id").values("pk")[:REFUSALS]
-    own = Request.objects.filter(pk__in=newest, error_code="budget_exceeded").order_by("-id")
-    refusing = {
-        (each.get("id"), each.get("period"), each.get("limit"))
-        for decision in own.values_list("decision", flat=True)[:READ]
-        for each in (decision.get("allowances", ()) if isinstance(decision, dict) else ())
-        if each.get("refused")
-    }
-    told = {id(state) for state in near if state.charged_as in refusing}
-    return [replace(state, has_refused=True) if id(state) in told else state for state in found]
+
+def _has_refused(spend: BudgetSpend, limit: int, at_ms: int) -> bool:
+    """Whether it refused a call lately, at the limit as it is now."""
+    at = spend.refused_at
+    return at is not None and at >= from_ms(at_ms - LATELY_MS) and spend.refused_limit_nanodollars == limit
 
 
 def filters_of(budget: Budget) -> Filters | None:

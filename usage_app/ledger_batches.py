@@ -12,12 +12,13 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from gateway_project.clock import from_ms, now, uuid7
-from usage_app import ledger_rows, stored
+from usage_app import ledger_refusals, ledger_rows, stored
 from usage_app.dialects import Dialect, insert_rows, upsert_rows
 from usage_app.journal import BadLine
 from usage_app.late_costs import TELLS_COST, corrections_of, tells_cost
 from usage_app.ledger_journals import Chunk, Position
 from usage_app.ledger_names import NameKeeper
+from usage_app.ledger_refusals import Refusals
 from usage_app.ledger_rows import SettledCall, countable, interrupted_end
 from usage_app.models import Adjustment, Attempt, BudgetSpend, JournalOffset, Request
 from usage_app.models.correction import CORRECTION_CAUSE
@@ -70,6 +71,7 @@ class Batch:
     priced: set[str] = field(default_factory=set)  # calls that were counted as unpriced, and are no more
     applied: list[uuid.UUID] = field(default_factory=list)  # adjustments whose request came now
     spend: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    refused: Refusals = field(default_factory=dict)
     stored: list[Stored] = field(default_factory=list)
 
     @property
@@ -125,6 +127,7 @@ class Batcher:
                 ("spent_nanodollars", "requests"),
                 [(*key, *figures) for key, figures in batch.spend.items()],
             )
+            ledger_refusals.write(batch.refused)
             self.names.write(batch.ends.values(), self.dialect)
             if batch.adjustments:
                 Adjustment.objects.bulk_create(batch.adjustments)
@@ -186,6 +189,10 @@ class Batcher:
             batch.attempt_rows.setdefault(row[0], row)
         batch.sums.add(countable(end))
         _charge(batch, end.charges, end.cost_nanodollars or 0, 1)
+        refused = ledger_refusals.refusals_of(end.status, end.error_code, end.decision, end.at_ms)
+        ledger_refusals.add(batch.refused, refused)
+        for key in refused:
+            batch.spend.setdefault(key, [0, 0])
         batch.settled.append(_settled(end))
 
     def _adjust_late(self, end: End, known: dict[str, dict[str, Any]], batch: Batch) -> None:

@@ -3,12 +3,14 @@
 import json
 import threading
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import msgspec
 import pytest
 from django.db import OperationalError
 
+from gateway_project.clock import from_ms
 from keys_app.limits import BudgetDemand, Demand, Grant, RateDemand
 from keys_app.limits.allowances import granted
 from keys_app.models import KeyUse
@@ -27,6 +29,7 @@ from tests.usage_app.workload import (
     an_end,
     call_id,
 )
+from usage_app.budget_states import spends_of_calls
 from usage_app.journal import JournalWriter, segment_path
 from usage_app.ledger import Ledger, LedgerRunning
 from usage_app.ledger_audit import budget_differences, check_everything
@@ -46,7 +49,7 @@ from usage_app.models import (
     Request,
     Rollup,
 )
-from usage_app.records import Adjust, Caller, Tokens
+from usage_app.records import Adjust, Caller, End, Tokens
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -445,3 +448,24 @@ def test_while_the_database_is_away_journals_wait_and_then_everything_is_written
     read_all(ledger)
     assert Request.objects.count() == 2
     assert_balanced()
+
+
+def test_a_budget_that_refused_a_call_is_known_by_its_spend(writer: JournalWriter, ledger: Ledger) -> None:
+    """Of the refusals the last one, whichever is read last; nothing is spent by them."""
+    allowance = {"id": BUDGET, "period": MONTH.period, "refused": True}
+
+    def refusal(at_ms: int, limit: int, **changes: Any) -> End:
+        decision = {"allowances": [{"id": "another", "period": "2026-11"}, {**allowance, "limit": limit}]}
+        fields = {"at_ms": at_ms, "error_code": "budget_exceeded", "decision": decision}
+        return a_refusal(id=call_id(at_ms), **fields | changes)
+
+    writer.append(refusal(NOON_MS + 60_000, 7))
+    writer.append(refusal(NOON_MS, 5))
+    read_all(ledger)
+    writer.append(refusal(NOON_MS + 30_000, 6))
+    writer.append(refusal(NOON_MS + 90_000, 8, error_code="rate_limited"))
+    read_all(ledger)
+    (row,) = BudgetSpend.objects.all()
+    assert (row.refused_at, row.refused_limit_nanodollars) == (from_ms(NOON_MS + 60_000), 7)
+    assert (row.spent_nanodollars, row.requests) == (0, 0)
+    assert list(spends_of_calls()) == []

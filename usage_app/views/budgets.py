@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from gateway_project.clock import from_ms
 from keys_app.models import Scope
 from usage_app.budget_calls import calls_link, period_name, refusals_of, spells_before
-from usage_app.budget_states import BudgetState, budgets_in, filters_of, states, with_refusals
+from usage_app.budget_states import BudgetState, budgets_in, filters_of, states
 from usage_app.burn_down import BurnDown, burn_down, charged, interval_of, steps_of
 from usage_app.reports_grid import grid
 from usage_app.sight import EVERYTHING
@@ -56,7 +56,7 @@ class BudgetView(PageView):
         budget = budgets_in(self.sight).filter(pk=budget_id).first()
         if budget is None:
             raise Http404
-        found = with_refusals(states([budget]))
+        found = states([budget])
         if not found:
             raise Http404
         state = found[0]

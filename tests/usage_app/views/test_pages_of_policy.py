@@ -1,5 +1,6 @@
 """Budgets, Models, Prices and the Overview's lower half: figures, forecasts, and who sees what."""
 
+import re
 from datetime import timedelta
 from urllib.parse import parse_qs, urlparse
 
@@ -371,9 +372,31 @@ def test_a_budget_that_refused_calls_is_not_said_to_end_soon(people: People, bro
     save([refused])
     page = client.get(f"/ui/budgets/{row.pk}/").content.decode()
     assert f"of $10.00: {REFUSES}." in page and "at this rate it ends" not in page
-    refused.decision = {"allowances": [{**allowance, "limit": 9 * DOLLAR}]}  # it was raised since
-    refused.save()
-    assert REFUSES not in client.get(f"/ui/budgets/{row.pk}/").content.decode()
+    table, overview = (client.get(each).content.decode() for each in ("/ui/budgets/", "/ui/"))
+    assert "1 budget refuses calls that may cost more than is left." in table
+    assert (
+        f'data-label="Forecast">{REFUSES}<' in table
+        and f'<span class="gh-muted">{REFUSES}</span>' in overview
+    )
+    BudgetSpend.objects.update(refused_limit_nanodollars=9 * DOLLAR)  # it was raised since
+    for page in (f"/ui/budgets/{row.pk}/", "/ui/budgets/", "/ui/"):
+        assert REFUSES not in client.get(page).content.decode()
+
+
+def test_those_that_refuse_calls_stand_first_on_the_overview(people: People, browse: Browse) -> None:
+    calm = [budget(85 * DOLLAR // 10, scope="model", target=f"m{n}", period="day") for n in range(5)]
+    row = budget(92 * DOLLAR // 10, scope="service", service=people.checkout, period="month")
+    allowance = {
+        "id": str(row.pk),
+        "period": states([row])[0].period.key,
+        "limit": 10 * DOLLAR,
+        "refused": True,
+    }
+    fields = {"status": "refused", "error_code": "budget_exceeded", "decision": {"allowances": [allowance]}}
+    save([make_request(people.keys["checkout-prod"], clock.now() - timedelta(minutes=1), **fields)])
+    first, *others = browse(people.root).get("/ui/").context["budgets"]
+    assert first.budget == row and first.refuses
+    assert len(others) == 4 and {each.budget.pk for each in others} < {each.pk for each in calm}
 
 
 def test_a_budget_that_is_all_but_used_up_is_told_to_refuse_calls(people: People, browse: Browse) -> None:
@@ -434,3 +457,14 @@ def test_a_count_that_was_cut_short_says_that_there_are_more(
     save([make_request(people.keys["checkout-prod"], at, **refused) for _each in range(3)])
     text = browse(people.root).get(f"/ui/budgets/{row.pk}/").content.decode()
     assert f'<span class="is-number">{shown}</span>' in text
+
+
+def test_the_sandboxs_own_prices_are_on_no_public_list(people: People, browse: Browse) -> None:
+    for kind in ("sandbox", "openai"):
+        Price.objects.create(provider_kind=kind, model=f"{kind}-1", source="list", input_nanodollars=1)
+    text = browse(people.root).get("/ui/prices/?q=-1").content.decode()
+    sources = re.findall(r'data-label="Source"><span class="gh-muted">(.*?)</span>', text)
+    assert sources == ["Public list", "Sandbox"]
+    client = browse(people.root)
+    admin = client.get("/admin/usage_app/price/?q=sandbox-1").content.decode()
+    assert re.search(r">\s*Sandbox\s*<", admin)
