@@ -135,7 +135,7 @@ def level_rows(levels: tuple[LevelState, ...], is_live: bool) -> list[dict[str, 
         known = is_live or is_money
         rows.append(
             {
-                "what": f"{KINDS[level.kind]} {level.period}".rstrip(),
+                "what": f"{KINDS[level.kind]} {_period_of(level)}".rstrip(),
                 "scope": SCOPES.get(level.scope, level.scope),
                 "name": bare_name(level.scope, level.name),
                 "limit": _figure(level.limit, is_money),
@@ -157,3 +157,8 @@ def _figure(amount: int, is_money: bool) -> str:
         return f"{amount:,}".replace(",", "\u202f")
     dollars, _point, cents = usd_string(amount).partition(".")
     return f"${dollars}.{cents.ljust(2, '0')}"
+
+
+def _period_of(level: LevelState) -> str:
+    """A budget's period as it is counted under, such as 2026-11; '' of a rate limit."""
+    return _now("in total") if level.period == "total" else level.period

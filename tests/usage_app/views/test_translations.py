@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 from django.conf import settings
+from django.utils.translation.template import templatize
 
 from gateway_project import clock
 from tests.seeding import People, make_request, save
@@ -15,6 +16,7 @@ from tests.usage_app.views.conftest import Browse
 
 ROOT = Path(settings.LOCALE_PATHS[0]).parent
 PO = ROOT / "locale" / "ko" / "LC_MESSAGES" / "django.po"
+_COUNTED = re.compile(r"ngettext(?:_lazy)?\(\s*u?(['\"])(.*?)\1\s*,\s*u?(['\"])(.*?)\3", re.DOTALL)
 _HOLES = re.compile(r"%\(\w+\)[sdr]|<code>|</code>")
 _IN_TEMPLATES = re.compile(r"{%\s*translate\s+\"([^\"]+)\"")
 
@@ -31,6 +33,20 @@ def compiler() -> ModuleType:
 
 def test_the_compiled_file_is_that_of_the_text(compiler: ModuleType) -> None:
     assert PO.with_suffix(".mo").read_bytes() == compiler.build_mo(compiler.read_po(PO))
+
+
+def test_what_is_counted_is_looked_up_as_one_message(compiler: ModuleType) -> None:
+    """One entry with its plural: two of their own are never found, and English is shown."""
+    known = compiler.read_po(PO)
+    sources = [path.read_text() for app in ROOT.glob("*_app") for path in app.rglob("*.py")]
+    sources += [
+        templatize(path.read_text())
+        for path in (ROOT / "templates").rglob("*.html")
+        if "unfold" not in path.parts
+    ]
+    pairs = {(one, many) for text in sources for _, one, _, many in _COUNTED.findall(text)}
+    assert len(pairs) > 10
+    assert {one for one, many in pairs if f"{one}\0{many}" not in known} == set()
 
 
 def test_the_compiled_file_is_read_by_gettext(compiler: ModuleType) -> None:
