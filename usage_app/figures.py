@@ -31,6 +31,11 @@ def money(nanodollars: int, significant: int = 3) -> str:
     return f"{sign}${whole}.{fraction.ljust(2, '0')}"
 
 
+def known_money(nanodollars: int, unpriced: int) -> str:
+    """A sum of what is known, '$1.20+' where calls without a price would add to it."""
+    return money(nanodollars) + ("+" if unpriced > 0 else "")
+
+
 def exact_money(nanodollars: int) -> str:
     """Dollars to the last nanodollar, at least two decimals."""
     sign, text = ("-" if nanodollars < 0 else ""), usd_string(abs(nanodollars))

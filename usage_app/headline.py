@@ -38,7 +38,7 @@ def headline(chosen: Selection, now: Totals, before: Totals, lines: Sequence[Lin
 
 
 def _spend(chosen: Selection, now: Totals, before: Totals) -> str:
-    amount = figures.money(now.cost_nanodollars)
+    amount = figures.known_money(now.cost_nanodollars, now.unpriced_requests)
     change = figures.change(now.cost_nanodollars, before.cost_nanodollars)
     when = _when(chosen)
     if change is None or abs(change) < 0.5:

@@ -2,9 +2,12 @@
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from keys_app.models import Environment
+from usage_app import figures
 
 #: status -> (shape, tone)
 STATUS_SHAPES = {
@@ -52,3 +55,27 @@ def number_cell(text: str, exact: str, link: str, *, is_zero: bool) -> SafeStrin
     shown = format_html('<a href="{}">{}</a>', link, text) if link else text
     tone = " is-zero" if is_zero else ""
     return format_html('<td class="is-number{}" title="{}">{}</td>', tone, exact, shown)
+
+
+def unpriced_words(calls: int) -> str:
+    """What a sum leaves out, for who hovers or hears."""
+    told = ngettext("%(count)s call, in no sum", "%(count)s calls, in no sum", calls)
+    return f"{_now('without a price')}: {told % {'count': figures.grouped(calls)}}"
+
+
+def exact_spend(nanodollars: int, unpriced: int) -> str:
+    """A sum to the nanodollar, and what it leaves out."""
+    exact = figures.exact_money(nanodollars)
+    return f"{exact} · {unpriced_words(unpriced)}" if unpriced > 0 else exact
+
+
+def spend_mark(nanodollars: int, unpriced: int) -> SafeString:
+    """A sum as a cell has it: with a plus where calls without a price would add to it, or 'unpriced'."""
+    if unpriced <= 0:
+        return format_html("{}", figures.money(nanodollars))
+    words = unpriced_words(unpriced)
+    if not nanodollars:
+        return format_html('<span class="gh-warn-text" title="{}">{}</span>', words, _now("unpriced"))
+    amount = figures.money(nanodollars)
+    plus = '{}<span class="gh-warn-text" title="{}">+</span>'
+    return format_html(plus, amount, words)

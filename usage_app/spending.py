@@ -13,7 +13,7 @@ from gateway_project import clock
 from keys_app.models import Budget, Scope, User
 from keys_app.spending import Teller
 from usage_app.budget_states import BudgetState, budgets_in, states
-from usage_app.figures import money
+from usage_app.figures import known_money
 from usage_app.reports import Filters, Totals, breakdown, reporting_zone
 from usage_app.selection import span
 from usage_app.sight import Sight, sight_of
@@ -63,7 +63,9 @@ def _spent_this_month(scope: Scope, ids: list[str], sight: Sight) -> Cells:
 
 
 def _amount(spent: Totals) -> str:
-    return _("unpriced") if spent.is_unpriced else money(spent.cost_nanodollars)
+    return (
+        _("unpriced") if spent.is_unpriced else known_money(spent.cost_nanodollars, spent.unpriced_requests)
+    )
 
 
 def _usage_of(scope: Scope, subject: str) -> str:

@@ -8,6 +8,8 @@ from django.utils.translation import gettext as _
 
 from usage_app import figures
 from usage_app.charts import spark
+from usage_app.figures import known_money
+from usage_app.marks import exact_spend
 from usage_app.reports import Series, Totals
 
 
@@ -91,8 +93,8 @@ def _spend(now: Totals, before: Totals, line: str) -> Tile:
     estimated = now.estimated_cost_nanodollars
     return Tile(
         _("Spend"),
-        figures.money(now.cost_nanodollars),
-        figures.exact_money(now.cost_nanodollars),
+        _("unpriced") if now.is_unpriced else known_money(now.cost_nanodollars, now.unpriced_requests),
+        exact_spend(now.cost_nanodollars, now.unpriced_requests),
         figures.change(now.cost_nanodollars, before.cost_nanodollars),
         "",
         line,

@@ -19,6 +19,7 @@ from keys_app.frame import zone_named
 from keys_app.models import Environment
 from usage_app import figures, marks
 from usage_app.models import Attempt, Request
+from usage_app.reports_sums import Totals
 from usage_app.theme import theme_version
 
 register = template.Library()
@@ -203,6 +204,17 @@ def since(moment: datetime) -> str:
     if seconds < 3600:
         return _("%(count)s min ago") % {"count": int(seconds // 60)}
     return date_format(timezone.localtime(moment), _("j M, H:i"))
+
+
+@register.filter
+def spend(totals: Totals) -> SafeString:
+    """What is known of a cost, and whether there is more."""
+    return marks.spend_mark(totals.cost_nanodollars, totals.unpriced_requests)
+
+
+@register.filter
+def known_money(nanodollars: int, unpriced: int) -> str:
+    return figures.known_money(nanodollars, unpriced)
 
 
 @register.filter

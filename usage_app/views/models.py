@@ -15,6 +15,7 @@ from usage_app.charts import spark
 from usage_app.pricebook import prices_now
 from usage_app.pricing import CompiledPrice
 from usage_app.reports import Series, Totals, series
+from usage_app.reports_claims import summed
 from usage_app.views.page import PageView
 from usage_app.worker_health import NowOf, WorkerHealth
 
@@ -65,11 +66,8 @@ class ModelsView(PageView):
             health_is_known=WorkerHealth(request).is_known,
         )
 
-    def groups(self, over_time: Series) -> list[tuple[str, int | None, list[Card]]]:
-        """(model, its spend, its deployments), most expensive first; members see what they called.
-
-        Spend is None where calls have no price and nothing is known of what they cost.
-        """
+    def groups(self, over_time: Series) -> list[tuple[str, Totals, list[Card]]]:
+        """(model, its spend, its deployments), most expensive first; members see what they called."""
         deployments = apps.get_model("proxy_app", "Deployment")._default_manager.select_related(
             "model", "provider"
         )
@@ -96,9 +94,7 @@ class ModelsView(PageView):
             )
             groups.setdefault(row.model.name, []).append(card)
         found = [(name, _spend_of(cards), cards) for name, cards in groups.items()]
-        return sorted(
-            found, key=lambda group: (-(group[1] or 0), -sum(c.totals.requests for c in group[2]), group[0])
-        )
+        return sorted(found, key=lambda group: (-group[1].cost_nanodollars, -group[1].requests, group[0]))
 
     def card(
         self,
@@ -138,6 +134,5 @@ class ModelsView(PageView):
         return "../requests/?" + urlencode({**self.selection.exactly, parameter: str(row.pk)})
 
 
-def _spend_of(cards: Sequence[Card]) -> int | None:
-    spent = sum(card.totals.cost_nanodollars for card in cards)
-    return None if not spent and any(card.totals.is_unpriced for card in cards) else spent
+def _spend_of(cards: Sequence[Card]) -> Totals:
+    return summed(card.totals for card in cards)

@@ -105,13 +105,13 @@ def _serving(models: Sequence[str]) -> dict[str, tuple[Any, str]]:
 
 
 def tops(lines: Mapping[str, Sequence[Line]], whole: Totals, link: Link) -> list[tuple[Any, str, list[Any]]]:
-    """(label, dimension, [(name, spend, share, link)]) of the most expensive of each kind."""
+    """(label, dimension, [(name, totals, share, link)]) of the most expensive of each kind."""
     found = []
     for dimension, label in TOPS.items():
         rows = [
             (
                 line.names[0] or _("none"),
-                line.totals.cost_nanodollars,
+                line.totals,
                 figures.share(line.totals.cost_nanodollars, whole.cost_nanodollars),
                 link(**{dimension: line.ids[0] or "none"}),
             )
@@ -155,7 +155,7 @@ def providers(lines: Sequence[Line], link: Link) -> list[dict[str, Any]]:
 class Month:
     """The month so far, by its end at this rate, and the month before."""
 
-    spent: int
+    spent: Totals
     forecast: int | None
     ends_at: datetime
     before: Totals
@@ -165,11 +165,11 @@ def month(filters: Filters, sight: Sight, zone: ZoneInfo) -> Month:
     now = clock.now()
     since, until = span("month", now, zone)
     ends_at = (since + timedelta(days=32)).replace(day=1)
-    spent = totals(since, until, filters, sight, durations=False).cost_nanodollars
+    spent = totals(since, until, filters, sight, durations=False)
     first = Rollup.objects.order_by("bucket_at").values_list("bucket_at", flat=True).first()
     began = max(since, first) if first is not None else since  # before there was nothing to be spent
     elapsed = until - began
     whole_s, elapsed_s = round((ends_at - began).total_seconds()), round(elapsed.total_seconds())
-    forecast = spent * whole_s // elapsed_s if elapsed > timedelta(hours=6) else None
+    forecast = spent.cost_nanodollars * whole_s // elapsed_s if elapsed > timedelta(hours=6) else None
     before = totals(*span("last_month", now, zone), filters, sight, durations=False)
     return Month(spent, forecast, ends_at - timedelta(days=1), before)

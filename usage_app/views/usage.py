@@ -7,14 +7,13 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from usage_app import figures
 from usage_app.charts import MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
-from usage_app.marks import number_cell
+from usage_app.marks import number_cell, spend_mark
 from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS, PivotRow
 from usage_app.reports import Totals, totals
 from usage_app.reports_claims import CLAIM_COLUMNS
@@ -166,7 +165,7 @@ class UsageView(PageView):
             share=figures.share(value, whole),
             before="" if former is None else self.text(former),
             change="" if former is None else changed(value, former),
-            value=_unpriced() if self.counts_money and row.totals.is_unpriced else self.text(value),
+            value=self.text(value, row.totals.unpriced_requests),
             exact=self.exact(value),
             cells=list(self.cells(row)),
         )
@@ -192,7 +191,7 @@ class UsageView(PageView):
         for end, number, unpriced in zip(self.column_links, row.cells, row.unpriced, strict=True):
             is_unknown = self.counts_money and not number and unpriced > 0
             opens = (number or is_unknown) and end and row.parameters is not None
-            text = _unpriced() if is_unknown else self.text(number)
+            text = self.text(number, unpriced)
             exact = "" if is_unknown else self.exact(number)
             yield ShownCell(text, exact, start + end if opens else "", not number and not is_unknown)
 
@@ -205,10 +204,8 @@ class UsageView(PageView):
     def counts_money(self) -> bool:
         return MEASURES[self.question.measure].unit == "money"
 
-    def text(self, value: int) -> str:
-        if self.counts_money:
-            return figures.money(value)
-        return figures.short_count(value)
+    def text(self, value: int, unpriced: int = 0) -> str:
+        return spend_mark(value, unpriced) if self.counts_money else figures.short_count(value)
 
     def exact(self, value: int) -> str:
         return figures.exact_money(value) if self.counts_money else figures.grouped(value)
@@ -238,11 +235,18 @@ class UsageView(PageView):
         said = [
             whole
             % {
-                "amount": figures.money(now.cost_nanodollars),
+                "amount": figures.known_money(now.cost_nanodollars, now.unpriced_requests),
                 "count": figures.grouped(now.requests),
                 "tokens": figures.short_count(now.tokens),
             }
         ]
+        if now.unpriced_requests:
+            told = ngettext(
+                "%(count)s call has no price: its cost is unknown and in no sum here.",
+                "%(count)s calls have no price: their cost is unknown and in no sum here.",
+                now.unpriced_requests,
+            )
+            said.append(told % {"count": figures.grouped(now.unpriced_requests)})
         if len(rows) > 1 and now.cost_nanodollars and not self.question.overlaps:
             top = max(rows, key=lambda row: row.totals.cost_nanodollars)
             share = figures.share(top.totals.cost_nanodollars, now.cost_nanodollars)
@@ -250,11 +254,6 @@ class UsageView(PageView):
         if self.question.first in CLAIM_DIMENSIONS:
             said.append(_("Tags, end users and clients are what callers say, counted by whole days."))
         return said
-
-
-def _unpriced() -> str:
-    """In place of an amount that is not 0, but unknown."""
-    return format_html('<span class="gh-warn-text">{}</span>', _("unpriced"))
 
 
 def changed(value: int, former: int) -> str:

@@ -57,7 +57,30 @@ def test_a_call_without_a_price_is_told_and_is_in_no_sum(people: People, browse:
     answer = browse(people.root).get("/ui/")
     assert answer.context["totals"].unpriced_requests == 1
     assert "1 call has no price" in answer.content.decode()
-    assert answer.context["tiles"][0].value == "$0.00"
+    assert answer.context["tiles"][0].value == "unpriced"
+
+
+def test_every_sum_that_leaves_calls_out_says_so(people: People, browse: Browse) -> None:
+    """Headlines, tiles, tops, tables, the month: a plus, and how many calls without a price are left out."""
+    at, key = clock.now() - timedelta(seconds=1), people.keys["search-prod"]
+    calls = (("gpt-5", 2 * 10**9), ("gpt-5", None), ("gpt-5-mini", 10**9))
+    save([make_request(key, at, model=model, cost_nanodollars=cost) for model, cost in calls])
+    client = browse(people.root)
+    plus = '<span class="gh-warn-text" title="without a price: 1 call, in no sum">+</span>'
+    overview = client.get("/ui/?range=24h")
+    text = overview.content.decode()
+    assert "Spend is $3.00+ " in overview.context["headline"][0]
+    assert overview.context["tiles"][0].value == "$3.00+"
+    assert f"This month $3.00{plus}" in text
+    assert text.count(f"$2.00{plus}") == 2 and text.count("$1.00</") == 2  # the table, the top of models
+    assert text.count(f"$3.00{plus}") == 5  # the month, the foot, the tops of services, users and keys
+    usage = client.get("/ui/usage/?range=24h")
+    assert usage.context["headline"][0].startswith("$3.00+ for 3 calls")
+    assert "1 call has no price: its cost is unknown and in no sum here." in usage.context["headline"]
+    assert usage.content.decode().count(f"$3.00{plus}") == 2 and f"$2.00{plus}" in usage.content.decode()
+    count = client.get("/ui/requests/?fragment=count&range=24h", headers={"HX-Request": "true"})
+    assert f"3 calls, $3.00{plus}" in count.content.decode()
+    assert "$3.00+ this month" in client.get("/admin/keys_app/service/").content.decode()
 
 
 def test_an_empty_house_shows_the_first_call_to_copy(people: People, browse: Browse) -> None:

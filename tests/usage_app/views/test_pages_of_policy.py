@@ -210,11 +210,15 @@ def test_a_model_without_a_price_is_not_said_to_cost_nothing(
     save([make_request(people.keys["search-lab"], at, cost_nanodollars=None, **ids)])
     answer = browse(people.root).get("/ui/models/")
     ((_name, spend, _cards),) = answer.context["groups"]
-    assert spend is None
-    assert '<h2>gpt-5</h2><span class="gh-warn-text">unpriced</span>' in answer.content.decode()
+    assert spend.is_unpriced
+    assert ">unpriced</span></span></div>" in answer.content.decode()
     save([make_request(people.keys["search-lab"], at, cost_nanodollars=7, **ids)])
-    ((_name, spend, _cards),) = browse(people.root).get("/ui/models/").context["groups"]
-    assert spend == 7
+    answer = browse(people.root).get("/ui/models/")
+    ((_name, spend, _cards),) = answer.context["groups"]
+    assert (spend.cost_nanodollars, spend.unpriced_requests) == (7, 1)
+    assert '$0.000000007<span class="gh-warn-text" title="without a price: 1 call, in no sum">+</span>' in (
+        answer.content.decode()
+    )
 
 
 def test_calls_by_an_alias_or_a_wildcard_count_for_the_deployment_that_answered(
@@ -235,7 +239,7 @@ def test_calls_by_an_alias_or_a_wildcard_count_for_the_deployment_that_answered(
     save(rows)
     ((name, spend, cards),) = browse(people.root).get("/ui/models/").context["groups"]
     assert name == "gpt-*"
-    assert spend == sum(row.cost_nanodollars or 0 for row in rows)
+    assert spend.cost_nanodollars == sum(row.cost_nanodollars or 0 for row in rows)
     seen = {card.deployment.pk: (card.totals.requests, card.totals.errors, card.share) for card in cards}
     assert seen == {served.pk: (3, 1, "75\u202f%"), twin.pk: (1, 0, "25\u202f%")}
 

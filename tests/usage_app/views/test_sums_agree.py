@@ -340,6 +340,6 @@ class SumsAgree(TestCase):
             assert sum(getattr(line.totals, name) for line in lines) == wanted[name], name
         month = now().astimezone(case.house.here).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         so_far = added(rows_of(*told(case.house, month, now()), filters, sight))["cost_nanodollars"]
-        assert page.context["month"].spent == so_far
+        assert page.context["month"].spent.cost_nanodollars == so_far
         if not page.context["is_empty"]:
             assert f"This month {money(so_far)}" in page.content.decode()

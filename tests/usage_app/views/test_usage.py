@@ -341,14 +341,16 @@ def test_what_has_no_price_costs_nothing_known_in_every_table(
     for name, cost in (("house-llama", None), ("gpt-5", 7)):
         claim(make_request(key, at, model=name, client=name, cost_nanodollars=cost), "client", name)
     address = f"/ui/usage/?range=24h&by={by}&and=service&columns={columns}"
-    unknown, known = '<span class="gh-warn-text">unpriced</span>', "$0.000000007"
+    words = "without a price: 1 call, in no sum"
+    unknown, known = f'<span class="gh-warn-text" title="{words}">unpriced</span>', "$0.000000007"
+    least = f'{known}<span class="gh-warn-text" title="{words}">+</span>'
 
     def told(measure: str) -> tuple[dict[str, Any], Any]:
         context = browse(people.root).get(f"{address}&measure={measure}").context
         return {line.row.names[0]: line for line in context["rows"]}, context["foot"]
 
     lines, foot = told("spend")
-    assert [lines["house-llama"].value, lines["gpt-5"].value, foot.value] == [unknown, known, known]
+    assert [lines["house-llama"].value, lines["gpt-5"].value, foot.value] == [unknown, known, least]
     seen = {name: [each for each in line.cells if each.link] for name, line in lines.items()}
     assert [(each.text, each.is_zero) for each in seen["house-llama"]] == [(unknown, False)]
     assert [each.text for each in seen["gpt-5"]] == [known]
