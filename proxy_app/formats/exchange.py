@@ -16,6 +16,7 @@ from proxy_app.formats.contract import KeptAnswer, RenderedError, RenderOptions,
 from proxy_app.formats.depth import refusing_depth
 from proxy_app.formats.families import forget_foreign
 from proxy_app.formats.naming import call_ids, rename_calls, rename_tools
+from proxy_app.formats.one_call import first_call_alone
 from proxy_app.formats.openai_chat.usage import read_usage as read_chat_usage
 from proxy_app.formats.openai_responses.response import observe_kept as observe_kept_response
 from proxy_app.formats.openai_responses.usage import usage_of as read_responses_usage
@@ -87,6 +88,7 @@ def build_outgoing(
     if signed:
         give_back(conversation, signed)
     upstream, words = UPSTREAM[target.format], INBOUND[inbound].words
+    target.one_call = conversation.parallel_tools is False
     target.tool_names = rename_tools(conversation, upstream.tool_name)
     rename_calls(conversation, call_ids(upstream, target))
     dropped = drop_untaken(conversation, target.quirks.get("drop") or ())
@@ -148,6 +150,8 @@ def _convert_answer(
     if inbound == target.format:
         return raw, INBOUND[inbound].observe_answer(body)
     answer = UPSTREAM[target.format].parse_answer(body)
+    if target.one_call:
+        first_call_alone(answer)
     for part in answer.parts if target.tool_names else ():
         if isinstance(part, ToolCall):
             part.name = target.tool_names.get(part.name, part.name)
@@ -177,7 +181,9 @@ def open_pipe(inbound: str, target: Target, facts: CallFacts, options: RenderOpt
     if inbound == target.format:
         return INBOUND[inbound].open_relay(facts)
     upstream, renderer = UPSTREAM[target.format], INBOUND[inbound].open_renderer(options)
-    return Translation(upstream.open_parser(), renderer, target.tool_names, upstream.parse_answer)
+    return Translation(
+        upstream.open_parser(), renderer, target.tool_names, upstream.parse_answer, one_call=target.one_call
+    )
 
 
 def read_failure(target: Target, status: int, headers: Mapping[str, str], raw: bytes) -> UpstreamFailed:

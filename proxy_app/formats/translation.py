@@ -6,6 +6,7 @@ import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.contract import StreamParser, StreamRenderer
+from proxy_app.formats.one_call import is_of_a_further_call
 from proxy_app.formats.signing import Gatherer, gather
 from proxy_app.formats.usage_merge import merge_usage
 from proxy_app.formats.whole import answer_events
@@ -39,6 +40,7 @@ class Translation:
         "_began",
         "_framer",
         "_gatherer",
+        "_one_call",
         "_parse_whole",
         "_parser",
         "_renderer",
@@ -53,7 +55,10 @@ class Translation:
         renderer: StreamRenderer,
         tool_names: Mapping[str, str] | None = None,  # the provider's -> the caller's, where they differ
         parse_whole: Callable[[JSON], Answer] | None = None,  # of a provider that answers whole all the same
+        *,
+        one_call: bool = False,
     ) -> None:
+        self._one_call = one_call
         self._parse_whole = parse_whole
         self._began = False  # an event has come
         self._saw_call = False
@@ -120,6 +125,8 @@ class Translation:
 
     def _pass_events(self, events: Iterable[StreamEvent], sent: list[bytes]) -> None:
         for event in events:
+            if self._one_call and is_of_a_further_call(event):
+                continue
             self._observe(event)
             if rendered := self._renderer.feed(event):
                 sent.append(rendered)

@@ -32,7 +32,6 @@ INBOUND = InboundFormat(
     output_limit=("max_tokens",),
     words={
         "stop": "stop_sequences",
-        "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
         "reasoning_effort": "thinking",
     },
 )

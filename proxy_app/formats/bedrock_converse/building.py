@@ -1,9 +1,9 @@
 """A conversation written as a Converse request.
 
 Not carried: `seed`, `verbosity`, end user and metadata, service tiers without a counterpart (dropped:
-hints and claims); penalties, `logit_bias`, log probabilities, several candidates, a temperature above 1,
-`top_k` of other models than Claude and `parallel_tool_calls: false` are refused, and so is forbidding
-tools amid a conversation about their calls. JSON mode without a schema becomes an instruction.
+hints and claims); penalties, `logit_bias`, log probabilities, several candidates, a temperature above 1 and
+`top_k` of other models than Claude are refused, and so is forbidding tools amid a conversation about their
+calls. JSON mode without a schema becomes an instruction.
 Quirks: `default_max_tokens`, `thinking_style` (of Claude models, as in Anthropic Messages).
 """
 
@@ -89,11 +89,6 @@ def _inference(conversation: Conversation, target: Target) -> JSON:
 def _tools(conversation: Conversation, turns: list[Turn]) -> JSON:
     if not conversation.tools:
         return {}
-    if conversation.parallel_tools is False:
-        raise UnsupportedParameter(
-            "'parallel_tool_calls': this model cannot be kept to one call at a time.",
-            param="parallel_tool_calls",
-        )
     choice = conversation.tool_choice
     if choice is not None and choice.mode == "none":
         if _speaks_of_tools(turns):

@@ -1,16 +1,15 @@
 """A conversation written as a request to Cohere's `/v2/chat`.
 
 Not carried: thoughts (nobody signs them), `verbosity`, cache marks, service tiers, end user and metadata
-(dropped: hints and claims); files, sounds, `logit_bias`, log probabilities, several candidates and
-`parallel_tool_calls: false` are refused. Media in tool results follow as the user's. One forced tool is the
-only one that is offered. Source: the types of the SDK `cohere` 7.3.
+(dropped: hints and claims); files, sounds, `logit_bias`, log probabilities and several candidates are
+refused. Media in tool results follow as the user's. One forced tool is the only one that is offered. Source:
+the types of the SDK `cohere` 7.3.
 """
 
 from typing import assert_never
 
 import orjson
 
-from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats.carrying import allowed_tools, refuse_sampling, split_system
 from proxy_app.formats.chat_parts import image_part, not_in, user_messages
 from proxy_app.formats.efforts import BUDGETS
@@ -103,11 +102,6 @@ def _part(part: Part) -> JSON:
 def _tools(conversation: Conversation) -> JSON:
     if not conversation.tools:
         return {}
-    if conversation.parallel_tools is False:
-        raise UnsupportedParameter(
-            "'parallel_tool_calls': this model cannot be kept to one call at a time.",
-            param="parallel_tool_calls",
-        )
     allowed, choice = allowed_tools(conversation), conversation.tool_choice
     tools = [tool for tool in conversation.tools if allowed is None or tool.name in allowed]
     body: JSON = {"tools": [_tool(tool) for tool in tools]}

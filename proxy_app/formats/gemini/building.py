@@ -1,7 +1,7 @@
 """A conversation written as a Gemini generateContent request.
 
 Not carried: `verbosity`, `strict` of tools, image `detail`, end user and metadata (dropped: hints and
-claims); `logit_bias`, log probabilities, several candidates and `parallel_tool_calls: false` are refused.
+claims); `logit_bias`, log probabilities and several candidates are refused.
 Quirks: `api_version` (default v1beta), `web_media` (whether the model takes public https addresses of media),
 and `thinking_style` "level" or "budget"; the last two are else told by the model's name (addresses since
 Gemini 2.5, budgets up to 2.5, levels since 3).
@@ -9,7 +9,6 @@ Gemini 2.5, budgets up to 2.5, levels since 3).
 
 import orjson
 
-from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats.carrying import allowed_tools, alternate, refuse_sampling, split_system
 from proxy_app.formats.efforts import BUDGETS, effort_of_budget
 from proxy_app.formats.gemini.parts import build_part
@@ -117,11 +116,6 @@ def _thinking(reasoning: Reasoning, target: Target) -> JSON:
 
 
 def _tools(conversation: Conversation) -> JSON:
-    if conversation.parallel_tools is False:
-        raise UnsupportedParameter(
-            "'parallel_tool_calls': this model cannot be kept to one call at a time.",
-            param="parallel_tool_calls",
-        )
     choice = conversation.tool_choice
     allowed = allowed_tools(conversation) if choice is not None and choice.mode == "auto" else None
     tools = [_declaration(tool) for tool in conversation.tools if allowed is None or tool.name in allowed]

@@ -41,6 +41,7 @@ _FAILURES = frozenset(
         "NO_IMAGE",
         "IMAGE_OTHER",
         "ESCALATION",
+        "PUP_LIMITED_DISABLED",  # the account has been limited meanwhile
     }
 )
 

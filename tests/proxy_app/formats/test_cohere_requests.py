@@ -169,7 +169,6 @@ def test_images_are_carried_by_data_and_by_address() -> None:
         ({"n": 2}, "n"),
         ({"logprobs": True}, "logprobs"),
         ({"logit_bias": {"1": 1}}, "logit_bias"),
-        ({"tools": [NOW], "parallel_tool_calls": False}, "parallel_tool_calls"),
     ],
 )
 def test_what_cannot_be_carried_is_named(fields: Any, param: str) -> None:

@@ -222,7 +222,6 @@ def test_tiers_with_a_counterpart_are_asked_for() -> None:
         ({"seed": 1, "n": 2}, "n"),
         ({"logit_bias": {"1": 2}}, "logit_bias"),
         ({"temperature": 1.5}, "temperature"),
-        ({"tools": [NOW], "parallel_tool_calls": False}, "parallel_tool_calls"),
         ({"messages": TOOL_TALK, "tools": [NOW, WEATHER], "tool_choice": "none"}, "tool_choice"),
         ({"presence_penalty": 0.5}, "presence_penalty"),
     ],

@@ -192,12 +192,6 @@ UNSUPPORTED: list[tuple[str, dict[str, Any], type[GatehouseError], str]] = [
     ("anthropic", {"messages": user(AUDIO)}, UnsupportedContent, "messages[0].content[0]"),
     ("anthropic", {"temperature": 1.5}, UnsupportedParameter, "temperature"),
     ("anthropic", {"frequency_penalty": 0.5}, UnsupportedParameter, "frequency_penalty"),
-    (
-        "gemini",
-        {"tools": [WEATHER], "parallel_tool_calls": False},
-        UnsupportedParameter,
-        "parallel_tool_calls",
-    ),
 ]
 for _wire in TARGETS:
     UNSUPPORTED += [

@@ -11,7 +11,6 @@ from proxy_app.formats.registry import INBOUND, UPSTREAM
 from proxy_app.providers.presets import PRESETS
 from proxy_app.wire import Address, Outgoing, Target
 
-TOOL = {"name": "now", "input_schema": {"type": "object"}}
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5, "model": "m"}
 ASKING: dict[str, dict[str, Any]] = {
     "anthropic": HELLO,
@@ -32,12 +31,6 @@ def sent(inbound: str, wire: str, quirks: dict[str, Any] | None = None, **more: 
     ("inbound", "wire", "more", "name"),
     [
         ("anthropic", "openai_responses", {"stop_sequences": ["x"]}, "stop_sequences"),
-        (
-            "anthropic",
-            "gemini",
-            {"tools": [TOOL], "tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
-            "tool_choice.disable_parallel_tool_use",
-        ),
         ("anthropic", "openai_chat", {"top_k": 4}, "top_k"),
         ("gemini", "openai_responses", {"generationConfig": {"stopSequences": ["x"]}}, "stopSequences"),
         ("gemini", "anthropic", {"generationConfig": {"frequencyPenalty": 1}}, "frequencyPenalty"),
