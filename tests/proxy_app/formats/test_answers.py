@@ -222,7 +222,9 @@ def test_finish_reasons(wire: str, change: dict[str, Any], finish: Finish, word:
     assert (observed.finish, sent["choices"][0]["finish_reason"]) == (finish, word)
 
 
-@pytest.mark.parametrize("reason", ["MALFORMED_FUNCTION_CALL", "OTHER", "MISSING_THOUGHT_SIGNATURE"])
+@pytest.mark.parametrize(
+    "reason", ["MALFORMED_FUNCTION_CALL", "OTHER", "MISSING_THOUGHT_SIGNATURE", "PUP_LIMITED_DISABLED"]
+)
 def test_a_model_that_broke_off_is_a_failure(reason: str) -> None:
     with pytest.raises(UpstreamInvalid, match=reason):
         convert("gemini", {**GEMINI, "candidates": [{"finishReason": reason}]})
