@@ -31,7 +31,13 @@ _CONTEXT = re.compile(
 )
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 _RETRYABLE = frozenset({408, 409, 424, 429})  # 424: a model on Bedrock failed by itself
-_NO_CREDIT = re.compile(r"credit balance is too low|billing|budget has been exceeded", re.IGNORECASE)
+#: Whole phrases: a caller's tool or field may be about billing too.
+_NO_CREDIT = re.compile(
+    r"credit balance is too low|budget has been exceeded|billing hard limit|billing (?:account|details)"
+    r"|enable billing|billing (?:(?:to|must) be|is not|not) (?:enabled|active)"
+    r"|billing is (?:disabled|inactive)",
+    re.IGNORECASE,
+)
 #: Some providers say 400 of a key they do not know.
 _BAD_KEY = re.compile(r"(?:incorrect|invalid) api[ _-]?(?:key|token)", re.IGNORECASE)
 #: llama.cpp says 500 of these, though no other try will do better.

@@ -321,6 +321,37 @@ def test_a_callers_mistake_that_llama_cpp_takes_for_its_own_is_the_callers(words
     assert told("llama_cpp", 500, openai("Compute error.", "server_error", 500)).retryable
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("openai", "Invalid schema for function 'get_billing_address': 'x' is not of type 'object'."),
+        (
+            "anthropic",
+            "tools.0.custom.name: 'change billing plan' should match pattern '^[a-zA-Z0-9_-]{1,128}$'",
+        ),
+        ("gemini", "Invalid value at 'tools[0].function_declarations[0].name' (billing-report)"),
+    ],
+)
+def test_a_callers_tool_about_billing_is_no_want_of_credit(kind: str, words: str) -> None:
+    error = told(kind, 400, {"type": "error", "error": {"type": "invalid_request_error", "message": words}})
+    assert isinstance(error, UpstreamRefused) and error.status == 400 and words[:20] in error.detail
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing.",
+        "Billing hard limit has been reached.",
+        "This API method requires billing to be enabled. Please enable billing on project #1.",
+        "Your account is not active, please check your billing details on our website.",
+        "User location is not supported for the API use without a billing account linked.",
+    ],
+)
+def test_a_want_of_credit_is_the_accounts_in_any_words(words: str) -> None:
+    error = told("openai", 400, openai(words, "invalid_request_error"))
+    assert isinstance(error, CredentialRefused) and "no credit left" in error.detail
+
+
 def test_odd_and_endless_words_are_no_trouble() -> None:
     deep: Any = "x"
     for _ in range(200):
