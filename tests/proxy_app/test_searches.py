@@ -225,3 +225,23 @@ async def test_what_shortens_a_conversation_on_the_way_is_charged_and_an_advisor
     assert (end.tokens.input_tokens, end.tokens.output_tokens) == (180_510, 3_505)
     assert end.cost_nanodollars == 180_010 * 1000 + 500 * 100 + 3_505 * 4000
     assert end.usage_source == "estimate" and end.decision["unpriced"] == {"advisor_tokens": 1000}
+
+
+# ---------------------------------------------------------------- what Mistral hears beside its tokens
+
+
+@pytest.mark.parametrize(
+    ("heard", "audio_ms"), [(15, 15_000), (0.5, 500), (0, 0), (None, 0), ("9", 0), ({}, 0), (True, 0)]
+)
+async def test_seconds_that_a_conversation_was_heard_are_charged_at_their_price(
+    tmp_path: Path, heard: Any, audio_ms: int
+) -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "prompt_audio_seconds": heard}
+    content = json.dumps(harness.completion() | {"usage": usage}).encode()
+    gate = harness.gateway(tmp_path, serving(content, "application/json"))
+    priced(gate, {"audio_ms": 10**8}, input=10**9, output=4 * 10**9)
+    path, body = ASKED["openai_chat"]
+    assert (await gate.ask({"model": "gpt", **body}, path=path)).status == 200
+    (end,) = gate.ends
+    assert end.tokens.units == ({"audio_ms": audio_ms} if audio_ms else {})
+    assert end.cost_nanodollars == TOKENS + audio_ms * 100

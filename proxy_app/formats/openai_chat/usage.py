@@ -28,7 +28,8 @@ def read_usage(value: Any) -> Usage | None:
     """Our usage from a `usage` object; None when there is none.
 
     xAI counts reasoning beside the output: told by a total that is larger by just that much.
-    DeepSeek names its cache hits `prompt_cache_hit_tokens`; Perplexity counts its `num_search_queries`.
+    DeepSeek names its cache hits `prompt_cache_hit_tokens`; Perplexity counts its `num_search_queries`, and
+    Mistral the `prompt_audio_seconds` that it heard, which cost beside the tokens.
     """
     if not isinstance(value, dict):
         return None
@@ -47,6 +48,8 @@ def read_usage(value: Any) -> Usage | None:
         output_audio_tokens=as_count(out.get("audio_tokens")),
         units=searches(value.get("num_search_queries")),
     )
+    if heard := value.get("prompt_audio_seconds"):
+        usage.units |= {"audio_ms": count} if (count := as_count(_thousandfold(heard))) else {}
     if usage.input_tokens is None and usage.output_tokens is None:
         return None
     told = as_count(value.get("total_tokens"))
@@ -54,6 +57,10 @@ def read_usage(value: Any) -> Usage | None:
     if usage.reasoning_tokens and told == known + usage.reasoning_tokens:
         usage.output_tokens = (usage.output_tokens or 0) + usage.reasoning_tokens
     return usage
+
+
+def _thousandfold(told: Any) -> Any:
+    return told * 1000 if isinstance(told, int | float) and not isinstance(told, bool) else None
 
 
 def render_usage(usage: Usage) -> JSON:
