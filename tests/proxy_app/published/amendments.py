@@ -72,6 +72,10 @@ FIELDS: dict[Place, tuple[JSON | str, str]] = {
     ("told", "openai", "ChatCompletionStreamResponseDelta.reasoning_content"): (_TEXT, _SHOWN),
     ("told", "openai", "ChatCompletionResponseMessage.thinking_blocks"): (_THOUGHTS, _KEPT),
     ("told", "openai", "ChatCompletionStreamResponseDelta.thinking_blocks"): (_THOUGHTS, _KEPT),
+    ("asked", "openai", "ChatCompletionRequestAssistantMessage.reasoning_content"): (
+        _TEXT,
+        "DeepSeek wants back what it thought with the calls it led to; no other kind of provider is sent it",
+    ),
     ("told", "openai", "ChatCompletionMessageToolCall.extra_content"): (_SEALED, _KEPT),
     ("told", "openai", "ChatCompletionMessageToolCallChunk.extra_content"): (_SEALED, _KEPT),
     ("told", "openai", "ChatCompletionStreamResponseDelta.annotations"): (
