@@ -129,6 +129,7 @@ class Call:
     # read
     body_format: str = ""  # of the body, where it differs from what its address says
     body: JSON = field(default_factory=dict)
+    sent: JSON | None = None  # the body as it came, where it was put into other words
     facts: CallFacts = field(default_factory=lambda: CallFacts(model=""))
     claims: Claims = field(default_factory=Claims)
     caller: Caller = field(default_factory=Caller)

@@ -36,7 +36,7 @@ from proxy_app.following import follow, is_under_way
 from proxy_app.formats import exchange
 from proxy_app.keeping import at_its_provider, find_former
 from proxy_app.planning import Plan, Step
-from proxy_app.reading import read
+from proxy_app.reading import in_callers_places, read
 from proxy_app.refusals import record_refusal
 from proxy_app.settling import close_attempt, is_provider_failure, settle
 from usage_app.live import LiveCall
@@ -104,6 +104,7 @@ async def run(call: Call, story: Callable[[Call], Awaitable[None]] = converse) -
 
 async def end_with(call: Call, error: GatehouseError) -> None:
     """Settle as failed, then tell the caller in its own dialect."""
+    error = in_callers_places(call, error)
     error.__traceback__ = None  # its frames hold the call, the call holds the error: no cycle
     if not call.settled:
         call.error = error

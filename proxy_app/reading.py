@@ -6,12 +6,13 @@ from typing import Any
 import orjson
 
 from gateway_project import clock
-from gateway_project.errors import BadRequest, ForbiddenParameter, InvalidBody
+from gateway_project.errors import BadRequest, ForbiddenParameter, GatehouseError, InvalidBody
 from keys_app import policy
 from keys_app.identity_proof import check_signature, name_in_token
 from proxy_app.call import Call, caller_of
 from proxy_app.formats import exchange
 from proxy_app.formats.chat_mixtures import in_chat_words
+from proxy_app.formats.own_places import in_own_places
 from proxy_app.formats.shapes import read_facts, rewritten, shape_of
 from proxy_app.identity import MAX_CLAIM, read_claims, shown_proof
 from proxy_app.wire import JSON, CallFacts
@@ -113,7 +114,15 @@ def recognise(call: Call) -> None:
         call.body, call.raw = in_chat_words(call.body, call.raw)
     else:
         call.body_format = shape
-        call.body, call.raw = rewritten(call.body, shape)
+        told, call.raw = rewritten(call.body, shape)
+        call.sent, call.body = call.body, told
+
+
+def in_callers_places(call: Call, error: GatehouseError) -> GatehouseError:
+    """The error, and of a body that was rewritten its refusal by the places that the caller knows."""
+    if call.sent is None or not isinstance(error, BadRequest):
+        return error
+    return in_own_places(error, call.sent, call.body_format)
 
 
 def wants_usage_chunk(body: JSON) -> bool:

@@ -135,6 +135,8 @@ def _check_part(part: JSON, place: Place) -> None:
         _hold(_CHAT, part, _PART, place)
     if kind == "tool_result":
         _check_text(part, place)
+        if not isinstance(part.get("is_error"), bool | None):
+            raise wrong_type(named((place, "is_error")), "true or false")
         for inner, where in _parts(part, place):
             _check_part(inner, where)
 

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from proxy_app.formats.anthropic.blocks import UNSIGNED
+from proxy_app.formats.openai_responses.request import FAILED
 from proxy_app.formats.reading import Fields, as_list, as_object, as_text, cache_mark
 from proxy_app.wire import JSON
 
@@ -19,7 +20,7 @@ _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 _WORDS = {"auto": "auto", "any": "required", "none": "none"}
 _EFFORTS = {"minimal": "low"}
 _OWN_ROLES = frozenset({"user", "assistant", "system"})
-_ROLES = _OWN_ROLES | {"developer"}
+ROLES = _OWN_ROLES | {"developer"}
 
 
 def function_of(tool: Any) -> JSON | None:
@@ -102,12 +103,12 @@ def _head_and_turns(told: JSON) -> None:
     messages = as_list(told.get("messages"))
     if head := heads(messages):
         said = [block for message in messages[:head] for block in _said(message)]
-        told["system"] = _blocks(told.get("system")) + said
+        told["system"] = blocks_of(told.get("system")) + said
         messages = messages[head:]
     turns: list[Any] = []
     was_result = False
     for message in messages:
-        is_result = _role(message) == "tool"
+        is_result = role_of(message) == "tool"
         if is_result and was_result:
             turns[-1]["content"].append(_result(message))
         else:
@@ -119,18 +120,18 @@ def _head_and_turns(told: JSON) -> None:
 def heads(messages: list[Any]) -> int:
     """How many system messages stand at the head; none where nothing follows them."""
     head = 0
-    while head < len(messages) and _role(messages[head]) in ("system", "developer"):
+    while head < len(messages) and role_of(messages[head]) in ("system", "developer"):
         head += 1
     return head if head < len(messages) else 0
 
 
-def _role(message: Any) -> str:
+def role_of(message: Any) -> str:
     return as_text(as_object(message).get("role"))
 
 
 def is_split(message: JSON) -> bool:
     """Whether a message of Chat Completions becomes another one, of what it says, calls and was given."""
-    role = _role(message)
+    role = role_of(message)
     if role != "assistant":
         return role in ("tool", "developer")
     made = ("tool_calls", "thinking_blocks", "reasoning_content")
@@ -139,21 +140,21 @@ def is_split(message: JSON) -> bool:
 
 def _turn(message: Any) -> Any:
     told = as_object(message)
-    role = _role(message)
+    role = role_of(message)
     if role == "tool":
         return {"role": "user", "content": [_result(told)]}
     if role == "developer":
         return {"role": "system", "content": told.get("content")}
     if is_split(told):
-        said = _said(told) + _blocks(told.get("refusal"))
+        said = _said(told) + blocks_of(told.get("refusal"))
         calls = [_tool_use(as_object(call)) for call in as_list(told.get("tool_calls"))]
-        return {"role": role, "content": [*_thoughts(told), *said, *calls]}
+        return {"role": role, "content": [*thoughts_of(told), *said, *calls]}
     if role in _OWN_ROLES and isinstance(told.get("content"), list):
-        return {**told, "content": _blocks(told["content"])}
+        return {**told, "content": blocks_of(told["content"])}
     return message
 
 
-def _thoughts(message: JSON) -> list[Any]:
+def thoughts_of(message: JSON) -> list[Any]:
     bare = as_text(message.get("reasoning_content"))
     unsigned = [{"type": "thinking", "thinking": bare, "signature": UNSIGNED}] if bare else []
     return as_list(message.get("thinking_blocks")) or unsigned
@@ -162,10 +163,10 @@ def _thoughts(message: JSON) -> list[Any]:
 def _said(message: JSON) -> list[Any]:
     content = message.get("content")
     marks = _marks(message) if isinstance(content, str) else {}
-    return [{**block, **marks} if marks else block for block in _blocks(content)]
+    return [{**block, **marks} if marks else block for block in blocks_of(content)]
 
 
-def _blocks(content: Any) -> list[Any]:
+def blocks_of(content: Any) -> list[Any]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}] if content else []
     return [block_of(part) for part in as_list(content)]
@@ -207,7 +208,7 @@ def _tool_use(call: JSON) -> JSON:
 
 def _result(message: JSON) -> JSON:
     content = message.get("content")
-    said = content if isinstance(content, str) else _blocks(content)
+    said = content if isinstance(content, str) else blocks_of(content)
     given = {"type": "tool_result", "tool_use_id": message.get("tool_call_id"), "content": said}
     return {**given, **_marks(message)}
 
@@ -225,7 +226,7 @@ def as_responses(body: JSON) -> JSON:
         if as_object(choice).get("disable_parallel_tool_use") is True:
             told["parallel_tool_calls"] = False
     if isinstance(system := told.get("system"), str | list) and not told.get("instructions"):
-        texts = [as_text(as_object(block).get("text")) for block in _blocks(system)]
+        texts = [as_text(as_object(block).get("text")) for block in blocks_of(system)]
         told["instructions"] = "\n".join(texts)
         del told["system"]
     if (effort := told.pop("reasoning_effort", None)) is not None:
@@ -271,21 +272,22 @@ def _items(item: Any) -> Iterator[Any]:
         yield _output(told.get("tool_call_id"), told.get("content"))
         return
     content, calls = told.get("content"), as_list(told.get("tool_calls"))
-    if role not in _ROLES or not (calls or isinstance(content, list)):
+    if role not in ROLES or not (calls or isinstance(content, list)):
         yield item
         return
     if refusal := as_text(told.get("refusal")):
-        content = [*_blocks(content), {"type": "refusal", "refusal": refusal}]
+        content = [*blocks_of(content), {"type": "refusal", "refusal": refusal}]
     parts = [as_object(part) for part in as_list(content)]
     for part in parts:
-        if _is(part, "tool_result"):
-            yield _output(part.get("tool_use_id"), part.get("content"))
-    kept = [part_of(part, role) for part in as_list(content) if not _is(part, "tool_use", "tool_result")]
+        if is_kind(part, "tool_result"):
+            failed = {FAILED: True} if part.get("is_error") is True else {}
+            yield {**_output(part.get("tool_use_id"), part.get("content")), **failed}
+    kept = [part_of(part, role) for part in as_list(content) if not is_kind(part, "tool_use", "tool_result")]
     if kept or (isinstance(content, str) and content):
         head = {name: value for name, value in told.items() if name not in ("tool_calls", "refusal")}
         yield {**head, "content": kept or content}
     for part in parts:
-        if _is(part, "tool_use"):
+        if is_kind(part, "tool_use"):
             arguments = orjson.dumps(part.get("input") or {}).decode()
             yield _call(part.get("id"), part.get("name"), arguments)
     for call in map(as_object, calls):
@@ -293,7 +295,7 @@ def _items(item: Any) -> Iterator[Any]:
         yield _call(call.get("id"), function.get("name"), function.get("arguments"))
 
 
-def _is(part: Any, *kinds: str) -> bool:
+def is_kind(part: Any, *kinds: str) -> bool:
     return as_text(as_object(part).get("type")) in kinds
 
 

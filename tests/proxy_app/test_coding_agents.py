@@ -50,6 +50,16 @@ def chat(request: httpx.Request) -> httpx.Response:
     return streamed(STREAM) if stream else httpx.Response(200, json=completion())
 
 
+async def test_a_refusal_names_the_place_that_the_caller_knows(make_gateway):
+    gate = make_gateway(recording(chat))
+    messages = [{"role": "system", "content": "Be brief."}, *MESSAGES_BODY["messages"]]
+    messages[1] = {"role": "user", "content": [{"type": "text", "text": "Weather?", "later": 1}]}
+    answer = await gate.ask({**MESSAGES_BODY, "messages": messages})
+    assert answer.status == 400
+    error = answer.json()["error"]
+    assert error["param"] == "messages[1].content[0].later" and error["param"] in error["message"]
+
+
 @pytest.mark.parametrize("body", [RESPONSES_BODY, MESSAGES_BODY], ids=["responses", "messages"])
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_body_of_another_shape_is_answered_as_a_chat_completion(make_gateway, body, stream):

@@ -66,14 +66,15 @@ def with_unknown(name: str, path: Path) -> JSON:
 
 
 @pytest.mark.parametrize("place", range(len(PLACES)))
-def test_one_that_nobody_knows_is_never_lost_in_silence(place: int) -> None:
+def test_one_that_nobody_knows_is_refused_by_the_callers_own_place_and_never_lost(place: int) -> None:
     name, path = PLACES[place]
     body = with_unknown(name, path)
     for upstream in UPSTREAM:
         try:
             sent = send(body, upstream)
         except BadRequest as refused:
-            assert "later" in refused.detail, upstream
+            assert refused.param == named((*path, "later")), upstream
+            assert f"'{refused.param}'" in refused.detail
         else:
             assert upstream == shape_of(body) and "mark-of-the-unknown" in json.dumps(sent), named(path)
 
@@ -116,6 +117,69 @@ def test_what_a_shape_has_no_words_for_is_refused_by_its_place(changed: JSON, pa
     assert refused.value.param == param
 
 
+ODD = {"type": "odd"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "param"),
+    [
+        # behind a system message at the head
+        ({"messages": [*CHAT_TALK[:2], {"role": "user", "content": [ODD]}]}, "messages[2].content[0]"),
+        ({"messages": [*CHAT_TALK[:2], {"role": "odd", "content": "x"}]}, "messages[2].role"),
+        ({"messages": [{"role": "system", "content": [ODD]}, CHAT_TALK[1]]}, "messages[0].content[0]"),
+        # behind two results, which are one message there
+        (
+            {"messages": [*CHAT_TALK, CHAT_TALK[3], {"role": "user", "content": [CHAT_IMAGE, ODD]}]},
+            "messages[5].content[1]",
+        ),
+        (
+            {"messages": [*CHAT_TALK, {**CHAT_TALK[3], "content": ["x", CHAT_IMAGE, ODD]}]},
+            "messages[4].content[0]",
+        ),
+        ({"messages": [CHAT_TALK[1], {**CHAT_TALK[3], "tool_call_id": "c9"}]}, "messages[1].tool_call_id"),
+        # behind what else one message said
+        (
+            {"messages": [CHAT_TALK[1], {**CHAT_TALK[2], "thinking_blocks": [THOUGHT, ODD]}, CHAT_TALK[3]]},
+            "messages[1].thinking_blocks[1]",
+        ),
+        (
+            {"messages": [CHAT_TALK[1], {**CHAT_TALK[2], "reasoning_content": "Hm", "content": [ODD]}]},
+            "messages[1].content[0]",
+        ),
+        # behind what one item became
+        ({"input": [*CHAT_TALK, {"role": "user", "content": [ODD]}]}, "input[4].content[0]"),
+        (
+            {"input": [CHAT_TALK[1], {**CHAT_TALK[2], "content": "So"}, {**CHAT_TALK[3], "content": [ODD]}]},
+            "input[2].content[0]",
+        ),
+        (
+            {
+                "input": [
+                    *CLAUDE_TALK[:2],
+                    {"role": "user", "content": [*CLAUDE_TALK[2]["content"], CLAUDE_IMAGE, ODD]},
+                ]
+            },
+            "input[2].content[2]",
+        ),
+        ({"input": [*CHAT_TALK[:2], {**CHAT_TALK[3], "tool_call_id": "c9"}]}, "input[2].tool_call_id"),
+        (
+            {"input": [CLAUDE_TALK[0], {"role": "user", "content": CLAUDE_TALK[2]["content"]}]},
+            "input[1].content[0].tool_use_id",
+        ),
+    ],
+)
+def test_what_is_refused_after_the_rewriting_is_named_by_the_callers_own_place(
+    changed: JSON, param: str
+) -> None:
+    body = {"messages": CHAT_TALK, "tools": [CLAUDE_TOOL], **changed}
+    if "input" in changed:
+        del body["messages"]
+    with pytest.raises(BadRequest) as refused:
+        send(body, "gemini")
+    assert refused.value.param == param
+    assert refused.value.detail.startswith(f"'{param}'")
+
+
 def marked(holder: Any) -> Any:
     return {**holder, "cache_control": SHORT}
 
@@ -134,6 +198,24 @@ def test_marks_for_the_cache_come_along() -> None:
     sent = send(body, "anthropic")
     marks = [sent["system"][0], *(message["content"][0] for message in sent["messages"]), sent["tools"][1]]
     assert [each.get("cache_control") for each in marks] == [SHORT] * 5
+
+
+def test_a_result_that_tells_of_a_failure_does_so_wherever_there_is_a_word_for_it() -> None:
+    def asked(**told: Any) -> JSON:
+        given = {**CLAUDE_TALK[2]["content"][0], **told}
+        return {"input": [*CLAUDE_TALK[:2], {"role": "user", "content": [given]}], "tools": [CHAT_TOOL]}
+
+    sent = send(asked(is_error=True), "anthropic")
+    assert sent["messages"][2]["content"][0]["is_error"] is True
+    [given] = send(asked(is_error=True), "gemini")["contents"][2]["parts"]
+    assert given["functionResponse"]["response"] == {"error": "Rain"}
+    for nothing in ({}, {"is_error": False}, {"is_error": None}):
+        assert "is_error" not in send(asked(**nothing), "anthropic")["messages"][2]["content"][0]
+    for word in (True, False):  # Responses have none
+        assert send(asked(is_error=word), "openai_responses") == send(asked(), "openai_responses")
+    with pytest.raises(BadRequest) as refused:
+        send(asked(is_error="yes"), "openai_responses")
+    assert refused.value.param == "input[2].content[0].is_error"
 
 
 def test_a_thought_that_nobody_signed_goes_where_it_is_read_and_not_to_claude() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway_project.errors import BadRequest, UnsupportedParameter
 from proxy_app.formats import exchange
+from proxy_app.formats.own_places import in_own_places
 from proxy_app.formats.registry import INBOUND
 from proxy_app.formats.shapes import read_facts, rewritten, shape_of
 from proxy_app.wire import JSON, NOWHERE, Target
@@ -94,8 +95,11 @@ def send(body: JSON, upstream: str) -> JSON:
     body = {"model": "m", **body}
     shape = shape_of(body)
     told, raw = rewritten(body, shape)
-    facts = read_facts(shape, told, NOWHERE)
-    sent = exchange.build_outgoing(shape, Target(upstream, "m"), raw, told, facts).body
+    try:
+        facts = read_facts(shape, told, NOWHERE)
+        sent = exchange.build_outgoing(shape, Target(upstream, "m"), raw, told, facts).body
+    except BadRequest as refused:
+        raise in_own_places(refused, body, shape) from None
     assert isinstance(sent, bytes)
     read: JSON = json.loads(sent)
     return read

@@ -7,7 +7,7 @@ import orjson
 
 from gateway_project.errors import InvalidBody
 from proxy_app.formats.openai_responses.content import parse_content, unsupported
-from proxy_app.formats.openai_responses.request import PROVIDER
+from proxy_app.formats.openai_responses.request import FAILED, PROVIDER
 from proxy_app.formats.openai_responses.tools import flat_name
 from proxy_app.formats.reading import Fields, as_list, as_object, as_text, wrong_type
 from proxy_app.formats.signing import sealed_thought
@@ -134,4 +134,4 @@ def _result(item: Fields, names: dict[str, str]) -> ToolResult:
             f"'{item.at('call_id')}' names no tool call of an earlier item.", param=item.at("call_id")
         )
     parts = parse_content(item, "output", "user")
-    return ToolResult(call_id, parts or [Text("")], names[call_id])
+    return ToolResult(call_id, parts or [Text("")], names[call_id], item.maybe_flag(FAILED) or False)

@@ -7,6 +7,7 @@ Beside the format's own: what SDKs send back of an answer (`id`, `status`, `pars
 from typing import Final
 
 from proxy_app.formats.knowing import Kinds, Known, Shape, shape
+from proxy_app.formats.openai_responses.request import FAILED
 
 _MARKS = "cache_control prompt_cache_breakpoint"
 _ECHOES = "id status created_by"
@@ -23,7 +24,7 @@ _PART = Kinds(
 )
 _THOUGHT = shape("type text", "id index")
 _CALLED = "caller parsed_arguments"
-_RESULT = shape("type call_id", f"{_ECHOES} caller name namespace", output=_PART)
+_RESULT = shape(f"type call_id {FAILED}", f"{_ECHOES} caller name namespace", output=_PART)
 
 
 def _tools(**more: Shape) -> Kinds:

@@ -14,6 +14,8 @@ from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Outgoing, Target
 PATH = "/responses"
 HEADERS = {"content-type": "application/json"}
 PROVIDER = "openai"  # the family whose signatures this format's reasoning items carry
+#: Our mark of a tool's result that tells of a failure, as Messages have them: this format has no word for it.
+FAILED = "gatehouse.is_error"
 #: Where a body names what was said before by other means than `input`.
 _ELSEWHERE = ("previous_response_id", "conversation", "prompt")
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -78,7 +80,7 @@ def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> O
     and unknown fields their bytes. Of a repeated key the last counts, as it did when the body was read.
 
     Taken out are reasoning items that another family of providers signed: whoever did not sign them
-    refuses them.
+    refuses them. So is our own mark of a result that tells of a failure.
     """
     fields: dict[str, Any] = _decode_fields(raw)
     fields["model"] = target.upstream_model
@@ -87,7 +89,14 @@ def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> O
         kept = [item for item in items if not _is_foreign(item, family)]
         if len(kept) < len(items):
             fields["input"] = kept
+    if f'"{FAILED}"'.encode() in raw and isinstance(body.get("input"), list):
+        fields["input"] = [_unmarked(item) for item in _decode_items(msgspec.json.encode(fields["input"]))]
     return Outgoing(PATH, msgspec.json.encode(fields), dict(HEADERS))
+
+
+def _unmarked(item: msgspec.Raw) -> Any:
+    told: dict[str, Any] = _decode_fields(item)
+    return item if told.pop(FAILED, None) is None else told
 
 
 def _is_foreign(item: msgspec.Raw, family: str) -> bool:
