@@ -89,7 +89,7 @@ class ToolResult:
 @dataclass(slots=True)
 class Thinking:
     """`redacted` is the provider's opaque data in place of text; `provider` the family that signed it
-    (anthropic, gemini, openai), None for bare text. Only that family is ever sent it back."""
+    (anthropic, cohere, gemini, openai), None for bare text. Only that family is ever sent it back."""
 
     text: str
     signature: str | None = None

@@ -1,9 +1,9 @@
 """A conversation written as a request to Cohere's `/v2/chat`.
 
-Not carried: thoughts (nobody signs them), `verbosity`, cache marks, service tiers, end user and metadata
-(dropped: hints and claims); files, sounds, `logit_bias`, log probabilities and several candidates are
-refused. Media in tool results follow as the user's. One forced tool is the only one that is offered. Source:
-the types of the SDK `cohere` 7.3.
+Thoughts and plans of its own go back where they came from; nobody else's do. Not carried: `verbosity`, cache
+marks, service tiers, end user and metadata (dropped: hints and claims); files, sounds, `logit_bias`, log
+probabilities and several candidates are refused. Media in tool results follow as the user's. One forced tool is the only one that is offered. Source: the types of the SDK `cohere` 7.3, and
+for thoughts in messages (`content` of the kind `thinking`, `tool_plan`) what Pydantic AI sends.
 """
 
 from typing import assert_never
@@ -12,6 +12,7 @@ import orjson
 
 from proxy_app.formats.carrying import allowed_tools, refuse_sampling, split_system
 from proxy_app.formats.chat_parts import image_part, not_in, user_messages
+from proxy_app.formats.cohere.response import PLAN, PROVIDER, THOUGHT
 from proxy_app.formats.efforts import BUDGETS
 from proxy_app.wire import (
     JSON,
@@ -71,6 +72,7 @@ def _messages(turns: list[Turn]) -> list[JSON]:
 def _assistant(parts: list[Part]) -> JSON:
     texts: list[str] = []
     calls: list[JSON] = []
+    thoughts: dict[str, list[str]] = {THOUGHT: [], PLAN: []}
     for part in parts:
         match part:
             case Text(text) | Refusal(text):
@@ -78,13 +80,20 @@ def _assistant(parts: list[Part]) -> JSON:
             case ToolCall():
                 function = {"name": part.name, "arguments": part.arguments or "{}"}
                 calls.append({"id": part.id, "type": "function", "function": function})
-            case Thinking():
-                pass
+            case Thinking(text, signature, _, provider):
+                if provider == PROVIDER and signature in thoughts and text:
+                    thoughts[signature].append(text)
             case _:
                 raise not_in(part, "an assistant message")
     message: JSON = {"role": "assistant"}
-    if texts or not calls:
-        message["content"] = "".join(texts)
+    said = "".join(texts)
+    if thoughts[THOUGHT]:
+        thought: JSON = {"type": "thinking", "thinking": "\n\n".join(thoughts[THOUGHT])}
+        message["content"] = [thought, *([{"type": "text", "text": said}] if said else [])]
+    elif texts or not calls:
+        message["content"] = said
+    if thoughts[PLAN]:
+        message["tool_plan"] = "\n\n".join(thoughts[PLAN])
     if calls:
         message["tool_calls"] = calls
     return message

@@ -16,6 +16,9 @@ FINISHES = {
     "TOOL_CALL": Finish.TOOL_CALLS,
     "ERROR_TOXIC": Finish.CONTENT_FILTER,
 }
+PROVIDER = "cohere"
+#: In place of signatures, which this provider has none of: whose a thought is, and where it takes it back.
+THOUGHT, PLAN = "thinking", "tool_plan"
 _FAILURES = {"ERROR": 502, "ERROR_LIMIT": 502, "TIMEOUT": 504}
 
 
@@ -30,7 +33,7 @@ def parse_answer(body: JSON) -> Answer:
     check_reason(reason, "")
     parts: list[Part] = []
     if plan := as_text(message.get("tool_plan")):
-        parts.append(Thinking(plan))
+        parts.append(Thinking(plan, PLAN, provider=PROVIDER))
     parts += _content(message)
     parts += [read_call(as_object(call)) for call in as_list(message.get("tool_calls"))]
     refuse_unsaid(reason, parts)
@@ -105,7 +108,7 @@ def _content(message: JSON) -> list[Part]:
             case "text":
                 parts.append(Text(as_text(told.get("text"))))
             case "thinking":
-                parts.append(Thinking(as_text(told.get("thinking"))))
+                parts.append(Thinking(as_text(told.get("thinking")), THOUGHT, provider=PROVIDER))
             case kind:
                 raise uncarried(as_text(kind))
     texts = [part for part in parts if isinstance(part, Text)]

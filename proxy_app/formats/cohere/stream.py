@@ -5,7 +5,15 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from gateway_project.errors import UpstreamInvalid
-from proxy_app.formats.cohere.response import FINISHES, check_reason, read_citation, read_usage
+from proxy_app.formats.cohere.response import (
+    FINISHES,
+    PLAN,
+    PROVIDER,
+    THOUGHT,
+    check_reason,
+    read_citation,
+    read_usage,
+)
 from proxy_app.formats.openai_errors import read_in_band
 from proxy_app.formats.reading import as_count, as_object, as_text
 from proxy_app.sse import ServerSentEvent
@@ -14,6 +22,7 @@ from proxy_app.wire import (
     CitationDelta,
     Finish,
     Finished,
+    SignatureDelta,
     Started,
     StreamEvent,
     Terminated,
@@ -31,6 +40,7 @@ class Parser:
     def __init__(self) -> None:
         self._calls: dict[int | None, int] = {}  # the wire's index of a call -> ours
         self._with_arguments: set[int] = set()
+        self._thought = ""  # what is being thought, as it is signed; nothing tells where a plan ends
 
     def feed(self, event: ServerSentEvent) -> Sequence[StreamEvent]:
         if event.data.strip() == b"[DONE]":
@@ -39,7 +49,19 @@ class Parser:
             body = as_object(orjson.loads(event.data))
         except orjson.JSONDecodeError as error:
             raise UpstreamInvalid("The provider sent a stream event that is not JSON.") from error
-        kind, delta = as_text(body.get("type")) or event.event, as_object(body.get("delta"))
+        kind = as_text(body.get("type")) or event.event
+        events = self._read(kind, body)
+        if kind != "content-end" and not events:
+            return ()
+        ended, self._thought = self._thought, ""
+        if events and isinstance(events[0], ThinkingDelta):
+            self._thought = PLAN if kind == "tool-plan-delta" else THOUGHT
+        if ended in ("", self._thought):
+            return events
+        return (SignatureDelta(ended, provider=PROVIDER), *events)
+
+    def _read(self, kind: str, body: JSON) -> Sequence[StreamEvent]:
+        delta = as_object(body.get("delta"))
         message = as_object(delta.get("message"))
         index = as_count(body.get("index"))
         match kind:

@@ -96,7 +96,10 @@ def test_an_answer_is_read_whole() -> None:
     content = [{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "Rain."}]
     told = UPSTREAM.parse_answer(answer(content=content, citations=[CITED, FROM_TOOL]))
     cited = Citation("https://a.test", "A page", "Rain", 0, 4)
-    assert told.parts == [Thinking("Hm"), Text("Rain.", citations=[cited])]
+    assert told.parts == [
+        Thinking("Hm", "thinking", provider="cohere"),
+        Text("Rain.", citations=[cited]),
+    ]
     assert (told.id, told.finish) == ("a-1", Finish.STOP)
     assert told.usage is not None  # what is billed, not what the provider put around it
     assert (told.usage.input_tokens, told.usage.output_tokens, told.usage.cache_read_tokens) == (5, 7, 2)
@@ -104,7 +107,10 @@ def test_an_answer_is_read_whole() -> None:
 
 def test_a_plan_before_calls_is_a_thought() -> None:
     told = UPSTREAM.parse_answer(answer("TOOL_CALL", tool_plan="I will look.", tool_calls=[CALL]))
-    assert told.parts == [Thinking("I will look."), ToolCall("look_1", "look", '{"city": "Seoul"}')]
+    assert told.parts == [
+        Thinking("I will look.", "tool_plan", provider="cohere"),
+        ToolCall("look_1", "look", '{"city": "Seoul"}'),
+    ]
     assert told.finish is Finish.TOOL_CALLS
 
 
@@ -136,6 +142,35 @@ def test_tokens_count_where_nothing_is_billed() -> None:
         answer(content=[{"type": "text", "text": "a"}]) | {"usage": {"tokens": USAGE["tokens"]}}
     )
     assert told.usage is not None and (told.usage.input_tokens, told.usage.output_tokens) == (71, 9)
+
+
+def test_a_stream_tells_whose_a_thought_is_where_it_ends() -> None:
+    def seals(*pieces: bytes) -> list[Any]:
+        deltas = [
+            choice["delta"]
+            for chunk in chat_of(through("openai_chat", *pieces))
+            for choice in chunk["choices"]
+        ]
+        return [block for delta in deltas for block in delta.get("thinking_blocks") or ()]
+
+    def block(index: int, thought: str, seal: str) -> dict[str, Any]:
+        return {
+            "index": index,
+            "type": "thinking",
+            "thinking": thought,
+            "signature": f"gatehouse.cohere.{seal}",
+        }
+
+    assert seals(*TALK) == [block(0, "Hm, né.", "thinking")]
+    assert seals(*CALLS) == [block(0, "I will look.", "tool_plan")]
+    assert seals(*TALK[:5], *CALLS[1:]) == [
+        block(0, "Hm, né.", "thinking"),
+        block(1, "I will look.", "tool_plan"),
+    ]
+    unended = [*TALK[:4], *TALK[5:]]
+    assert seals(*unended) == [block(0, "Hm, né.", "thinking")]
+    alone = [*TALK[:4], ended()]
+    assert seals(*alone) == [block(0, "Hm, né.", "thinking")]
 
 
 def test_a_stream_says_what_the_whole_does() -> None:

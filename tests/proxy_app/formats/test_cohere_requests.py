@@ -7,9 +7,10 @@ import pytest
 
 from gateway_project.errors import BadRequest
 from proxy_app.formats import exchange
+from proxy_app.formats.contract import RenderOptions
 from proxy_app.providers.addressing import place
 from proxy_app.providers.presets import PRESETS
-from proxy_app.wire import NOWHERE, Outgoing, Target
+from proxy_app.wire import NOWHERE, CallFacts, Outgoing, Target
 from tests.proxy_app.formats.test_requests import FILE, IMAGE, NOW, TOOL_TALK, USER, WEATHER, WEB_IMAGE, user
 
 LOOK = {"type": "text", "text": "Look"}
@@ -22,7 +23,7 @@ FIELDS = {
 MESSAGES = {
     "system": {"role", "content"},
     "user": {"role", "content"},
-    "assistant": {"role", "content", "tool_calls"},
+    "assistant": {"role", "content", "tool_calls", "tool_plan"},
     "tool": {"role", "tool_call_id", "content"},
 }
 
@@ -100,6 +101,54 @@ def test_an_image_in_a_result_follows_as_the_users() -> None:
     *_, tool, follows = from_claude(messages=messages, tools=tools)["messages"]
     assert tool == {"role": "tool", "tool_call_id": "t1", "content": "Here"}
     assert follows["content"][0]["image_url"]["url"] == "data:image/png;base64,AA=="
+
+
+def thought(text: str, seal: str) -> dict[str, Any]:
+    return {"type": "thinking", "thinking": text, "signature": seal}
+
+
+def test_thoughts_and_plans_go_back_to_whom_they_came_from() -> None:
+    blocks = [thought("Hm", "gatehouse.cohere.thinking"), thought("Look.", "gatehouse.cohere.tool_plan")]
+    call = {"id": "c1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
+    said = {"role": "assistant", "content": "So", "thinking_blocks": blocks, "tool_calls": [call]}
+    result = {"role": "tool", "tool_call_id": "c1", "content": "noon"}
+    built = build(messages=[USER, said, result], tools=[NOW])["messages"][1]
+    assert built["content"] == [{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "So"}]
+    assert built["tool_plan"] == "Look." and built["tool_calls"] == [call]
+    silent = {**said, "content": None, "thinking_blocks": blocks[:1]}
+    built = build(messages=[USER, silent, result], tools=[NOW])["messages"][1]
+    assert built["content"] == [{"type": "thinking", "thinking": "Hm"}] and "tool_plan" not in built
+
+
+@pytest.mark.parametrize(
+    "seal", ["gatehouse.unsigned.", "EqQBCgIYAhIM", "gatehouse.gemini.thinking", "thinking"]
+)
+def test_thoughts_of_others_do_not(seal: str) -> None:
+    content = [thought("Hm", seal), {"type": "text", "text": "So"}]
+    built = from_claude(messages=[USER, {"role": "assistant", "content": content}, USER])
+    assert built["messages"][1] == {"role": "assistant", "content": "So"}
+
+
+def test_a_bare_thought_is_nobody_s() -> None:
+    said = {"role": "assistant", "content": "So", "reasoning_content": "Hm"}
+    assert build(messages=[USER, said, USER])["messages"][1] == {"role": "assistant", "content": "So"}
+
+
+@pytest.mark.parametrize("inbound", ["openai_chat", "anthropic"])
+def test_what_an_answer_thought_comes_back_as_it_was(inbound: str) -> None:
+    content = [{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "So"}]
+    answer = {"id": "a", "finish_reason": "COMPLETE", "message": {"role": "assistant", "content": content}}
+    facts = CallFacts("public")
+    options = RenderOptions(model="public", answer_id="a", created=1)
+    raw, _ = exchange.convert_answer(inbound, Target("cohere", "c"), orjson.dumps(answer), facts, options)
+    told = orjson.loads(raw)
+    message = told["choices"][0]["message"] if inbound == "openai_chat" else told
+    said = {
+        "role": "assistant",
+        **{name: message[name] for name in ("content", "thinking_blocks") if name in message},
+    }
+    sent_back = sent(inbound, {"model": "public", "max_tokens": 9, "messages": [USER, said, USER]}).body
+    assert orjson.loads(sent_back)["messages"][1] == {"role": "assistant", "content": content}
 
 
 @pytest.mark.parametrize(
