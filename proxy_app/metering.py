@@ -26,6 +26,7 @@ class Meter:
 
     def __init__(self, call: Call, format: str, is_stream: bool, *, keeps: bool = False) -> None:
         self._format = format
+        self._watched_as = exchange.watched_as(format)
         self._says_stream = is_stream
         self._is_conversation = format not in ("", "usage")
         self._is_undecided = self._is_conversation
@@ -77,7 +78,7 @@ class Meter:
         self._is_whole = False
         self._parts.clear()
         self._facts.stream = True
-        self.pipe = exchange.open_pipe(self._format, Target(self._format, ""), self._facts, self._options)
+        self.pipe = exchange.open_pipe(self._watched_as, Target(self._format, ""), self._facts, self._options)
         self.observed = self.pipe.observed
 
     @property
@@ -101,7 +102,7 @@ class Meter:
         """Raises UpstreamFailed for an error that came with 200, and for what cannot be read."""
         if self._is_conversation:
             target = Target(self._format, "")
-            _, observed = exchange.convert_answer(self._format, target, raw, self._facts, self._options)
+            _, observed = exchange.convert_answer(self._watched_as, target, raw, self._facts, self._options)
             self.observed = observed
             self._is_read = observed.usage is not None or observed.output_chars > 0
             return

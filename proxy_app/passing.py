@@ -38,6 +38,7 @@ from proxy_app.wire import BodySource, Outgoing, Target
 METERED: tuple[tuple[str, str], ...] = (
     ("/chat/completions", "openai_chat"),
     ("/completions", "openai_completions"),
+    ("/v2/chat", "cohere"),
     ("/responses", "openai_responses"),
     ("/messages", "anthropic"),
     (":generateContent", "gemini"),

@@ -137,7 +137,7 @@ class InboundFormat:
 @dataclass(frozen=True, slots=True)
 class UpstreamFormat:
     """A format providers speak. `tool_name` and `call_id` match the names of tools and the ids of calls that
-    it takes."""
+    it takes; `output_limit` is as a caller's format has it, for one that no caller speaks."""
 
     name: str
     build_request: Callable[[Conversation, Target], Outgoing]
@@ -146,6 +146,7 @@ class UpstreamFormat:
     read_failure: Callable[[int, Mapping[str, str], bytes], UpstreamFailed]
     tool_name: re.Pattern[str] = re.compile(r"[a-zA-Z0-9_-]{1,64}")
     call_id: re.Pattern[str] = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+    output_limit: tuple[str, ...] = ()
 
 
 Format = InboundFormat | UpstreamFormat

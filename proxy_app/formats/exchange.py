@@ -114,7 +114,14 @@ def with_verb(inbound: str, path: str, verb: str) -> str:
 
 def name_output_limit(inbound: str, raw: bytes, tokens: int) -> bytes:
     """The caller's body with its longest answer named; every other value keeps its bytes."""
-    return _put(raw, INBOUND[inbound].output_limit, tokens)
+    spoken = INBOUND[inbound] if inbound in INBOUND else UPSTREAM[inbound]
+    return _put(raw, spoken.output_limit, tokens)
+
+
+def watched_as(wire: str) -> str:
+    """The callers' format in which a provider's answer is looked at as it passes: its own, or Chat
+    Completions where no caller speaks it."""
+    return wire if wire in INBOUND else "openai_chat"
 
 
 def _put(raw: bytes, path: Sequence[str], value: int) -> bytes:

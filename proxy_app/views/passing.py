@@ -27,6 +27,8 @@ BODY_LIMIT = 512 * 1024 * 1024
 JSON_LIMIT = 16 * 1024 * 1024
 _HEAD = 1024  # bytes that tell whether a body is JSON
 _SEVERAL = ("openai_chat", "openai_completions")  # formats whose `n` is a number of answers
+#: Formats whose addresses begin at a provider's host, beside its base address: how they begin.
+_AT_HOST = {"cohere": "v2"}
 _SAFE = "/:@!$&'()*+,;=~-._"
 _MODEL_IN_PATH = re.compile(r"(?:models|deployments)/([^/:]+(?:/[^/:]+)?):?[A-Za-z]*")
 
@@ -167,6 +169,8 @@ def _path_at(provider: ProviderEntry, rest: str) -> str:
     if any(ord(letter) < 32 for letter in rest):
         raise NotServed("The path leads nowhere.")
     base = urlsplit(provider.base_url).path.rstrip("/")
+    if segments[0] in {_AT_HOST.get(spoken) for spoken in provider.formats}:
+        base = ""
     if base and segments[0] == base.rpartition("/")[2]:
         segments = segments[1:]
     return f"{base}/{quote('/'.join(segments), safe=_SAFE)}"

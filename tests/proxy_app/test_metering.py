@@ -2,15 +2,78 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
+from proxy_app.catalogue import DeploymentEntry
 from tests.proxy_app.harness import STREAM, Stream, completion, deployment, model, response, streamed
 from tests.proxy_app.levels import with_budget
 from tests.proxy_app.test_budgets import spent_and_held
 from tests.proxy_app.test_passing import ALLOWED, ASKED, Provider
+
+COHERES = {
+    "billed_units": {"input_tokens": 5.0, "output_tokens": 7.0},
+    "tokens": {"input_tokens": 71.0, "output_tokens": 9.0},
+}
+COHERE_ANSWER = {
+    "id": "a-1",
+    "finish_reason": "COMPLETE",
+    "message": {"role": "assistant", "content": [{"type": "text", "text": "Hello"}]},
+    "usage": COHERES,
+}
+
+
+def _event(kind: str, **more: Any) -> bytes:
+    told = json.dumps({"type": kind, **more})
+    return f"event: {kind}\ndata: {told}\n\n".encode()
+
+
+COHERE_STREAM = [
+    _event("message-start", id="a-1", delta={"message": {"role": "assistant"}}),
+    _event("content-delta", index=0, delta={"message": {"content": {"text": "Hello"}}}),
+    _event("message-end", delta={"finish_reason": "COMPLETE", "usage": COHERES}),
+]
+
+
+def cohere() -> DeploymentEntry:
+    entry = deployment("alpha", "cohere")
+    base = "http://alpha.test/compatibility/v1"
+    return replace(entry, provider=replace(entry.provider, base_url=base, other_formats=("openai_chat",)))
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+async def test_cohere_s_own_chat_is_charged_by_what_it_bills(make_gateway, is_stream: bool) -> None:
+    told = streamed(COHERE_STREAM) if is_stream else httpx.Response(200, json=COHERE_ANSWER)
+    provider = Provider(told)
+    gate = make_gateway(provider, model("gpt", cohere()), **ALLOWED)
+    answer = await gate.ask({**ASKED, "stream": is_stream}, path="/alpha/v2/chat")
+    assert answer.complete
+    assert answer.chunks == COHERE_STREAM if is_stream else answer.json() == COHERE_ANSWER
+    assert provider.seen[0].url.path == "/v2/chat"  # beside the base address
+    [end] = gate.ends
+    assert (end.status, end.stream, end.usage_source) == ("ok", is_stream, "provider")
+    assert end.cost_nanodollars == 5 * 1000 + 7 * 4000
+
+
+async def test_cohere_s_own_chat_under_a_budget_is_bounded_in_its_own_words(make_gateway) -> None:
+    provider = Provider(httpx.Response(200, json=COHERE_ANSWER))
+    gate = make_gateway(provider, model("gpt", cohere()), **ALLOWED)
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 10**7)
+    await gate.services.limits.load({}, [])
+    assert (await gate.ask(ASKED, path="/alpha/v2/chat")).status == 200
+    sent = json.loads(provider.bodies[0])
+    assert sent["max_tokens"] > 0 and "max_completion_tokens" not in sent
+    assert await spent_and_held(gate) == (5 * 1000 + 7 * 4000, 0)
+
+
+async def test_a_stream_of_cohere_s_without_its_end_does_not_look_whole(make_gateway) -> None:
+    gate = make_gateway(Provider(streamed(COHERE_STREAM[:2])), model("gpt", cohere()), **ALLOWED)
+    answer = await gate.ask({**ASKED, "stream": True}, path="/alpha/v2/chat")
+    assert not answer.complete
+    assert [(end.status, end.error_code) for end in gate.ends] == [("truncated", "upstream_cut")]
 
 
 def _piece(text: str, **more: Any) -> bytes:

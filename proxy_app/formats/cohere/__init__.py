@@ -14,4 +14,5 @@ UPSTREAM = UpstreamFormat(
     parse_answer=parse_answer,
     open_parser=Parser,
     read_failure=read_failure,  # errors are a bare `{"message"}`, which it reads too
+    output_limit=("max_tokens",),
 )
