@@ -4,6 +4,7 @@ Wire facts: the OpenAI SDK's `types/image_generate_params.py`, `images_response.
 `image_gen_completed_event.py`. GPT image models tell tokens; others are billed by the image.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway_project.errors import InvalidBody
@@ -92,6 +93,16 @@ def _unit(quality: str | None, size: str | None) -> str:
     """'images:high:1024x1024'; what is left to the provider is not told."""
     kinds = [kind for kind in (quality, size) if kind and kind != "auto"]
     return ":".join(("images", *(kind.replace(":", "-")[:24] for kind in kinds)))
+
+
+def tokens_made(units: Mapping[str, int]) -> int | None:
+    """Output tokens of so many images of these kinds, the largest of each; None where there are none."""
+    kinds = {unit: unit.split(":")[1:] for unit in units if unit.partition(":")[0] == "images"}
+    each = {
+        unit: next((OUTPUT_TOKENS[word] for word in words if word in OUTPUT_TOKENS), OUTPUT_TOKENS_UNKNOWN)
+        for unit, words in kinds.items()
+    }
+    return sum(units[unit] * tokens for unit, tokens in each.items()) if each else None
 
 
 def read_usage(body: JSON, asked: Asked) -> Usage | None:

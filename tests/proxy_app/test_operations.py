@@ -5,13 +5,16 @@ import json
 import struct
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.proxy_app import harness
 from tests.proxy_app.harness import deployment, model, streamed
+from tests.proxy_app.levels import with_budget
 from tests.proxy_app.operating import DOLLAR, EMBEDDED, IMAGES, answers, event, priced
+from tests.proxy_app.test_budgets import spent_and_held
 
 # ---------------------------------------------------------------- embeddings
 
@@ -155,12 +158,44 @@ async def test_images_of_a_model_billed_by_the_image_cost_what_their_kind_costs(
     assert (end.cost_nanodollars, end.usage_source) == (2 * 120_000_000, "provider")
 
 
-async def test_images_without_usage_at_a_price_of_tokens_cost_nobody_knows_what(tmp_path: Path) -> None:
-    gate = harness.gateway(tmp_path, answers({**IMAGES, "usage": None}))
+@pytest.mark.parametrize(
+    ("told", "units", "each"),
+    [
+        ({}, "images:high:1024x1024", 6_240),
+        ({"quality": None, "size": None}, "images", 16_384),
+        ({"quality": "low", "size": None}, "images:low", 408),
+    ],
+)
+async def test_images_without_usage_at_a_price_of_tokens_cost_the_largest_of_their_kind(
+    tmp_path: Path, told: Any, units: str, each: int
+) -> None:
+    gate = harness.gateway(tmp_path, answers({**IMAGES, "usage": None, **told}))
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 10**9)
+    await gate.services.limits.load({}, [])
+    await gate.ask({"model": "gpt", "prompt": "a cat", "n": 3}, path="/v1/images/generations")
+    (end,) = gate.ends
+    assert (end.status, end.usage_source, end.tokens.units) == ("ok", "estimate", {units: 2})  # that came
+    assert end.cost_nanodollars == 5 * 1_000 + 2 * each * 4_000
+    assert await spent_and_held(gate) == (end.cost_nanodollars, 0)
+
+
+async def test_an_answer_without_any_image_costs_what_was_asked_for(tmp_path: Path) -> None:
+    gate = harness.gateway(tmp_path, answers({"data": []}))
+    await gate.ask({"model": "gpt", "prompt": "a cat", "quality": "low"}, path="/v1/images/generations")
+    (end,) = gate.ends
+    assert (end.status, end.usage_source, end.cost_nanodollars) == ("ok", "estimate", 5_000 + 408 * 4_000)
+
+
+async def test_images_without_usage_at_a_price_of_both_cost_what_their_kind_costs(tmp_path: Path) -> None:
+    gate = priced(
+        harness.gateway(tmp_path, answers({**IMAGES, "usage": None})),
+        {"images": 40_000 * DOLLAR},
+        input=5 * DOLLAR,
+        output=8 * DOLLAR,
+    )
     await gate.ask({"model": "gpt", "prompt": "a cat", "n": 2}, path="/v1/images/generations")
     (end,) = gate.ends
-    assert end.cost_nanodollars is None
-    assert end.tokens.units == {"images:high:1024x1024": 2}
+    assert (end.cost_nanodollars, end.usage_source) == (2 * 40_000_000, "provider")
 
 
 async def test_streamed_images_pass_as_they_come_and_each_counts(tmp_path: Path) -> None:
