@@ -9,10 +9,10 @@ from proxy_app.formats.contract import RenderOptions, StreamPipe
 from proxy_app.formats.depth import refusing_depth
 from proxy_app.operations import audio, images
 from proxy_app.wire import JSON, CallFacts, Observed, Target, Usage
+from proxy_app.wishes import answers_wished
 from usage_app.usage import estimate_input_tokens
 
 METERED_BYTES = 8 * 1024 * 1024  # of a whole answer that is looked at for its usage
-MOST_ANSWERS = 128  # that are asked for at once: as many as any provider gives
 #: First letters of a stream: an array of its pieces, a comment, or a field (data, event, id, retry).
 _STREAM_BEGINS = frozenset({b"[", b":", b"d", b"e", b"i", b"r"})
 _BEFORE = b"\xef\xbb\xbf \t\r\n"  # a byte order mark and blanks
@@ -125,7 +125,7 @@ class Meter:
 def bounds_of(path: str, size: int, body: JSON) -> tuple[Usage, Usage]:
     """(the most, what is likely) that a call that is no conversation uses, as its own endpoint guesses it.
 
-    `size` is the body's in bytes. Of a form only that is known: one image, one recording.
+    `size` is the body's in bytes; of a form, `body` has the fields that are no files.
     """
     if path.endswith("/audio/transcriptions"):
         most_s, likely_s = size // audio.LOWEST_RATE + 1, size // audio.USUAL_RATE + 1
@@ -134,8 +134,7 @@ def bounds_of(path: str, size: int, body: JSON) -> tuple[Usage, Usage]:
             Usage(input_tokens=likely_s * audio.AUDIO_TOKENS, output_tokens=likely_s * audio.WORD_TOKENS),
         )
     if path.endswith(("/images/generations", "/images/edits")):
-        count = body.get("n")
-        made = min(max(count, 1), MOST_ANSWERS) if isinstance(count, int) else 1
+        made = answers_wished(body, "usage")
         taken = images.INPUT_IMAGE_TOKENS if path.endswith("/edits") else 0
         most = Usage(
             input_tokens=estimate_input_tokens(len(orjson.dumps(body))) + taken,

@@ -32,7 +32,7 @@ from proxy_app.providers.readiness import PROBLEMS
 from proxy_app.sampling import Sampler
 from proxy_app.settling import settle
 from proxy_app.upstream import UpstreamAnswer
-from proxy_app.wire import BodySource, Outgoing, Target
+from proxy_app.wire import JSON, BodySource, Outgoing, Target
 
 #: How an address ends whose answers tell their usage, and in which format; "usage": in its own object alone.
 METERED: tuple[tuple[str, str], ...] = (
@@ -92,6 +92,7 @@ class Passage:
     meter: str = ""  # the format in which the answer tells its usage
     is_free: bool = False
     headers: dict[str, str] = field(default_factory=dict)
+    fields: JSON = field(default_factory=dict)  # of a body that is a form, without its files
 
 
 def kind_of(method: str, path: str) -> tuple[str, bool]:

@@ -14,19 +14,19 @@ from proxy_app.catalogue import Catalogue, ProviderEntry
 from proxy_app.cloud_storage import check_every_text
 from proxy_app.dialects import dialect_of
 from proxy_app.formats.registry import INBOUND
-from proxy_app.metering import MOST_ANSWERS, bounds_of
+from proxy_app.metering import bounds_of
 from proxy_app.passing import FREE_METHODS, KEPT_BACK, KEPT_BACK_STARTS, Passage, kind_of, pass_on
 from proxy_app.reading import know_caller
 from proxy_app.spool import Renamed, Spool
 from proxy_app.stored import providers_by_name
 from proxy_app.views.base import APIView, Request
-from proxy_app.wire import CallFacts
+from proxy_app.wire import JSON, CallFacts
+from proxy_app.wishes import FormReading, answers_wished, longest_wished
 from usage_app.usage import estimate_input_tokens
 
 BODY_LIMIT = 512 * 1024 * 1024
 JSON_LIMIT = 16 * 1024 * 1024
 _HEAD = 1024  # bytes that tell whether a body is JSON
-_SEVERAL = ("openai_chat", "openai_completions")  # formats whose `n` is a number of answers
 #: Formats whose addresses begin at a provider's host, beside its base address: how they begin.
 _AT_HOST = {"cohere": "v2"}
 _SAFE = "/:@!$&'()*+,;=~-._"
@@ -71,8 +71,8 @@ class PassThrough(APIView):
         meter, is_free = kind_of(method, path)
         passage = Passage(provider, method, path + self._query(provider), meter=meter, is_free=is_free)
         passage.headers = self._headers()
-        content_type = request.headers.get(b"content-type", b"").decode("latin-1").lower()
-        if method in FREE_METHODS or content_type.startswith("application/json"):
+        content_type = request.headers.get(b"content-type", b"").decode("latin-1")
+        if method in FREE_METHODS or content_type.lower().startswith("application/json"):
             raw = await request.read_body(JSON_LIMIT)
             passage.headers.pop("content-encoding", None)  # it was unpacked
             await self._run(passage, raw)
@@ -80,10 +80,13 @@ class PassThrough(APIView):
         if not request.services.journal.has_room():
             raise JournalFull
         spool = Spool(request.services.config.data)
+        form = FormReading("" if is_free else content_type)
         try:
             async for piece in request.pieces(BODY_LIMIT):
+                form.feed(piece)
                 await spool.write(piece)
             await spool.close_writing()
+            passage.fields = form.fields()
             passage.body = Renamed(spool, (), b"")
             await _check_spooled(spool, provider)
             await self._run(passage, spool.digest)
@@ -110,25 +113,12 @@ class PassThrough(APIView):
         """The model named in body or path, and the limit of a conversation. Raises InvalidBody."""
         match = _MODEL_IN_PATH.search(self.kwargs["rest"])
         facts = CallFacts(model=match[1] if match else "")
-        if isinstance(passage.body, bytes) and call.raw:
-            try:
-                body = orjson.loads(call.raw)
-            except orjson.JSONDecodeError:
-                body = None
-            check_every_text(call.raw, body, passage.provider.quirks)
-            if not isinstance(body, dict):
-                if passage.meter:
-                    raise InvalidBody("The body is not a JSON object.")
-                body = {}
-            call.body = body
-            if isinstance(body.get("model"), str):
-                facts.model = body["model"][:200]
-            for name in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
-                if isinstance(body.get(name), int) and body[name] > 0:
-                    facts.max_output_tokens = body[name]
-            if passage.meter in _SEVERAL and isinstance(body.get("n"), int):
-                facts.candidates = min(max(body["n"], 1), MOST_ANSWERS)
-            facts.stream = body.get("stream") is True
+        body = call.body = _body(call, passage)
+        if isinstance(body.get("model"), str):
+            facts.model = body["model"][:200]
+        facts.max_output_tokens = longest_wished(body, passage.meter)
+        facts.candidates = answers_wished(body, passage.meter)
+        facts.stream = body.get("stream") is True
         if passage.meter:
             call.input_estimate = estimate_input_tokens(len(call.raw))
         if passage.meter == "usage":
@@ -154,6 +144,24 @@ class PassThrough(APIView):
         check_every_text("".join(words).encode(), words, provider.quirks)
         kept = [(name, value) for name, value in asked if name.lower() not in ("key", "api_key", "api-key")]
         return f"?{urlencode(kept)}" if kept else ""
+
+
+def _body(call: Call, passage: Passage) -> JSON:
+    """The JSON that is passed on, or the fields of a form. Raises InvalidBody."""
+    if not isinstance(passage.body, bytes):
+        return passage.fields
+    if not call.raw:
+        return {}
+    try:
+        body = orjson.loads(call.raw)
+    except orjson.JSONDecodeError:
+        body = None
+    check_every_text(call.raw, body, passage.provider.quirks)
+    if isinstance(body, dict):
+        return body
+    if passage.meter:
+        raise InvalidBody("The body is not a JSON object.")
+    return {}
 
 
 def _path_at(provider: ProviderEntry, rest: str) -> str:

@@ -183,6 +183,104 @@ async def test_images_that_are_passed_on_hold_what_they_may_cost(make_gateway, c
     assert begin.held_nanodollars >= count * 16_384 * 4000
 
 
+FORM = {"content-type": "multipart/form-data; boundary=x"}
+
+
+def form(**fields: str) -> bytes:
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ]
+    image = '--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\nPNG\r\n'
+    return "".join([*parts[:1], image, *parts[1:], "--x--\r\n"]).encode()
+
+
+IMAGE = 16_384 * 4000
+
+
+@pytest.mark.parametrize(
+    ("raw", "most", "status"),
+    [
+        (form(model="gpt-test", n="3"), 3, 200),
+        (form(model="gpt-test", n="1000"), 128, 200),
+        (form(model="gpt-test", n="many"), 1, 200),
+        (form(model="gpt-test"), 1, 200),
+        (form(n="3"), 0, 403),  # without a model nothing has a price
+        (form(model="gpt-test", n="3")[:-20], 0, 403),
+    ],
+)
+async def test_a_form_holds_as_many_images_as_it_asks_for(
+    make_gateway, raw: bytes, most: int, status: int
+) -> None:
+    provider = Provider()
+    gate = make_gateway(provider, model("gpt", deployment("alpha")), **ALLOWED)
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 10**11)
+    await gate.services.limits.load({}, [])
+    assert (await gate.ask(raw, path="/alpha/v1/images/edits", headers=FORM)).status == status
+    assert provider.bodies == [raw] * (status == 200)  # byte for byte
+    held = [begin.held_nanodollars for begin in gate.begins]
+    assert all(most * IMAGE <= each < (most + 1) * IMAGE for each in held) and bool(held) == bool(most)
+
+
+async def test_a_form_that_cannot_be_read_holds_as_many_images_as_there_may_be(make_gateway) -> None:
+    gate = make_gateway(Provider(), model("gpt", deployment("alpha")), **ALLOWED)
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 10**11)
+    await gate.services.limits.load({}, [])
+    path = "/alpha/models/gpt-test/images/edits"
+    await gate.ask(form(model="gpt-test", n="3")[:-20], path=path, headers=FORM)
+    assert gate.begins[0].held_nanodollars >= 10 * IMAGE
+
+
+async def test_a_narrowed_key_may_pass_a_form_with_a_model_it_may_use(make_gateway) -> None:
+    gate = make_gateway(
+        Provider(), model("gpt", deployment("alpha")), models_allowed=("gpt-test",), **ALLOWED
+    )
+    path = "/alpha/v1/images/edits"
+    statuses = [
+        (await gate.ask(raw, path=path, headers=FORM)).status
+        for raw in (
+            form(model="gpt-test"),
+            form(model="other"),
+            form(model="gpt-test").replace(b"--x--", form(model="other")),  # both
+        )
+    ]
+    assert statuses == [200, 403, 403]
+
+
+GEMINI = "/alpha/v1beta/models/gpt-test:generateContent"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"generationConfig": {"candidateCount": 3}},
+        {"generation_config": {"candidate_count": 3.0}},
+        {"generationConfig": {"candidateCount": "3"}, "generation_config": {"candidateCount": 1}},
+    ],
+)
+async def test_several_candidates_are_held_as_many_times(make_gateway, config: Any) -> None:
+    held = []
+    for more in ({}, config):
+        limit = {"maxOutputTokens": 1000, **more.get("generationConfig", {})}
+        gate = make_gateway(Provider(), model("gpt", deployment("alpha", "gemini")), **ALLOWED)
+        gate.keeper.current = with_budget(gate.keeper.current, "key", 10**10)
+        await gate.services.limits.load({}, [])
+        await gate.ask({"contents": [], **more, "generationConfig": limit}, path=GEMINI)
+        held.append(gate.begins[0].held_nanodollars)
+    assert held[1] - held[0] >= 2 * 1000 * 4000
+
+
+async def test_a_limit_that_gemini_s_callers_name_stands(make_gateway) -> None:
+    provider = Provider()
+    gate = make_gateway(provider, model("gpt", deployment("alpha", "gemini")), **ALLOWED)
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 10**7)
+    await gate.services.limits.load({}, [])
+    await gate.ask({"contents": [], "generationConfig": {"maxOutputTokens": 10}}, path=GEMINI)
+    assert json.loads(provider.bodies[0])["generationConfig"] == {"maxOutputTokens": 10}
+    [begin] = gate.begins
+    assert begin.held_nanodollars < 10**6
+
+
 @pytest.mark.parametrize("size", [1_000, 100_000])
 async def test_a_recording_that_is_passed_on_is_estimated_by_its_size(make_gateway, size: int) -> None:
     gate = make_gateway(
