@@ -6,7 +6,7 @@ The same data makes the sparklines, as points of a polyline. Pure: nothing here 
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,8 +17,11 @@ from django.utils.translation import gettext_lazy
 
 from usage_app.reports import Totals
 from usage_app.reports_grid import Grid
+from usage_app.rollups import FAILURES
 from usage_app.selection import Selection
 
+#: What the sums count as failed, as parameters of Requests.
+FAILED: Mapping[str, Sequence[str]] = {"status": FAILURES}
 #: Colours of the palette in the stylesheet; the last class is 'other'.
 PALETTE_SIZE = 10
 OTHER_COLOUR = "other"
@@ -27,11 +30,14 @@ MAX_SERIES = 7
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Figures of Totals that can be summed, so that stacking them means something."""
+    """Figures of Totals that can be summed, so that stacking them means something. `counts` are the
+    parameters of Requests that leave the calls it counts, where these are not all.
+    """
 
     label: Any
     unit: str  # money or count
     figures: tuple[str, ...]
+    counts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def of(self, totals: Totals) -> int:
         return sum(getattr(totals, name) for name in self.figures)
@@ -41,7 +47,7 @@ MEASURES: dict[str, Measure] = {
     "spend": Measure(gettext_lazy("Spend"), "money", ("cost_nanodollars",)),
     "requests": Measure(gettext_lazy("Requests"), "count", ("requests",)),
     "tokens": Measure(gettext_lazy("Tokens"), "count", ("input_tokens", "output_tokens")),
-    "errors": Measure(gettext_lazy("Errors"), "count", ("errors",)),
+    "errors": Measure(gettext_lazy("Errors"), "count", ("errors",), FAILED),
 }
 
 #: Calls that money leaves out.
@@ -93,19 +99,16 @@ def colours_for(ids: Sequence[str]) -> dict[str, str]:
 
 
 def chart_data(
-    grid: Grid, layers: Sequence[Layer], unit: str, chosen: Selection, zone: ZoneInfo, interval: str
+    grid: Grid, layers: Sequence[Layer], measure: Measure, chosen: Selection, zone: ZoneInfo, interval: str
 ) -> dict[str, Any]:
     """What the script draws: labels, starts, one data set a layer, and what a click on a bar keeps."""
+    kept = (("environment", chosen.environment), ("service", chosen.service_id))
     return {
         "labels": [bucket_label(bucket, interval, zone) for bucket in grid.buckets],
         "starts": [bucket.isoformat() for bucket in grid.buckets],
-        "unit": unit,
+        "unit": measure.unit,
         "until": chosen.until.isoformat(),
-        "narrowed": {
-            name: value
-            for name, value in (("environment", chosen.environment), ("service", chosen.service_id))
-            if value
-        },
+        "narrowed": {**{name: [value] for name, value in kept if value}, **measure.counts},
         "unfinished": unfinished_index(grid),
         "sum": _("Sum"),
         "layers": [

@@ -31,6 +31,8 @@ PAGE_SIZE = 50
 RANKED = 50_000
 #: A list that nobody may sum is counted so far.
 COUNTED = 1_000
+#: The filter of calls whose cost is unknown; the sums count them among the others.
+UNPRICED = "unpriced"
 #: Columns no list shows; the widest of the row.
 UNSEEN = ("timeline", "decision", "charges")
 
@@ -137,11 +139,12 @@ class RequestSearch:
         if filters is not None:
             chosen = self.selection
             found = totals(chosen.since, chosen.until, filters, self.sight, durations=False)
+            if UNPRICED in self.filter.names:  # whose cost the sums do not know
+                return Count(found.unpriced_requests)
             return Count(found.requests, totals=found)
-        if not self.path.is_exact:
-            return Count(0, more=True)
-        seen = len(self.matches.order_by("-id").values_list("pk", flat=True)[: COUNTED + 1])
-        return Count(min(seen, COUNTED), more=seen > COUNTED)
+        walked = walk(self.path, self.matches.only("pk"), COUNTED + 1, Patience(self._clock_s))
+        seen = len(walked.rows)
+        return Count(min(seen, COUNTED), more=seen > COUNTED or walked.stopped_at is not None)
 
     def newest_first(self) -> Iterator[Request]:
         """Every match, in steps along the index: for files."""
@@ -158,7 +161,8 @@ class RequestSearch:
     @property
     def _summed(self) -> Filters | None:
         """The question as the sums take it; None where they know too little, or end elsewhere."""
-        if not self.filter.names <= SUMMED.keys() or not self.filter.form.is_valid():
+        names = self.filter.names - {UNPRICED}
+        if not names <= SUMMED.keys() or not self.filter.form.is_valid():
             return None
         if not all(is_id(value) for value in self.query.getlist("provider") if value):
             return None  # by name: the sums know its id alone
@@ -167,8 +171,7 @@ class RequestSearch:
         if low != since or not (self.selection.live or high == until):
             return None
         values = {
-            SUMMED[name]: tuple(named(value) for value in self.query.getlist(name) if value)
-            for name in self.filter.names
+            SUMMED[name]: tuple(named(value) for value in self.query.getlist(name) if value) for name in names
         }
         return replace(self.selection.filters, **values) if values else self.selection.filters
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from usage_app import figures
-from usage_app.charts import spark
+from usage_app.charts import FAILED, spark
 from usage_app.figures import known_money
 from usage_app.marks import exact_spend
 from usage_app.reports import Series, Totals
@@ -25,7 +25,8 @@ class Tile:
     better: str
     spark: str
     note: str = ""
-    link: str = ""
+    link: str = ""  # the calls it is of
+    note_link: str = ""
     in_points: bool = False
 
     @property
@@ -52,31 +53,35 @@ class Tile:
 
 
 Value = Callable[[Totals], float | None]
+#: Parameters of Requests -> the address of these calls of the range.
+Link = Callable[..., str]
 
 
-def tiles(now: Totals, before: Totals, over_time: Series, errors_link: str) -> list[Tile]:
-    """All six. `over_time` has one line: everything."""
+def tiles(now: Totals, before: Totals, over_time: Series, link: Link) -> list[Tile]:
+    """All six, each with the way to its calls. `over_time` has one line: everything."""
     columns = over_time.lines[0].totals if over_time.lines else []
 
     def line_of(value: Value) -> str:
         return spark([value(each) for each in columns])
 
     return [
-        _spend(now, before, line_of(lambda each: each.cost_nanodollars)),
-        _requests(now, before, line_of(lambda each: each.requests)),
-        _tokens(now, before, line_of(_all_tokens)),
-        _errors(now, before, line_of(_error_rate), errors_link),
+        _spend(now, before, line_of(lambda each: each.cost_nanodollars), link),
+        _requests(now, before, line_of(lambda each: each.requests), link),
+        _tokens(now, before, line_of(_all_tokens), link),
+        _errors(now, before, line_of(_error_rate), link),
         _speed(
             _("Latency p95"),
             (now.latency_p50_ms, now.latency_p95_ms),
             before.latency_p95_ms,
             line_of(lambda each: each.latency_p95_ms),
+            link(sort="-latency"),
         ),
         _speed(
             _("First token p95"),
             (now.ttft_p50_ms, now.ttft_p95_ms),
             before.ttft_p95_ms,
             line_of(lambda each: each.ttft_p95_ms),
+            link(sort="-ttft"),
         ),
     ]
 
@@ -89,7 +94,7 @@ def _error_rate(each: Totals) -> float | None:
     return each.errors / each.requests if each.requests else None
 
 
-def _spend(now: Totals, before: Totals, line: str) -> Tile:
+def _spend(now: Totals, before: Totals, line: str, link: Link) -> Tile:
     estimated = now.estimated_cost_nanodollars
     return Tile(
         _("Spend"),
@@ -98,11 +103,12 @@ def _spend(now: Totals, before: Totals, line: str) -> Tile:
         figures.change(now.cost_nanodollars, before.cost_nanodollars),
         "",
         line,
-        _("of it estimated %(amount)s") % {"amount": figures.money(estimated)} if estimated else "",
+        _("%(amount)s of it estimated") % {"amount": figures.money(estimated)} if estimated else "",
+        link(sort="-cost"),
     )
 
 
-def _requests(now: Totals, before: Totals, line: str) -> Tile:
+def _requests(now: Totals, before: Totals, line: str, link: Link) -> Tile:
     return Tile(
         _("Requests"),
         figures.short_count(now.requests),
@@ -111,10 +117,12 @@ def _requests(now: Totals, before: Totals, line: str) -> Tile:
         "",
         line,
         _("%(count)s refused") % {"count": figures.short_count(now.refused)} if now.refused else "",
+        link(),
+        link(status="refused"),
     )
 
 
-def _tokens(now: Totals, before: Totals, line: str) -> Tile:
+def _tokens(now: Totals, before: Totals, line: str, link: Link) -> Tile:
     parts = {
         "input": figures.short_count(now.input_tokens),
         "output": figures.short_count(now.output_tokens),
@@ -127,10 +135,11 @@ def _tokens(now: Totals, before: Totals, line: str) -> Tile:
         "",
         line,
         _("%(input)s in, %(output)s out") % parts,
+        link(sort="-input_tokens"),
     )
 
 
-def _errors(now: Totals, before: Totals, line: str, link: str) -> Tile:
+def _errors(now: Totals, before: Totals, line: str, link: Link) -> Tile:
     return Tile(
         _("Error rate"),
         figures.share(now.errors, now.requests) or _("no calls"),
@@ -139,7 +148,7 @@ def _errors(now: Totals, before: Totals, line: str, link: str) -> Tile:
         "down",
         line,
         _("%(count)s failed") % {"count": figures.short_count(now.errors)} if now.errors else "",
-        link if now.errors else "",
+        link(**FAILED) if now.errors else "",
         in_points=True,
     )
 
@@ -148,7 +157,9 @@ def _points(now: float | None, before: float | None) -> float | None:
     return None if now is None or before is None else 100 * (now - before)
 
 
-def _speed(label: Any, now: tuple[float | None, float | None], before: float | None, line: str) -> Tile:
+def _speed(
+    label: Any, now: tuple[float | None, float | None], before: float | None, line: str, link: str
+) -> Tile:
     """A tile of (p50, p95) milliseconds; slower is worse."""
     median, p95 = now
     return Tile(
@@ -159,4 +170,5 @@ def _speed(label: Any, now: tuple[float | None, float | None], before: float | N
         "down",
         line,
         _("p50 %(time)s") % {"time": figures.usual(median)} if median is not None else "",
+        link if p95 is not None else "",
     )

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from gateway_project.conf import config
 from usage_app import figures
-from usage_app.charts import MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
+from usage_app.charts import FAILED, MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
 from usage_app.headline import headline
 from usage_app.reports import Filters, Line, Series, Totals, balance, breakdowns, series, totals
 from usage_app.reports_grid import Grid, grid
@@ -45,6 +45,7 @@ class Row:
     change: float | None
     is_new: bool
     link: str
+    failed_link: str
 
     @property
     def totals(self) -> Totals:
@@ -93,14 +94,16 @@ class OverviewView(PageView):
         former, former_models = breakdowns([(self.by,), ("model",)], *chosen.before, *scope[2:])
         drawn = self.drawn()
         layers = layers_of(drawn, {line.ids[0]: line.names[0] for line in lines})
-        unit = MEASURES[self.measure].unit
+        measure = MEASURES[self.measure]
         shown: dict[str, Any] = {
             "totals": now,
             "total_tokens": now.input_tokens + now.output_tokens,
             "is_empty": not now.requests and not before.requests,
             "headline": headline(chosen, now, before, lines, self.by),
-            "tiles": tiles(now, before, over_time, self.requests_link(status="error")),
-            "chart": chart_data(drawn, layers, unit, chosen, self.reporting_zone, self.interval),
+            "tiles": tiles(now, before, over_time, self.requests_link),
+            "failed_link": self.requests_link(**FAILED),
+            "all_link": self.requests_link(),
+            "chart": chart_data(drawn, layers, measure, chosen, self.reporting_zone, self.interval),
             "rows": self.rows(lines, {line.ids[0]: line for line in former}, layers),
             "more_rows": len(lines) > TABLE_LIMIT,
             "dimensions": DIMENSIONS,
@@ -145,9 +148,10 @@ class OverviewView(PageView):
                     figures.change(of(line.totals), of(former.totals)) if former else None,
                     former is None,
                     self.requests_link(**{parameter: entity or NONE}),
+                    self.requests_link(**{parameter: entity or NONE}, **FAILED),
                 )
             )
         return rows
 
-    def requests_link(self, **parameters: str) -> str:
-        return "requests/?" + urlencode({**self.selection.exactly, **parameters})
+    def requests_link(self, **parameters: str | Sequence[str]) -> str:
+        return "requests/?" + urlencode({**self.selection.exactly, **parameters}, doseq=True)

@@ -12,13 +12,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from usage_app import figures
-from usage_app.charts import MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
+from usage_app.charts import FAILED, MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
 from usage_app.marks import number_cell, spend_mark
 from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS, PivotRow
 from usage_app.reports import Totals, totals
 from usage_app.reports_claims import CLAIM_COLUMNS
 from usage_app.usage_question import ACROSS, INTERVALS, Answer, Asker, Question, parse
 from usage_app.views.page import PageView
+
+#: In place of what a measure counts: all calls.
+NO_MORE: Mapping[str, Sequence[str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class ShownRow:
 
     row: PivotRow
     link: str
+    failed_link: str
+    counted_link: str  # the calls that the measure counts
     colour: str
     share: str
     before: str
@@ -85,9 +90,9 @@ class UsageView(PageView):
             "labels": [ALL_DIMENSIONS[name][0] for name in question.dimensions],
         }
         if drawn is not None:
-            unit = MEASURES[question.measure].unit
+            measure = MEASURES[question.measure]
             shown["chart"] = chart_data(
-                drawn, layers, unit, self.selection, self.reporting_zone, self.answer.interval
+                drawn, layers, measure, self.selection, self.reporting_zone, self.answer.interval
             )
         return self.page(**shown)
 
@@ -161,6 +166,8 @@ class UsageView(PageView):
         return ShownRow(
             row=row,
             link=self.link(row.parameters),
+            failed_link=self.link(row.parameters, FAILED),
+            counted_link=self.link(row.parameters, measure.counts) if value else "",
             colour=colours.get(row.ids[0], OTHER_COLOUR) if row.ids else "",
             share=figures.share(value, whole),
             before="" if former is None else self.text(former),
@@ -186,7 +193,8 @@ class UsageView(PageView):
         if row is table.foot and self.question.overlaps:
             yield from (ShownCell("", "", "", False) for _head in heads)
             return
-        start = self.link(row.parameters, heads[0].parameters) if heads else ""
+        counts = MEASURES[self.question.measure].counts
+        start = self.link(row.parameters, counts, heads[0].parameters) if heads else ""
         start += "" if start.endswith("?") else "&"
         for end, number, unpriced in zip(self.column_links, row.cells, row.unpriced, strict=True):
             is_unknown = self.counts_money and not number and unpriced > 0
@@ -210,8 +218,14 @@ class UsageView(PageView):
     def exact(self, value: int) -> str:
         return figures.exact_money(value) if self.counts_money else figures.grouped(value)
 
-    def link(self, parameters: Mapping[str, str] | None, across: Container[str] = ()) -> str:
-        """The calls behind a line, without what a column adds (`across`); '' if nothing opens it."""
+    def link(
+        self,
+        parameters: Mapping[str, str] | None,
+        counts: Mapping[str, Sequence[str]] = NO_MORE,
+        across: Container[str] = (),
+    ) -> str:
+        """The calls behind a line, of these those that a measure counts, without what a column adds
+        (`across`); '' if nothing opens it."""
         if parameters is None:
             return ""
         chosen = dict(self.selection.exactly)
@@ -221,8 +235,9 @@ class UsageView(PageView):
             since, until = self.asker.bounds(self.question)
             chosen.pop("range", None)
             chosen |= {"since": since.isoformat(), "until": until.isoformat()}
-        opening = {name: value for name, value in {**chosen, **parameters}.items() if name not in across}
-        return "../requests/?" + urlencode(opening)
+        opening: dict[str, str | Sequence[str]] = {**chosen, **parameters, **counts}
+        kept = {name: value for name, value in opening.items() if name not in across}
+        return "../requests/?" + urlencode(kept, doseq=True)
 
     def headline(self, now: Totals, rows: list[ShownRow]) -> list[str]:
         """What the table says, in words."""

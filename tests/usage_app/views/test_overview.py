@@ -3,12 +3,14 @@
 from datetime import timedelta
 
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from gateway_project import clock
 from tests.seeding import People, make_request, save, seed_requests
 from tests.usage_app.views.conftest import Browse
 from usage_app import figures
+from usage_app.models import Request
 
 FRAGMENT = {"HX-Request": "true"}
 
@@ -129,3 +131,38 @@ def test_a_bad_choice_in_the_address_falls_back_and_never_fails(people: People, 
         "service=zz",
     ):
         assert client.get(f"/ui/?{query}").status_code == 200
+
+
+def failing(people: People) -> None:
+    """A call of each outcome."""
+    at = clock.now() - timedelta(minutes=3)
+    save(
+        [
+            make_request(people.keys["search-lab"], at, status=status)
+            for status, _label in Request.Status.choices
+        ]
+    )
+
+
+def opened(client: Client, link: str) -> str:
+    """What the list behind a link says it has."""
+    answer = client.get(f"/ui/{link}&fragment=count", headers=FRAGMENT)
+    return answer.content.decode().split(",")[0].strip()
+
+
+def test_a_number_of_failed_calls_opens_these_alone(people: People, browse: Browse) -> None:
+    failing(people)
+    client = browse(people.root)
+    context = client.get("/ui/", {"measure": "errors"}).context
+    assert context["totals"].errors == 3
+    links = [context["tiles"][3].link, context["failed_link"], context["rows"][0].failed_link]
+    assert [opened(client, link) for link in links] == ["3 calls"] * 3
+    assert context["chart"]["narrowed"]["status"] == ("error", "truncated", "interrupted")
+
+
+def test_every_figure_opens_its_calls(people: People, browse: Browse) -> None:
+    failing(people)
+    client = browse(people.root)
+    tiles = client.get("/ui/").context["tiles"]
+    assert [opened(client, tile.link) for tile in tiles] == [f"{n} calls" for n in (6, 6, 6, 3, 6, 6)]
+    assert opened(client, tiles[1].note_link) == "1 call"

@@ -288,6 +288,33 @@ def test_what_they_cannot_is_counted_so_far(people: People, monkeypatch: pytest.
     assert (count.calls, count.more, count.totals) == (3, True, None)
 
 
+def test_what_no_index_leads_to_is_counted_as_far_as_it_is_found_in_time(people: People) -> None:
+    seed_requests(people, 60, 20)
+    in_time = search("tag=demo").count()
+    assert (in_time.calls, in_time.more) == (0, False)
+    Request.objects.update(tags=["demo"])
+    assert (search("tag=demo").count().calls, search("tag=demo").count().more) == (60, False)
+
+
+def test_a_range_that_ended_between_two_quarters_is_counted(people: People) -> None:
+    rows = seed_requests(people, 60, 20)
+    over = Selection("custom", chosen().since, max(row.started_at for row in rows), "", "", False, "day")
+    counted = search("model=gpt-5&status=ok", over).count()
+    wanted = [
+        row for row in rows if (row.model, row.status) == ("gpt-5", "ok") and row.started_at < over.until
+    ]
+    assert (counted.calls, counted.more) == (len(wanted), False)
+
+
+def test_calls_without_a_price_are_counted_by_the_sums(people: People) -> None:
+    rows = seed_requests(people, 60, 20)
+    unknown = [row for row in rows if row.model == "house-llama" and row.cost_nanodollars is None]
+    with CaptureQueriesContext(connection) as queries:
+        counted = search("unpriced=1&model=house-llama").count()
+    assert (counted.calls, counted.totals) == (len(unknown), None)
+    assert not any('FROM "usage_app_request"' in each["sql"] for each in queries)
+
+
 def test_chosen_columns_are_shown_and_remembered(people: People, browse: Browse) -> None:
     save([make_request(people.keys["search-lab"], clock.now() - timedelta(minutes=2), session="s-1")])
     client = browse(people.root)

@@ -356,3 +356,20 @@ def test_what_has_no_price_costs_nothing_known_in_every_table(
     assert [each.text for each in seen["gpt-5"]] == [known]
     counted = told("requests")[0]["house-llama"]
     assert [counted.value, *(each.text for each in counted.cells if each.link)] == ["1", "1"]
+
+
+@pytest.mark.parametrize("columns", ["", "hour", "day", "second"])
+def test_a_number_of_failed_calls_opens_these_alone(people: People, browse: Browse, columns: str) -> None:
+    key, at = people.keys["search-lab"], clock.now() - timedelta(seconds=1)
+    save([make_request(key, at, status=status) for status, _label in Request.Status.choices])
+    client = browse(people.root)
+    asked = {"by": "model", "and": "service", "columns": columns, "measure": "errors"}
+    context = client.get("/ui/usage/", asked).context
+    links = [each.failed_link for each in (context["rows"][0], context["foot"])]
+    headers = {"HX-Request": "true"}
+    links += [each.counted_link for each in (context["rows"][0], context["foot"])]
+    links += [cell.link for cell in context["rows"][0].cells if cell.link]
+    assert len(links) == (5 if columns else 4)
+    for link in links:
+        opened = client.get(f"/ui/usage/{link}&fragment=count".replace("usage/../", ""), headers=headers)
+        assert opened.content.decode().startswith("3 calls"), link

@@ -83,7 +83,9 @@ function open(index) {
   const address = new URL("requests/", new URL(document.body.dataset.root, location.href));
   const start = data.starts[index];
   const end = data.starts[index + 1] ?? data.until;
-  for (const [name, value] of Object.entries(data.narrowed ?? {})) address.searchParams.set(name, value);
+  for (const [name, values] of Object.entries(data.narrowed ?? {})) {
+    for (const value of values) address.searchParams.append(name, value);
+  }
   address.searchParams.set("since", start);
   address.searchParams.set("until", end);
   location.assign(address);
