@@ -48,6 +48,8 @@ ENOUGH_CALLS = 20
 #: Marks of the axis, at most so many after 0; of calls of minutes at these distances in ms.
 TICKS = 5
 _LONG_STEPS = (15_000, 30_000, 60_000, 120_000, 300_000, 600_000)
+#: Times are told to a tenth of a millisecond.
+_SHORTEST_STEP = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ def _span(label: Any, kind: str, start: float, end: float, total: float) -> Span
 
 def _ticks(total: float) -> tuple[Tick, ...]:
     """From 0 on, at round times; the call's own end stands beside its bar."""
-    step = round_step(total, TICKS)
+    step = max(round_step(total, TICKS), _SHORTEST_STEP)
     if total > _LONG_STEPS[0] * TICKS:
         step = next((each for each in _LONG_STEPS if each * TICKS >= total), step)
     ticks = []

@@ -110,6 +110,11 @@ def _on_success(row: Request, attempts: Sequence[Attempt], usual: Usual, spent: 
         )
     if spent.total >= max(usual.latency_p50_ms * _SLOW_FACTOR, usual.latency_p50_ms + _SLOW_BY_MS):
         sentence = _("Slow because %(cause)s.") % {"cause": cause}
+        if phase != "wait":  # which has told what is usual
+            sentence = _("Slow because %(cause)s; %(half)s.") % {
+                "cause": cause,
+                "half": _half_of_calls(usual.latency_p50_ms),
+            }
         return Verdict("slow", sentence, phase, _remarks(spent, attempts, phase))
     return Verdict("ok", _as_usual(row, spent, usual.latency_p50_ms), "", _remarks(spent, attempts, ""))
 

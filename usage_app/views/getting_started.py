@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -61,11 +61,12 @@ class GettingStartedView(PageView):
 
     @cached_property
     def keys(self) -> list[VirtualKey]:
-        """Keys the viewer may use: their own and those of their services."""
+        """Keys the viewer may use, their own first: these and those of their services."""
         keys: QuerySet[VirtualKey] = VirtualKey.objects.filter(blocked_at__isnull=True)
         if not self.sight.everything:
             keys = keys.filter(Q(user=self.viewer) | Q(service_id__in=list(self.sight.service_ids)))
-        return list(keys.select_related("service", "user").order_by("-created_at")[:50])
+        others = Case(When(user=self.viewer, then=0), default=1)
+        return list(keys.select_related("service", "user").order_by(others, "-created_at")[:50])
 
     @cached_property
     def key(self) -> VirtualKey | None:

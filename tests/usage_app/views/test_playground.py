@@ -61,3 +61,9 @@ def test_rubbish_gets_no_grant(people: People, browse: Browse, wanted: str) -> N
 def test_the_address_names_the_models_to_begin_with(people: People, browse: Browse) -> None:
     page = browse(people.root).get("/ui/playground/?model=a&model=b&model=&model=c&model=d&model=e")
     assert page.context["chosen"] == ["a", "b", "c", "d"]
+
+
+def test_get_started_offers_a_persons_own_key_before_those_of_others(people: People, browse: Browse) -> None:
+    newer = VirtualKey.objects.create(name="newer", user=people.charlie, secret_hash="f" * 64)
+    keys = browse(people.root).get("/ui/get-started/").context["keys"]
+    assert [keys[0].user, keys[1]] == [people.root, newer]

@@ -100,6 +100,7 @@ def test_every_provider_that_can_be_connected_is_one_the_gateway_knows() -> None
 @pytest.mark.parametrize(
     ("latency_ms", "told"),
     [
+        (0.13, ["0.1 ms"]),
         (0.7, ["0.2 ms", "0.4 ms", "0.6 ms"]),
         (2006.0, ["500 ms", "1.0 s", "1.5 s", "2.0 s"]),
         (1000.0, ["200 ms", "400 ms", "600 ms", "800 ms", "1.0 s"]),

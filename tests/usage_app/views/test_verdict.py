@@ -74,6 +74,8 @@ def test_a_slow_call_names_the_phase_that_made_it_slow(
     assert verdict.tone == "slow"
     assert verdict.phase == phase
     assert words in plain(verdict.sentence)
+    told = "its p50 here is" if phase == "wait" else "; half of this model's calls take up to 2.0 s."
+    assert told in plain(verdict.sentence)
 
 
 def test_a_retry_that_cost_the_most_is_the_reason_and_otherwise_a_remark() -> None:
