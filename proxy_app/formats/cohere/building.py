@@ -3,7 +3,8 @@
 Thoughts and plans of its own go back where they came from; nobody else's do. Not carried: `verbosity`, cache
 marks, service tiers, end user and metadata (dropped: hints and claims); files, sounds, `logit_bias`, log
 probabilities and several candidates are refused. Media in tool results follow as the user's. One forced tool
-is the only one that is offered. Source: the types of the SDK `cohere` 7.3, and for thoughts in messages (`content` of the kind `thinking`, `tool_plan`) what Pydantic AI sends.
+is the only one that is offered. Source: the types of the SDK `cohere` 7.3, and for thoughts in messages
+(`content` of the kind `thinking`, `tool_plan`) what Pydantic AI sends.
 """
 
 from typing import assert_never
