@@ -289,7 +289,7 @@ def _prices(call: Call, model: ModelEntry, name: str) -> list[CompiledPrice | No
     book = call.snapshot.sections["prices"]
     return [
         book.find(
-            deployment.id,
+            deployment.priced_as,
             deployment.provider.price_kind,
             fill(model.name, deployment.upstream_model, name),
             call.arrived_ms,

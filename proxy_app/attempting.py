@@ -125,7 +125,7 @@ def open_attempt(call: Call, step: Step) -> Attempt:
     book = call.snapshot.sections["prices"]
     now = call.arrived_ms
     tier = asked_tier(call.body)
-    price = book.find(deployment.id, deployment.provider.price_kind, step.upstream_model, now, tier)
+    price = book.find(deployment.priced_as, deployment.provider.price_kind, step.upstream_model, now, tier)
     begun_ms = call.mark("attempt")
     attempt = Attempt(
         number=number,

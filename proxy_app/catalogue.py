@@ -60,6 +60,12 @@ class DeploymentEntry:
     tokens_per_minute: int | None = None
     parallel: int | None = None
     tags: tuple[str, ...] = ()
+    price_of: str = ""  # the id of another one, whose price is this one's too
+
+    @property
+    def priced_as(self) -> str:
+        """The id that the price book knows it by."""
+        return self.price_of or self.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from proxy_app.sampling import Sampler
 from proxy_app.settling import settle
 from proxy_app.upstream import UpstreamAnswer
 from proxy_app.wire import JSON, BodySource, Outgoing, Target
+from usage_app import pricing
 
 #: How an address ends whose answers tell their usage, and in which format; "usage": in its own object alone.
 METERED: tuple[tuple[str, str], ...] = (
@@ -58,6 +59,7 @@ FREE_ENDS = (
     "/cancel",
     "/files",
 )
+_MANY = 1_000_000  # tokens by which prices are compared
 FREE_METHODS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 #: The caller's headers that are nobody else's business, or the gateway's to set.
 KEPT_BACK = frozenset(
@@ -151,10 +153,32 @@ def _step(call: Call, provider: ProviderEntry) -> Step:
         weight=1,
         order=1,
         timeouts=Timeouts(),
+        price_of=_price_of(call, provider, name),
     )
     call.facts.model = name or provider.name
     model = ModelEntry("", call.facts.model, "passed on", 0, (deployment,))
     return Step(model, deployment, name, "named in the address")
+
+
+def _price_of(call: Call, provider: ProviderEntry, name: str) -> str:
+    """The id of the deployment of the same model there, whose price an admin may have set; of several with
+    prices of their own the dearest, since nothing tells which is meant. Empty: there is none."""
+    catalogue, book = call.snapshot.sections["catalogue"], call.snapshot.sections["prices"]
+    models = (*catalogue.by_name.values(), *(model for _, model in catalogue.patterns))
+    ids = {
+        each.id
+        for model in models
+        for each in model.deployments
+        if each.provider.id == provider.id and _serves(each, name)
+    }
+    found = {each: book.find(each, provider.price_kind, name, call.arrived_ms) for each in ids}
+    prices = {each: pricing.worst_case(price, _MANY, _MANY) for each, price in found.items() if price}
+    return max(sorted(prices), key=prices.__getitem__, default="")
+
+
+def _serves(deployment: DeploymentEntry, name: str) -> bool:
+    start, star, end = deployment.upstream_model.partition("*")
+    return name.startswith(start) and name.endswith(end) if star else name == start
 
 
 async def _send_and_relay(call: Call, relay: Relay, passage: Passage, step: Step) -> None:

@@ -34,6 +34,6 @@ def price_as_served(call: Call, attempt: Attempt) -> None:
     attempt.service_tier = served
     deployment, step = attempt.step.deployment, attempt.step
     attempt.price = call.snapshot.sections["prices"].find(
-        deployment.id, deployment.provider.price_kind, step.upstream_model, call.arrived_ms, served
+        deployment.priced_as, deployment.provider.price_kind, step.upstream_model, call.arrived_ms, served
     )
     call.price_id = attempt.price.id if attempt.price is not None else ""

@@ -4,7 +4,7 @@ import httpx
 import openai
 import pytest
 
-from tests.clients.gateway import Gate, expected, user
+from tests.clients.gateway import Gate, cost, expected, user
 from tests.upstream.sdks import TLS, Place, openai_client
 
 
@@ -27,6 +27,7 @@ async def test_the_sdk_speaks_with_the_provider_itself(gate: Gate) -> None:
     usage = expected("hello").usage
     told = (row["usage_source"], row["input_tokens"], row["cache_read_tokens"], row["output_tokens"])
     assert told == ("provider", usage.input_tokens, usage.cache_read_tokens, usage.output_tokens)
+    assert row["cost_nanodollars"] == cost("openai", expected("hello"))
     async with gate.client(base_url=f"{gate.server.url}/{name}/v1") as narrow:
         with pytest.raises(openai.PermissionDeniedError):
             await narrow.models.list()

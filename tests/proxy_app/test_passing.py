@@ -13,6 +13,7 @@ from tests.proxy_app import harness
 from tests.proxy_app.harness import (
     CANARY,
     DONE,
+    PRICE,
     SECRET,
     STREAM,
     Gateway,
@@ -26,6 +27,7 @@ from tests.proxy_app.harness import (
     usage_chunk,
 )
 from tests.proxy_app.levels import LEVELS, with_budget
+from usage_app.pricing import PriceBook, PriceRow, compile_rates
 
 ALLOWED = {"endpoints_allowed": ("*", "passthrough")}
 ASKED = {"model": "gpt-test", "messages": [{"role": "user", "content": "Say hello"}]}
@@ -176,6 +178,34 @@ async def test_a_whole_answer_is_charged_by_the_usage_it_tells(make_gateway, pat
     assert (end.tokens.input_tokens, end.tokens.output_tokens) == (12, output)
     assert end.cost_nanodollars == 12 * 1000 + output * 4000
     assert (end.model, end.provider) == ("gpt-test", "alpha")
+
+
+def own_price(deployment_id: str, dollars: int) -> PriceRow:
+    rates, _ = compile_rates({"input": dollars * 10**9, "output": dollars * 10**9})
+    return PriceRow(replace(PRICE, id=f"price-{dollars}", rates=rates), deployment_id=deployment_id)
+
+
+@pytest.mark.parametrize(
+    ("served", "prices", "each"),
+    [
+        ({"a": "gpt-test"}, {"a": 7}, 7),
+        ({"a": "gpt-*"}, {"a": 7}, 7),
+        ({"a": "gpt-test", "b": "gpt-test"}, {"a": 7, "b": 9}, 9),  # nothing tells which is meant
+        ({"a": "gpt-other", "b": "gpt-test"}, {"a": 7, "b": 3}, 3),
+        ({"a": "gpt-other"}, {"a": 7}, None),
+    ],
+)
+async def test_an_admins_own_price_for_a_model_there_counts_as_it_is_passed_on(
+    make_gateway, served: dict[str, str], prices: dict[str, int], each: int | None
+) -> None:
+    entries = [replace(deployment("alpha"), id=id, upstream_model=name) for id, name in served.items()]
+    gate = make_gateway(Provider(), model("gpt", *entries), **ALLOWED)
+    book = PriceBook([own_price(id, dollars) for id, dollars in prices.items()])
+    picture = gate.keeper.current
+    gate.keeper.current = replace(picture, sections={**picture.sections, "prices": book})
+    await gate.ask(ASKED, path="/alpha/v1/chat/completions")
+    [end] = gate.ends
+    assert (end.deployment_id, end.cost_nanodollars) == ("", each and 17_000 * each)
 
 
 async def test_a_stream_goes_through_byte_for_byte_as_it_comes_and_is_charged(make_gateway) -> None:
