@@ -1,5 +1,10 @@
-"""Files and cached contents that Google keeps: a body names them by their address or name. Pure."""
+"""Files and cached contents that Google keeps: a body names them by their address or name. Pure.
 
+A Gemini behind another base address (a proxy, a gateway of its own) gives files addresses at that host.
+"""
+
+import re
+from collections.abc import Collection
 from urllib.parse import unquote
 
 import orjson
@@ -10,15 +15,21 @@ ADDRESSES = frozenset({"fileUri", "file_uri", "url", "image_url", "file_url", "f
 #: Fields of a Gemini body that name what was cached before, in either spelling.
 CACHED = ("cachedContent", "cached_content")
 _CACHES = "cachedContents"
+_FILE = re.compile(r"(?:^|[/\\])files[/\\]", re.IGNORECASE)
 
 
-def file_name(address: str) -> str | None:
-    """`files/<id>` of an address at Google's Files, or of the bare name; None for any other address."""
+def file_name(address: str, hosts: Collection[str] = ()) -> str | None:
+    """`files/<id>` of an address at Google's Files, or of the bare name; None for any other address.
+
+    `hosts` are those, in lower case, at which a Gemini stands besides: of them, only files are meant.
+    """
     if address[:5].lower() == "data:":
         return None
     whole = unquote(address).strip()
-    if HOST_WORD not in whole.lower() and not whole.startswith("files/"):
-        return None
+    if HOST_WORD not in (lower := whole.lower()) and not whole.startswith("files/"):
+        at_host = any(host in lower for host in hosts)
+        if not at_host or _FILE.search(whole) is None:
+            return None
     return f"files/{whole.partition('?')[0].partition('#')[0].rstrip('/').rpartition('/')[2]}"
 
 

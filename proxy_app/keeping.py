@@ -1,5 +1,6 @@
 """What a call has to do with answers that a provider keeps: the one it goes on from, and its own."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -9,13 +10,14 @@ from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import ModelEntry
 from proxy_app.google_files import ADDRESSES, CACHED, HOST_WORD, cache_name, file_name, uploaded_name
 from proxy_app.planning import Plan, only_at
-from proxy_app.stored import StoredObjects, keeper_of
+from proxy_app.stored import StoredObjects, gemini_hosts, keeper_of
 from proxy_app.wire import JSON
 from usage_app.records import Stored
 
 FORMAT = "openai_responses"
 #: A body without any of these names no file; letters may be written as \u00…
 _WORDS_OF_FILES = (b'"file', HOST_WORD.encode(), *(name.encode() for name in CACHED), b"\\u00")
+_ADDRESS = b'url"'  # how the name of a field ends that holds one; Gemini's begin as files do
 
 
 async def find_former(call: Call) -> None:
@@ -49,8 +51,9 @@ async def find_former(call: Call) -> None:
 
 async def find_files(call: Call) -> None:
     """Learn where the files lie that a call names. Raises UnknownObject for a stranger's."""
-    if call.operation is None and may_name_files(call.raw):
-        for file_id in file_ids(call.body):
+    hosts = gemini_hosts(call.snapshot.sections["catalogue"])
+    if call.operation is None and may_name_files(call.raw, hosts):
+        for file_id in file_ids(call.body, hosts):
             call.former = await call.services.stored.find("file", file_id, keeper_of(call.principal))
 
 
@@ -70,30 +73,31 @@ async def check_files(
             raise BadRequest(f"{where}: '{file_id[:200]}' lies at another provider.", param="file_id")
 
 
-def may_name_files(raw: bytes) -> bool:
-    """Whether it is worth looking for names of files: a plain letter may be written as \\u00…"""
-    return any(word in raw for word in _WORDS_OF_FILES)
+def may_name_files(raw: bytes, hosts: Collection[str] = ()) -> bool:
+    """Whether it is worth looking for names of files: a plain letter may be written as \\u00… A host of an
+    admin's may be written in many ways, so any address is looked at where there is one."""
+    return any(word in raw for word in _WORDS_OF_FILES) or (bool(hosts) and _ADDRESS in raw)
 
 
-def file_ids(body: JSON) -> list[str]:
+def file_ids(body: JSON, hosts: Collection[str] = ()) -> list[str]:
     """Ids of files at the provider that a body names at any depth, but for a schema's own words. Google's
-    are named by their address."""
+    are named by their address, there or at one of `hosts`."""
     found: list[str] = []
     stack: list[tuple[Any, bool]] = [(body, False)]
     while stack:
         item, are_words = stack.pop()
         if isinstance(item, dict):
-            found += [] if are_words else _ids_beside(item)
+            found += [] if are_words else _ids_beside(item, hosts)
             stack.extend((child, name == "properties") for name, child in item.items())
         elif isinstance(item, list):
             stack.extend((child, False) for child in item)
     return found
 
 
-def _ids_beside(item: JSON) -> list[str]:
+def _ids_beside(item: JSON, hosts: Collection[str]) -> list[str]:
     """Ids of files that an object's own fields name."""
     addresses = [item[name] for name in ADDRESSES & item.keys() if isinstance(item[name], str)]
-    found = [name for address in addresses if (name := file_name(address))]
+    found = [name for address in addresses if (name := file_name(address, hosts))]
     found += [cache_name(item[name]) for name in CACHED if isinstance(item.get(name), str)]
     return [*found, item["file_id"]] if isinstance(item.get("file_id"), str) else found
 

@@ -6,6 +6,7 @@ whose answers tell their usage; not a byte is held up or changed for it.
 
 import asyncio
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from gateway_project.errors import (
     ModelNotAllowed,
@@ -230,7 +231,8 @@ async def _relay_answer(
     """Each piece as it comes. The meter looks on."""
     content_type = content_type_of(answer)
     call.facts.stream = content_type.startswith("text/event-stream")
-    keeps = passage.provider.format == "gemini" and is_upload(passage.method, passage.path)
+    behind_base = passage.path.removeprefix(urlsplit(passage.provider.base_url).path.rstrip("/"))
+    keeps = passage.provider.format == "gemini" and is_upload(passage.method, behind_base)
     meter = Meter(call, passage.meter, call.facts.stream, keeps=keeps)
     call.committed = True
     attempt.first_content_ms = call.ttft_ms = call.mark("first_content")

@@ -9,12 +9,14 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from gateway_project.errors import NotReady, UnknownObject
 from keys_app.entries import Principal
 from proxy_app.catalogue import Catalogue, ProviderEntry
+from proxy_app.google_files import HOST_WORD
 from usage_app import stored as ledger
 from usage_app.records import Record, Stored, StoredKind
 
@@ -63,6 +65,22 @@ _named: list[object] = [None, {}]  # the newest catalogue that was asked about, 
 def provider_at(catalogue: Catalogue, provider_id: str) -> ProviderEntry | None:
     """A provider that serves some model here; None when it serves none any more."""
     return next((each for each in providers_by_name(catalogue).values() if each.id == provider_id), None)
+
+
+def gemini_hosts(catalogue: Catalogue) -> frozenset[str]:
+    """Other hosts than Google's own at which a Gemini stands that serves some model here, in lower case;
+    kept as long as the catalogue is."""
+    if _gemini[0] is not catalogue:
+        found = {
+            urlsplit(each.base_url).hostname or ""
+            for each in providers_by_name(catalogue).values()
+            if "gemini" in each.formats and each.addressing == "plain" and not each.is_sandbox
+        }
+        _gemini[:] = [catalogue, frozenset(host for host in found if host and HOST_WORD not in host)]
+    return _gemini[1]  # type: ignore[return-value]
+
+
+_gemini: list[object] = [None, frozenset()]  # the same of the hosts
 
 
 class StoredObjects:

@@ -31,8 +31,13 @@ def naming(format: str, address: str) -> Any:
 class Google(Provider):
     """Takes uploads besides."""
 
+    def __init__(self, form: str) -> None:
+        super().__init__(form)
+        self.uploads: list[str] = []
+
     async def __call__(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path == "/upload/v1beta/files":
+        if request.url.path.endswith("/upload/v1beta/files"):
+            self.uploads.append(request.url.path)
             return httpx.Response(200, json=UPLOADED)
         if request.url.path.endswith("/cachedContents"):
             return httpx.Response(200, json=CACHE)
@@ -194,6 +199,66 @@ async def test_storage_that_an_admin_opened_may_be_named(make_gateway, google):
     assert [each["contents"][0]["parts"][0]["fileData"]["fileUri"] for each in google.seen] == [
         "gs://bucket/shared/a.pdf"
     ]
+
+
+ELSEWHERE = "https://proxy.corp/google/v1beta/files/abc-1"
+
+
+@pytest.fixture
+async def behind_a_proxy(make_gateway: Any, google: Google, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    """The same before a Gemini at another base address."""
+    monkeypatch.setattr("proxy_app.stored.PATIENCE_S", 0.0)
+    entry = deployment("alpha", "gemini")
+    quirks = {"web_media": True}
+    entry = replace(
+        entry, provider=replace(entry.provider, base_url="https://proxy.corp/google", quirks=quirks)
+    )
+    return await opened(make_gateway(google, model("gpt", entry), endpoints_allowed=("*", "passthrough")))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+async def test_a_file_at_another_base_address_is_its_owner_s_too(behind_a_proxy, google, format):
+    gate = behind_a_proxy
+    refused = await ask(gate, format, ELSEWHERE)
+    assert refused.status == 404 and "files/abc-1" in refused.json()["error"]["message"]
+    gate.stored_rows.append(Stored("id", 1, "file", "files/abc-1", "provider-alpha", HERE))
+    assert (await ask(gate, format, ELSEWHERE)).status == 200
+    assert (await ask(gate, format, ELSEWHERE, key=STRANGER)).status == 404
+    assert len(google.seen) == 1 and ELSEWHERE in str(google.seen[0])
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "HTTPS://Proxy.Corp/google/v1beta/files/abc-1",
+        "https://proxy.corp:443/google/v1/files/abc-1?alt=media#x",
+        "https://prox%79.corp/google/v1beta/%66iles/abc-1/",
+        " https://user@proxy.corp/v1beta/files/abc-1",
+        "https://proxy.corp/v1beta/FILES/abc-1",
+    ],
+)
+@pytest.mark.parametrize("format", FORMATS)
+async def test_nor_is_it_a_stranger_s_in_other_letters(behind_a_proxy, google, format, address):
+    behind_a_proxy.stored_rows.append(Stored("id", 1, "file", "files/abc-1", "provider-alpha", HERE))
+    assert (await ask(behind_a_proxy, format, address, key=STRANGER)).status in (400, 404)
+    assert not google.seen
+
+
+@pytest.mark.parametrize(
+    "address", ["https://proxy.corp/pictures/a.png", "https://other.corp/v1/files/abc-1"]
+)
+async def test_what_else_lies_at_that_host_or_another_is_anybody_s(behind_a_proxy, google, address):
+    for format in FORMATS:
+        assert (await ask(behind_a_proxy, format, address)).status == 200
+    assert len(google.seen) == len(FORMATS)
+
+
+async def test_what_is_brought_behind_a_base_with_a_path_is_its_sender_s(behind_a_proxy, google):
+    headers = {"content-type": "multipart/related; boundary=x", "x-goog-upload-protocol": "multipart"}
+    brought = await behind_a_proxy.ask(b"--x--", path="/alpha/upload/v1beta/files", headers=headers)
+    assert brought.status == 200 and google.uploads == ["/google/upload/v1beta/files"]
+    assert (await ask(behind_a_proxy, "gemini", ELSEWHERE)).status == 200
+    assert (await ask(behind_a_proxy, "gemini", ELSEWHERE, key=STRANGER)).status == 404
 
 
 @pytest.mark.parametrize(
