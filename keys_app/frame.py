@@ -45,6 +45,8 @@ def skeleton(request: HttpRequest) -> dict[str, Any]:
 
 #: The zone of the viewer's browser, as a script of the pages tells it.
 ZONE_COOKIE = "gatehouse_zone"
+#: The zone of the page that a fragment is for: its clock may have been moved since.
+ZONE_HEADER = "X-Gatehouse-Zone"
 
 
 def viewers_zone(request: HttpRequest) -> ZoneInfo:
@@ -52,7 +54,7 @@ def viewers_zone(request: HttpRequest) -> ZoneInfo:
     organisation's."""
     if profile := getattr(request.user, "time_zone", ""):
         return zone_named(profile)
-    told = request.COOKIES.get(ZONE_COOKIE, "")
+    told = request.headers.get(ZONE_HEADER) or request.COOKIES.get(ZONE_COOKIE, "")
     return zone_named(told if told in available_zones() else config().time_zone)
 
 

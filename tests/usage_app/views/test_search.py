@@ -277,6 +277,10 @@ def test_what_the_sums_can_tell_is_counted_by_them(people: People, browse: Brows
     client = browse(people.root)
     text = client.get("/ui/requests/?fragment=count&model=gpt-5", headers=headers).content.decode()
     assert f"{sum(row.model == 'gpt-5' for row in rows)} calls, $" in text
+    assert "without a price" not in text
+    text = client.get("/ui/requests/?fragment=count&model=house-llama", headers=headers).content.decode()
+    unknown = sum(row.model == "house-llama" and row.cost_nanodollars is None for row in rows)
+    assert f"{unknown} of them without a price" in text
 
 
 def test_what_they_cannot_is_counted_so_far(people: People, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,19 @@ def test_a_calls_time_is_told_in_the_zone_of_who_looks(
     assert f'{told}</time> <span class="gh-muted">{zone}</span>' in one
 
 
+def test_rows_that_appear_are_told_in_the_zone_of_their_page(people: People, browse: Browse) -> None:
+    """Though the browser's clock was moved since, or another tab has told another zone."""
+    save([make_request(people.keys["checkout-prod"], AT)])
+    client = browse(people.root)
+    client.cookies["gatehouse_zone"] = "Asia/Seoul"
+    query = "since=2026-11-01T00:00:00Z&until=2026-11-05T00:00:00Z&fragment=table"
+    headers = {"HX-Request": "true", "X-Gatehouse-Zone": "Europe/Berlin"}
+    assert "23:30:15" in client.get(f"/ui/requests/?{query}", headers=headers).content.decode()
+    people.root.time_zone = "America/New_York"
+    people.root.save()
+    assert "17:30:15" in browse(people.root).get(f"/ui/requests/?{query}", headers=headers).content.decode()
+
+
 @pytest.mark.parametrize("file_format", ["csv", "json", "xlsx"])
 def test_instants_of_a_file_are_the_same_whoever_reads_it(
     people: People, browse: Browse, file_format: str

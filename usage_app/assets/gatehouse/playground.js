@@ -133,7 +133,10 @@ function play() {
     take(delta, result) {
       const words = delta.content || delta.refusal || "";
       const thought = delta.reasoning_content || delta.reasoning || "";
-      if (!result.first && (words || thought || delta.tool_calls)) result.first = performance.now();
+      if (!result.first && (words || thought || delta.tool_calls)) {
+        result.first = performance.now();
+        this.facts.replaceChildren(node("span", "", firstToken(result)));
+      }
       result.text += words;
       result.thoughts += thought;
       for (const call of delta.tool_calls ?? []) {
@@ -175,7 +178,7 @@ function play() {
       if (this.drawing) cancelAnimationFrame(this.drawing);
       this.draw(result);
       const facts = [];
-      if (result.first) facts.push(`${WORDS.first_token} ${duration(result.first - result.started)}`);
+      if (result.first) facts.push(firstToken(result));
       facts.push(`${WORDS.took} ${duration((result.ended ?? performance.now()) - result.started)}`);
       const usage = result.usage;
       if (usage) {
@@ -190,6 +193,8 @@ function play() {
       this.facts.append(link);
     }
   }
+
+  const firstToken = (result) => `${WORDS.first_token} ${duration(result.first - result.started)}`;
 
   // A turn's content as one reads it.
   function spelt(content) {

@@ -44,6 +44,11 @@ document.querySelector("[data-range-form]")?.addEventListener("submit", (event) 
   location.assign(address);
 });
 
+// A part tells instants in the zone of the page it is for.
+document.body.addEventListener("htmx:configRequest", (event) => {
+  if (main) event.detail.headers["X-Gatehouse-Zone"] = main.dataset.zone;
+});
+
 // A part that cannot be fetched leaves what is there: it is said that it may be old.
 const lost = document.querySelector("[data-lost]");
 document.body.addEventListener("htmx:sendError", () => lost && (lost.hidden = false));
@@ -209,7 +214,10 @@ if (palette) {
   };
   document.querySelector("[data-palette-open]")?.addEventListener("click", open);
   document.addEventListener("keydown", (event) => {
-    if (letter(event) === "k" && (event.metaKey || event.ctrlKey)) {
+    if (event.key === "Escape" && palette.open) {
+      event.preventDefault(); // which would empty the field first
+      palette.close();
+    } else if (letter(event) === "k" && (event.metaKey || event.ctrlKey)) {
       event.preventDefault();
       open();
     } else if (palette.open && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
