@@ -20,6 +20,7 @@ from keys_app.models import AuditEntry
 from keys_app.models.auditing import ACTORS, VERBS
 
 SHOWN = 4  # changed fields of an entry, in the list
+_NOTHING = (None, "", [], {})
 #: A list or a mapping too long to keep, as `audit` keeps it.
 _COUNTED = re.compile(r"(\d+) items")
 
@@ -85,7 +86,7 @@ class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc]
 
     @column(description=_("changes"))
     def changed(self, row: AuditEntry) -> str:
-        parts = list(row.changes.items())
+        parts = [(name, values) for name, values in row.changes.items() if _says_something(name, values)]
         changes = ((_change(row, name, values),) for name, values in parts[:SHOWN])
         shown = format_html_join(", ", "{}", changes)
         more = len(parts) - SHOWN
@@ -131,8 +132,14 @@ def _change(row: AuditEntry, name: str, values: Any) -> str:
     return f"{word}: {before} → {after}"
 
 
+def _says_something(name: str, values: Any) -> bool:
+    """Of what was added: neither its id, which is on its page, nor what stayed empty."""
+    is_pair = isinstance(values, list) and len(values) == 2
+    return name != "id" and not (is_pair and all(value in _NOTHING for value in values))
+
+
 def _short(value: Any, words: dict[Any, Any]) -> str:
-    if value in (None, "", [], {}):
+    if value in _NOTHING:
         return "∅"
     if isinstance(value, bool):
         return _now("yes") if value else _now("no")

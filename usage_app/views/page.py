@@ -13,7 +13,7 @@ from keys_app.frame import FrameView
 from keys_app.models import Environment, Service
 from usage_app.ledger_series import one_picture
 from usage_app.reports import Interval, counted, quarters_kept_from, reporting_zone
-from usage_app.selection import RANGE_LABELS, Selection, select
+from usage_app.selection import NONE, RANGE_LABELS, Selection, select
 from usage_app.sight import Sight, sight_of
 
 
@@ -59,6 +59,12 @@ class PageView(FrameView):
             services = services.filter(id__in=self.sight.service_ids)
         return list(services)
 
+    @property
+    def is_other_service(self) -> bool:
+        """Whether a service is chosen that is gone or not theirs to see: it can be left all the same."""
+        chosen = self.selection.service_id
+        return chosen not in ("", NONE, *(str(service.id) for service in self.services))
+
     def context(self, **extra: Any) -> dict[str, Any]:
         context = super().context()
         if self.has_selection:
@@ -67,6 +73,7 @@ class PageView(FrameView):
                 "ranges": RANGE_LABELS,
                 "environments": Environment.choices,
                 "services": self.services,
+                "is_other_service": self.is_other_service,
             }
         return context | extra
 

@@ -300,3 +300,11 @@ def test_the_log_tells_what_was_stopped_in_words(admin_client: Client, alice: Us
     page = admin_client.get("/admin/keys_app/auditentry/", headers={"accept-language": "ko"}).content.decode()
     assert "call_id" not in page and "key_id" not in page
     assert "키: ∅ → k-1" in page
+
+
+def test_the_log_of_what_was_added_leaves_out_what_stayed_empty(admin_client: Client, alice: User):
+    record_event(alice, "added", "keys_app.service", "s-1", {"id": [None, "s-1"], "name": [None, "shop"]})
+    record_event(alice, "added", "keys_app.service", "s-2", {"description": ["", ""], "name": ["", "till"]})
+    page = admin_client.get("/admin/keys_app/auditentry/").content.decode()
+    assert "name: ∅ → shop" in page and "name: ∅ → till" in page
+    assert "∅ → ∅" not in page and "id: ∅" not in page

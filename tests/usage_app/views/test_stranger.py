@@ -261,3 +261,15 @@ def test_who_may_see_the_service_finds_every_trace_at_the_same_addresses(
         *("/api/v1/keys/", "/api/v1/services/", "/api/v1/users/", "/api/v1/budgets/", "/api/v1/usage/"),
         *("/api/v1/requests/", f"/api/v1/requests/{CALL}/", f"/api/v1/keys/{KEY}/", "requests", "usage"),
     }
+
+
+def test_a_chosen_service_that_one_does_not_see_is_told_and_can_be_left(
+    people: People, browse: Browse
+) -> None:
+    client = browse(people.charlie)
+    page = client.get("/ui/requests/", {"service": str(people.checkout.pk)}).content.decode()
+    assert '<option value="">All services</option>' in page
+    assert "A service you do not see" in page
+    assert "checkout" not in page
+    assert 'name="service"' not in client.get("/ui/requests/", {"service": ""}).content.decode()
+    assert "A service you do not see" not in browse(people.root).get("/ui/").content.decode()
