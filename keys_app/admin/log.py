@@ -20,7 +20,7 @@ from keys_app.models import AuditEntry
 from keys_app.models.auditing import ACTORS, VERBS
 
 SHOWN = 4  # changed fields of an entry, in the list
-_NOTHING = (None, "", [], {})
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
 #: A list or a mapping too long to keep, as `audit` keeps it.
 _COUNTED = re.compile(r"(\d+) items")
 
