@@ -187,9 +187,9 @@ def test_the_error_rate_changes_by_points_and_spend_by_percent() -> None:
     before = Totals(requests=100, errors=10, cost_nanodollars=100)
     now = Totals(requests=100, errors=15, cost_nanodollars=150)
     with translation.override("en"):
-        spend, _requests, _tokens, errors, *_speeds = tiles(now, before, Series([], [], None), "")
+        spend, _requests, _tokens, errors, *_speeds = tiles(now, before, Series([], [], None), lambda **_: "")
         assert (plain(spend.change_text), plain(errors.change_text)) == ("+50 %", "+5.0 pp")
         assert errors.change_words == "percentage points against the period before"
     assert errors.tone == "bad"
-    none = tiles(Totals(requests=1), Totals(requests=1), Series([], [], None), "")[3]
+    none = tiles(Totals(requests=1), Totals(requests=1), Series([], [], None), lambda **_: "")[3]
     assert (none.change, none.tone) == (0.0, "")
