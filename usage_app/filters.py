@@ -96,6 +96,9 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
     stream = django_filters.ChoiceFilter(
         choices=STREAM_CHOICES, method="streamed", label=_("Stream"), empty_label=_("All")
     )
+    usage_source = django_filters.ChoiceFilter(
+        choices=Request.UsageSource.choices, label=_("Counted by"), empty_label=_("All")
+    )
     session = django_filters.CharFilter(field_name="session", label=_("Session"))
     end_user = django_filters.CharFilter(field_name="end_user", method="exactly", label=_("End user"))
     client = django_filters.CharFilter(field_name="client", method="exactly", label=_("Client"))

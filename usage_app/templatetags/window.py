@@ -184,6 +184,8 @@ def named(names: dict[str, str], parameter: str, value: str) -> str:
     """A filter's value as people know it: a name for an id, a word for a status."""
     if parameter == "status":
         return str(dict(Request.Status.choices).get(value, value))
+    if parameter == "usage_source":
+        return str(dict(Request.UsageSource.choices).get(value, value))
     if parameter in ("stream", "unpriced"):
         return _("yes") if value == "1" else _("no")
     return names.get(value, value)

@@ -36,6 +36,7 @@ class Card:
     ttft: str
     link: str  # its calls, those that others answered too
     failed_link: str
+    served_link: str
 
 
 class ModelsView(PageView):
@@ -128,6 +129,7 @@ class ModelsView(PageView):
             spark([each.ttft_p95_ms for each in drawn]),
             self.link("tried_at" if totals.failed_attempts else "deployment", row),
             self.link("failed_at", row),
+            self.link("deployment", row),
         )
 
     def link(self, parameter: str, row: Any) -> str:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from usage_app import figures
 from usage_app.charts import FAILED, MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
 from usage_app.marks import number_cell, spend_mark
+from usage_app.models import Request
 from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS, PivotRow
 from usage_app.reports import Totals, totals
 from usage_app.reports_claims import CLAIM_COLUMNS
@@ -57,6 +58,10 @@ class ShownRow:
         return self.row.totals
 
 
+#: Outcomes of calls that came to an end by themselves.
+FINISHED = tuple(status for status in Request.Status.values if status != Request.Status.INTERRUPTED)
+
+
 class UsageView(PageView):
     name = "usage"
     title = gettext_lazy("Usage")
@@ -80,7 +85,7 @@ class UsageView(PageView):
             "seconds": self.seconds,
             "columns": self.columns,
             "headline": self.headline(now, rows),
-            "parts": parts_of(now, knows_outcomes=question.overlaps or not question.is_claim),
+            "parts": self.parts(now),
             "totals": now,
             "before": self.before if question.compares else None,
             "bounds": self.asker.bounds(question),
@@ -239,6 +244,39 @@ class UsageView(PageView):
         kept = {name: value for name, value in opening.items() if name not in across}
         return "../requests/?" + urlencode(kept, doseq=True)
 
+    def parts(self, now: Totals) -> list[tuple[str, str, str, str, str]]:
+        """(name, amount, exact, share, link to the calls) of what the total is made of; the amounts sum to it
+        exactly. Where outcomes are not known, what interrupted calls cost is among the estimated.
+        """
+        knows_outcomes = self.question.overlaps or not self.question.is_claim
+        finished = {"status": FINISHED} if knows_outcomes else {}
+        parts: list[tuple[str, int, dict[str, Sequence[str]]]] = [
+            (
+                _("reported by providers"),
+                now.reported_cost_nanodollars,
+                {**finished, "usage_source": (Request.UsageSource.PROVIDER,)},
+            ),
+            (
+                _("estimated"),
+                now.estimated_finished_nanodollars,
+                {**finished, "usage_source": (Request.UsageSource.ESTIMATE,)},
+            ),
+        ]
+        if knows_outcomes:
+            interrupted = {"status": (Request.Status.INTERRUPTED,)}
+            parts.append((_("of interrupted calls"), now.interrupted_cost_nanodollars, interrupted))
+        opens = self.answer.table.foot.parameters
+        return [
+            (
+                name,
+                figures.money(amount),
+                figures.exact_money(amount),
+                figures.share(amount, now.cost_nanodollars),
+                self.link(opens, counts) if amount else "",
+            )
+            for name, amount, counts in parts
+        ]
+
     def headline(self, now: Totals, rows: list[ShownRow]) -> list[str]:
         """What the table says, in words."""
         if not now.requests:
@@ -277,21 +315,3 @@ def changed(value: int, former: int) -> str:
     if change is None:
         return _("new") if value else figures.signed_percent(0)
     return figures.signed_percent(change)
-
-
-def parts_of(now: Totals, *, knows_outcomes: bool = True) -> list[tuple[str, str, str, str]]:
-    """(name, amount, exact, share) of what a total is made of; the amounts sum to it exactly.
-
-    Where outcomes are not known, what interrupted calls cost is among the estimated.
-    """
-    whole = now.cost_nanodollars
-    parts = [
-        (_("reported by providers"), now.reported_cost_nanodollars),
-        (_("estimated"), now.estimated_finished_nanodollars),
-    ]
-    if knows_outcomes:
-        parts.append((_("of interrupted calls"), now.interrupted_cost_nanodollars))
-    return [
-        (name, figures.money(amount), figures.exact_money(amount), figures.share(amount, whole))
-        for name, amount in parts
-    ]

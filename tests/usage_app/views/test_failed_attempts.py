@@ -1,5 +1,6 @@
 """A deployment that fails every time is told of, though others serve its calls; no list is disturbed."""
 
+import html
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -100,6 +101,11 @@ def test_failed_attempts_open_the_calls_that_were_tried_there(
     card = next(card for card in cards if card.deployment.pk == falling.pk)
     assert ids_listed(client, card.failed_link.replace("../", "/ui/")) == saved
     assert ids_listed(client, card.link.replace("../", "/ui/")) == everything
+    other = next(card for card in cards if card.deployment.provider.name == "openai")
+    for sort in ("-ttft", "-latency"):
+        told = f"{other.served_link}&sort={sort}"
+        assert html.escape(told) in client.get("/ui/models/").content.decode()
+        assert ids_listed(client, told.replace("../", "/ui/")) == saved
     provider = next(each for each in client.get("/ui/").context["providers"] if each["name"] == "gemini")
     assert ids_listed(client, "/ui/" + provider["link"]) == everything
     page = client.get("/ui/requests/", {"failed_at": str(falling.pk)}).content.decode()

@@ -47,7 +47,8 @@ class EveryFilterFindsExactlyItsRows(TestCase):
         for number, row in enumerate(cls.rows):
             row.tags = [["a"], ["a", "b"], [], ['say "b"']][number % 4]
             row.client = f"client-{number % 3}"
-        Request.objects.bulk_update(cls.rows, ["tags", "client"])
+            row.usage_source = "provider" if number % 5 else "estimate"
+        Request.objects.bulk_update(cls.rows, ["tags", "client", "usage_source"])
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
@@ -69,6 +70,7 @@ class EveryFilterFindsExactlyItsRows(TestCase):
                     "deployment",
                     "provider",
                     "user",
+                    "usage_source",
                 ]
             ),
             st.integers(0, 3),
@@ -127,6 +129,7 @@ VALUES: dict[str, list[str]] = {
     "deployment": ["none", "deployment-gpt-5-2025-08-07"],
     "provider": ["openai", "anthropic", "none"],
     "user": ["none", "x"],
+    "usage_source": ["provider", "estimate"],
 }
 HOLDS: dict[str, Any] = {
     "model": lambda row, text: row.model == text,
@@ -148,6 +151,7 @@ HOLDS: dict[str, Any] = {
         row.provider_id == "" if text == "none" else text in (row.provider, row.provider_id)
     ),
     "user": lambda row, text: row.user_id == ("" if text == "none" else text),
+    "usage_source": lambda row, text: row.usage_source == text,
 }
 
 

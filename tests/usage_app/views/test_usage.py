@@ -97,13 +97,17 @@ def test_the_parts_of_a_total_are_the_total(people: People, browse: Browse) -> N
     for row in rows:
         row.estimated_cost_nanodollars = row.cost_nanodollars if row.usage_source == "estimate" else 0  # type: ignore[attr-defined]
     save(rows)
-    answer = browse(people.root).get("/ui/usage/")
+    client = browse(people.root)
+    answer = client.get("/ui/usage/")
     assert [part[2] for part in answer.context["parts"]] == [
         figures.exact_money(7_000),
         figures.exact_money(500),
         figures.exact_money(30),
     ]
     assert "1 call, in no sum" in answer.content.decode()
+    for (*_part, link), amount in zip(answer.context["parts"], (7_000, 500, 30), strict=True):
+        opened = client.get(f"/ui/usage/{link}".replace("usage/../", "")).context["rows_page"].rows
+        assert sum(row.cost_nanodollars or 0 for row in opened) == amount, link
 
 
 def test_compared_lines_tell_the_period_before(people: People, browse: Browse) -> None:
