@@ -112,17 +112,11 @@ async def test_which_tool_is_called_is_the_callers_choice(caller: Caller) -> Non
 
 @every_kind
 @every_speaker
-async def test_one_call_at_a_time_is_kept_or_refused_under_the_callers_name(caller: Caller) -> None:
+async def test_one_call_at_a_time_is_kept_to(caller: Caller) -> None:
+    """By the gateway where the provider has no switch for it, as Gemini has none."""
     if "one call" in caller.speaker.unsayable:
         return
-    wish = replace(TOOLS, one_call=True)
-    if caller.kind == "gemini":  # has no such switch, so the wish is refused rather than ignored
-        name = "disable_parallel_tool_use" if caller.speaker.name == "messages" else "parallel_tool_calls"
-        with pytest.raises(caller.speaker.error, match=name) as caught:
-            await caller.say(user("tools:3"), wish=wish)
-        assert caller.speaker.status(caught.value) == 400
-        return
-    plain, streamed = await caller.both(user("tools:3"), wish=wish)
+    plain, streamed = await caller.both(user("tools:3"), wish=replace(TOOLS, one_call=True))
     assert len(plain.calls) == 1 and plain == streamed
 
 
