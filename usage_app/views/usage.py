@@ -263,7 +263,7 @@ class UsageView(PageView):
             ),
         ]
         if knows_outcomes:
-            interrupted = {"status": (Request.Status.INTERRUPTED,)}
+            interrupted: dict[str, Sequence[str]] = {"status": (Request.Status.INTERRUPTED,)}
             parts.append((_("of interrupted calls"), now.interrupted_cost_nanodollars, interrupted))
         opens = self.answer.table.foot.parameters
         return [
