@@ -67,6 +67,7 @@ def measure(call: Call, attempt: Attempt, status: Status) -> tuple[Tokens, Usage
     A failed provider is owed what it reported and nothing else; a call that its client left is
     owed its input and what was produced until the provider could be stopped.
     """
+    price_as_served(call, attempt)
     observed = attempt.observed
     if call.is_count:
         return Tokens(), "none", 0
@@ -126,7 +127,6 @@ def close_attempt(
     attempt = call.attempt
     if attempt is None:
         return
-    price_as_served(call, attempt)
     call.attempt = None
     status: Status = "ok"
     if error is not None:
@@ -135,7 +135,7 @@ def close_attempt(
             "truncated" if cut else "cancelled" if isinstance(error, CallEnded | LimitReached) else "error"
         )
     deployment = attempt.step.deployment
-    tokens, cost = measured or _reported(attempt)
+    tokens, cost = measured or _reported(call, attempt)
     call.attempts.append(
         AttemptEnded(
             number=attempt.number,
@@ -173,7 +173,6 @@ async def settle(call: Call) -> None:
     source: UsageSource = "none"
     cost: int | None = 0
     if attempt is not None:
-        price_as_served(call, attempt)
         tokens, source, cost = measure(call, attempt, status)
         close_attempt(call, call.error, (tokens, cost))
     # A failed attempt that reported usage is owed too; an unpriced one makes the sum unknown.
@@ -323,8 +322,9 @@ def _http_status(call: Call) -> int:
     return getattr(call.error, "status", None) or call.error.status_code
 
 
-def _reported(attempt: Attempt) -> tuple[Tokens, int | None]:
+def _reported(call: Call, attempt: Attempt) -> tuple[Tokens, int | None]:
     """What the provider itself counted, and its cost: nothing, where it said nothing."""
+    price_as_served(call, attempt)
     if attempt.observed.usage is None:
         return Tokens(), 0
     tokens = tokens_of(attempt.observed.usage)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -50,16 +51,25 @@ def keeper_of(principal: Principal) -> str:
     return f"{owner_of(principal)}/{principal.key.environment}"
 
 
+def _of_the_newest(make: Callable[[Catalogue], Found]) -> Callable[[Catalogue], Found]:
+    """What is derived from a catalogue, kept as long as it is the newest that was asked about."""
+    kept: tuple[Catalogue, Found] | None = None
+
+    @wraps(make)
+    def found(catalogue: Catalogue) -> Found:
+        nonlocal kept
+        if kept is None or kept[0] is not catalogue:
+            kept = (catalogue, make(catalogue))
+        return kept[1]
+
+    return found
+
+
+@_of_the_newest
 def providers_by_name(catalogue: Catalogue) -> dict[str, ProviderEntry]:
-    """Every provider that serves some model here; kept as long as the catalogue is."""
-    if _named[0] is not catalogue:
-        models = (*catalogue.by_name.values(), *(model for _, model in catalogue.patterns))
-        found = {each.provider.name: each.provider for model in models for each in model.deployments}
-        _named[:] = [catalogue, found]
-    return _named[1]  # type: ignore[return-value]
-
-
-_named: list[object] = [None, {}]  # the newest catalogue that was asked about, and its providers
+    """Every provider that serves some model here."""
+    models = (*catalogue.by_name.values(), *(model for _, model in catalogue.patterns))
+    return {each.provider.name: each.provider for model in models for each in model.deployments}
 
 
 def provider_at(catalogue: Catalogue, provider_id: str) -> ProviderEntry | None:
@@ -67,20 +77,15 @@ def provider_at(catalogue: Catalogue, provider_id: str) -> ProviderEntry | None:
     return next((each for each in providers_by_name(catalogue).values() if each.id == provider_id), None)
 
 
+@_of_the_newest
 def gemini_hosts(catalogue: Catalogue) -> frozenset[str]:
-    """Other hosts than Google's own at which a Gemini stands that serves some model here, in lower case;
-    kept as long as the catalogue is."""
-    if _gemini[0] is not catalogue:
-        found = {
-            urlsplit(each.base_url).hostname or ""
-            for each in providers_by_name(catalogue).values()
-            if "gemini" in each.formats and each.addressing == "plain" and not each.is_sandbox
-        }
-        _gemini[:] = [catalogue, frozenset(host for host in found if host and HOST_WORD not in host)]
-    return _gemini[1]  # type: ignore[return-value]
-
-
-_gemini: list[object] = [None, frozenset()]  # the same of the hosts
+    """Other hosts than Google's own at which a Gemini stands that serves some model here, in lower case."""
+    found = {
+        urlsplit(each.base_url).hostname or ""
+        for each in providers_by_name(catalogue).values()
+        if "gemini" in each.formats and each.addressing == "plain" and not each.is_sandbox
+    }
+    return frozenset(host for host in found if host and HOST_WORD not in host)
 
 
 class StoredObjects:

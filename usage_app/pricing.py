@@ -320,6 +320,7 @@ class PriceBook:
         self._by_deployment: dict[str, list[PriceRow]] = {}
         self._overrides: dict[str, _Level] = {"": _Level()}  # by the tier they are for
         self._list: dict[str, _Level] = {"": _Level()}
+        self._tiers = frozenset(row.price.service_tier for row in self.rows.values())
         self._found: dict[tuple[str, str, str, str], tuple[CompiledPrice, ...]] = {}
         for row in sorted(self.rows.values(), key=_precedence):
             self._file(row)
@@ -336,7 +337,8 @@ class PriceBook:
         self, deployment_id: str, provider_kind: str, upstream_model: str, at_ms: int, service_tier: str = ""
     ) -> CompiledPrice | None:
         """The price of a provider's model at an instant, served in a tier; None where it is unknown."""
-        key = (deployment_id, provider_kind, upstream_model, service_tier)
+        tier = service_tier if service_tier in self._tiers else ""  # a caller's word: it may be any
+        key = (deployment_id, provider_kind, upstream_model, tier)
         candidates = self._found.get(key)
         if candidates is None:
             if len(self._found) >= CACHE_ENTRIES:

@@ -58,7 +58,7 @@ class ShownRow:
         return self.row.totals
 
 
-#: Outcomes of calls that came to an end by themselves.
+#: Every outcome but that of a call whose end nobody recorded.
 FINISHED = tuple(status for status in Request.Status.values if status != Request.Status.INTERRUPTED)
 
 

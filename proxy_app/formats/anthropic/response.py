@@ -47,7 +47,7 @@ def read_speed(usage: object) -> str | None:
     """The tier of usage as prices go by it: how fast it was served, else from whose capacity."""
     told = as_object(usage)
     speed, tier = as_text(told.get("speed")), as_text(told.get("service_tier"))
-    return (speed if speed != "standard" else tier or speed) or tier or None
+    return (tier or speed if speed == "standard" else speed or tier) or None
 
 
 def tier_word(tier: str | None) -> str | None:
