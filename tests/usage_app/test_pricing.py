@@ -138,6 +138,16 @@ def test_a_dated_price_holds_in_its_time_only() -> None:
     assert only_later.find("", "openai", "gpt-4o", 5_000).source == "list"
 
 
+def test_a_tier_without_a_price_of_its_own_is_the_usual_one_and_fills_no_memory() -> None:
+    """The word is a caller's: there may be as many as there are calls."""
+    usual, fast = price(), price(service_tier="fast")
+    book = PriceBook([PriceRow(usual), PriceRow(fast)])
+    assert book.find("", "openai", "gpt-4o", 0, "fast") is fast
+    for number in range(50):
+        assert book.find("", "openai", "gpt-4o", 0, f"tier-{number}") is usual
+    assert len(book._found) == 2
+
+
 def test_a_model_that_cannot_be_priced_has_no_price() -> None:
     book = PriceBook([PriceRow(price(unpriced_reason="billed by audio"))])
     assert book.find("", "openai", "gpt-4o", 0) is None
