@@ -1,13 +1,30 @@
-"""Every page of the admin, from its registry, over one row of each kind: a script for `manage.py shell`.
+"""Scripts for `manage.py shell`: what the objects of a server are called, and every page of its admin.
 
-It prints {"paths": […], "names": […], "tries": […]}: where to go, what the objects there are called, and
-pages whose button is pressed.
+`NAMES` prints {"names": […]}. `SCRIPT` makes one row of each kind, and from the admin's registry prints
+{"paths": […], "names": […], "tries": […]}: where to go, the names there, and pages whose button is pressed.
 """
 
-SCRIPT = """
+_NAMES = """
 import json
-from datetime import timedelta
 from django.contrib import admin
+from usage_app.models import Price
+
+names = {"master"}  # the holder of the master key
+for model in admin.site._registry:
+    columns = {field.name for field in model._meta.fields if not field.is_relation}
+    for column in {"name", "username", "model", "upstream_model", "target", "provider_kind"} & columns:
+        names |= set(model.objects.values_list(column, flat=True))
+tiered = Price.objects.filter(source="list").exclude(tiers=[]).first()
+unpriced = Price.objects.exclude(unpriced_reason="").first()
+names |= {tiered.model, unpriced.model}
+names.discard("")
+"""
+NAMES = f"""{_NAMES}
+print(json.dumps({{"names": sorted(names)}}))
+"""
+
+_ROWS = """
+from datetime import timedelta
 from gateway_project.clock import now
 from keys_app.audit import record_change, record_event
 from keys_app.models import *
@@ -39,7 +56,15 @@ for row in (key, Budget.objects.get(key=key), service, provider):
 record_event(user, "stopped", "call", "lab", {"call_id": [None, "lab"]})
 record_change(user, service, "changed", (), {"is_active": [True, False], "name": ["lab", "shop"]})
 
-paths, names = ["/admin/"], {"master"}  # the holder of the master key
+bare = Provider.objects.create(name="bare", kind="openai")
+sandbox = Provider.objects.get(kind="sandbox")
+tries = [f"/admin/proxy_app/provider/{row.pk}/test/" for row in (bare, sandbox)]
+told = {"models_allowed": [[], "250 items"], "name": ["lab", "shop"]}
+record_change(user, service, "changed", (), told)
+"""
+
+_PAGES = """
+paths = ["/admin/"]
 for model, its in admin.site._registry.items():
     root = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
     rows = [model.objects.order_by("pk").first(), model.objects.order_by("pk").last()]
@@ -49,18 +74,7 @@ for model, its in admin.site._registry.items():
             paths.append(root + pattern)
         elif pattern.startswith("<path:object_id>/"):
             paths += [root + pattern.replace("<path:object_id>", str(row.pk)) for row in rows if row]
-    columns = {field.name for field in model._meta.fields if not field.is_relation}
-    for column in {"name", "username", "model", "upstream_model", "target", "provider_kind"} & columns:
-        names |= set(model.objects.values_list(column, flat=True))
-told = {"models_allowed": [[], "250 items"], "name": ["lab", "shop"]}
-record_change(user, service, "changed", (), told)
-tiered = Price.objects.filter(source="list").exclude(tiers=[]).first()
-unpriced = Price.objects.exclude(unpriced_reason="").first()
 paths += [f"/admin/usage_app/price/{row.pk}/change/" for row in (tiered, unpriced)]
-names |= {tiered.model, unpriced.model}
-bare = Provider.objects.create(name="bare", kind="openai")
-sandbox = Provider.objects.get(kind="sandbox")
-names |= {"bare", sandbox.name}
-tries = [f"/admin/proxy_app/provider/{row.pk}/test/" for row in (bare, sandbox)]
-print(json.dumps({"paths": list(dict.fromkeys(paths)), "names": sorted(names - {""}), "tries": tries}))
+print(json.dumps({"paths": list(dict.fromkeys(paths)), "names": sorted(names), "tries": tries}))
 """
+SCRIPT = _ROWS + _NAMES + _PAGES

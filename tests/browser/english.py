@@ -68,12 +68,13 @@ def english(page: Page, names: frozenset[str]) -> list[str]:
     for text in page.evaluate(_TEXTS):
         if text in names:
             continue
-        bare = CODE.sub(" ", _DATA.sub(" ", text))
+        bare = text  # names first: one may hold what looks like a path
         for name in sorted(names, key=len, reverse=True):
             if name.lower() in bare.lower():  # titles begin with a capital letter
                 bare = re.sub(
                     rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", " ", bare, flags=re.IGNORECASE
                 )
+        bare = CODE.sub(" ", _DATA.sub(" ", bare))
         bare = LATIN.sub(" ", bare)
         words += [f"{word} ({text[:80]})" for word in _WORD.findall(bare)]
     return words

@@ -4,11 +4,12 @@ breaks no rule of accessibility; it complains of nothing and asks this host only
 
 import json
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.admin_pages import SCRIPT
+from tests.browser.admin_pages import NAMES, SCRIPT
 from tests.browser.english import english
 from tests.browser.looking import minded
 from tests.browser.watching import PAGES, Watched
@@ -109,9 +110,7 @@ def test_nobody_minds_the_pages_of_any_role_in_any_look(
 
 def test_no_page_in_korean_keeps_an_english_word(chromium: Browser, server: Serving, people: None) -> None:
     watched = seen(chromium, server, "ko")
-    made = server.manage("shell", "-v0", "-c", SCRIPT)
-    assert made.returncode == 0, made.stderr
-    told = json.loads(made.stdout.splitlines()[-1])
+    told = printed(server, SCRIPT)
     names = frozenset(told["names"])
     found: dict[str, list[str]] = {}
     for path in (*PAGES, *opened(server), *told["paths"]):
@@ -190,12 +189,6 @@ def test_what_refuses_and_what_cools_down_is_told_in_korean(
     chromium: Browser, server: Serving, people: None
 ) -> None:
     watched = seen(chromium, server, "ko")
-    names = frozenset(
-        {"spent", "refusing", "soft", "blocked", "over", "master", "admin", "assistant", "shop"}
-    )
-    names |= {"first key", "getting-started", "cooling sandbox/error-429", "cooling sandbox/error-500"}
-    names |= {"sandbox", "manager", "member", "viewer"}
-    names |= {"lab", "lab-large", "lab-small"}  # of the admin's pages (admin_pages.py), if they were first
     found = {}
 
     def look(path: str) -> None:
@@ -204,10 +197,10 @@ def test_what_refuses_and_what_cools_down_is_told_in_korean(
         if words := english(watched.page, names):
             found[path] = words
 
-    for path in trouble(server):
-        look(path)
+    paths = trouble(server)
     cool_down(server, "sandbox/error-429", 2)  # the second while it cools down for a second
     cool_down(server, "sandbox/error-500", 9)  # for a minute
+    names = frozenset(printed(server, NAMES)["names"])
     look("/ui/models/")
     expect(watched.page.locator(".gh-deployment .gh-warn-text").first).to_be_visible()
     failed = [row for row in server.ledger(12) if row["status"] in ("error", "refused")]
@@ -217,9 +210,17 @@ def test_what_refuses_and_what_cools_down_is_told_in_korean(
     reasons = [each["reason"] for decision in told for each in decision.get("candidates", ())]
     assert any("after 429" in reason for reason in reasons), reasons  # an ended one
     assert any("failures in a row" in reason for reason in reasons)
-    look("/ui/")
+    for path in (*paths, "/ui/"):
+        look(path)
     assert found == {}
     watched.page.context.close()
+
+
+def printed(server: Serving, script: str) -> dict[str, Any]:
+    """What a script prints as JSON."""
+    made = server.manage("shell", "-v0", "-c", script)
+    assert made.returncode == 0, made.stderr
+    return cast(dict[str, Any], json.loads(made.stdout.splitlines()[-1]))
 
 
 def opened(server: Serving) -> list[str]:
