@@ -15,7 +15,7 @@ from channels.security.websocket import OriginValidator  # noqa: E402
 from django.core.handlers.asgi import ASGIHandler  # noqa: E402
 
 from gateway_project.conf import config  # noqa: E402
-from gateway_project.frontdoor import client_address, client_scheme  # noqa: E402
+from gateway_project.forwarded import client_address, client_scheme  # noqa: E402
 from gateway_project.handler import DataPlaneHandler  # noqa: E402
 from gateway_project.lifespan import Lifespan  # noqa: E402
 from proxy_app.views.base import Receive, Scope, Send  # noqa: E402

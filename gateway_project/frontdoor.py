@@ -6,9 +6,8 @@ worker, so a request costs two float assignments here and no timer.
 """
 
 import asyncio
-import ipaddress
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,6 +18,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gateway_project.conf import Network
+from gateway_project.doorkeeper import Doorkeeper
+from gateway_project.forwarded import is_within
 from gateway_project.refusal import (
     BODY_TOO_SLOW,
     HEAD_TOO_LARGE,
@@ -46,45 +47,6 @@ class Limits:
 WHOLE_ANSWER = "gatehouse.whole_answer"
 PIECE = "gatehouse.piece"
 _IDLE, _HEAD, _BODY = 0, 1, 2
-
-
-class Doorkeeper:
-    """One worker's connections: how many each address holds, and the sweep that ends the late ones."""
-
-    def __init__(self, sweep_s: float) -> None:
-        self.sweep_s = sweep_s
-        self.open: set[FrontDoorProtocol] = set()
-        self._by_address: dict[str, int] = {}
-        self._timer: asyncio.TimerHandle | None = None
-
-    def enter(self, connection: "FrontDoorProtocol", loop: asyncio.AbstractEventLoop) -> int:
-        """Count a connection in; how many its address holds now (0 where it has no address)."""
-        self.open.add(connection)
-        if self._timer is None:
-            self._timer = loop.call_later(self.sweep_s, self._sweep, loop)
-        if connection.client is None:
-            return 0
-        held = self._by_address.get(connection.client[0], 0) + 1
-        self._by_address[connection.client[0]] = held
-        return held
-
-    def leave(self, connection: "FrontDoorProtocol") -> None:
-        """Count a connection out, once, however it ended."""
-        if connection not in self.open:
-            return
-        self.open.discard(connection)
-        if connection.client is not None:
-            left = self._by_address.get(connection.client[0], 0) - 1
-            if left > 0:
-                self._by_address[connection.client[0]] = left
-            else:
-                self._by_address.pop(connection.client[0], None)
-
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
-        for connection in list(self.open):
-            connection.check(now)
-        self._timer = loop.call_later(self.sweep_s, self._sweep, loop) if self.open else None
 
 
 class FrontDoorProtocol(HttpToolsProtocol):
@@ -301,64 +263,3 @@ def front_door(limits: Limits, trusted: tuple[Network, ...]) -> type[FrontDoorPr
     Protocol.limits = limits
     Protocol.trusted = trusted
     return Protocol
-
-
-# Who is calling, behind proxies
-
-
-def client_address(scope: Mapping[str, Any], trusted: tuple[Network, ...]) -> str:
-    """The caller's address: the peer's, or behind trusted proxies the one they report.
-
-    X-Forwarded-For is read from the right: each entry was appended by the hop on its right, so it
-    counts only while that hop is trusted. '' where the connection has no address.
-    """
-    client = scope.get("client")
-    address = plain_address(client[0]) if client else ""
-    if not trusted or not is_within(address, trusted):
-        return address
-    entries = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-    for entry in reversed(entries.decode("latin-1").split(",")):
-        reported = plain_address(entry)
-        if not reported:
-            break
-        address = reported
-        if not is_within(address, trusted):
-            break
-    return address
-
-
-def client_scheme(scope: Mapping[str, Any], trusted: tuple[Network, ...]) -> str:
-    """http or https as the caller saw it: X-Forwarded-Proto counts from a trusted proxy only."""
-    client = scope.get("client")
-    if trusted and client and is_within(plain_address(client[0]), trusted):
-        for name, value in scope["headers"]:
-            if name == b"x-forwarded-proto":
-                last: str = value.decode("latin-1").rsplit(",", 1)[-1].strip().lower()
-                if last in ("http", "https"):
-                    return last
-    return str(scope.get("scheme", "http"))
-
-
-def plain_address(text: str) -> str:
-    """An IP address without port, brackets, zone or IPv4-in-IPv6 wrapping; '' if it is none."""
-    text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return ""
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(address)
-
-
-def is_within(address: str, networks: Iterable[Network]) -> bool:
-    """True when the address lies in one of the networks; a text that is no address lies in none."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed.version == network.version and parsed in network for network in networks)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_project.frontdoor import client_address, client_scheme, is_within, plain_address
+from gateway_project.forwarded import client_address, client_scheme, is_within, plain_address
 
 INSIDE = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
 
