@@ -18,7 +18,8 @@ from gateway_project.conf import config  # noqa: E402
 from gateway_project.forwarded import client_address, client_scheme  # noqa: E402
 from gateway_project.handler import DataPlaneHandler  # noqa: E402
 from gateway_project.lifespan import Lifespan  # noqa: E402
-from proxy_app.views.base import Receive, Scope, Send  # noqa: E402
+from proxy_app.views.reply import Receive, Send  # noqa: E402
+from proxy_app.views.request import Scope  # noqa: E402
 from usage_app.routing import websocket_urlpatterns  # noqa: E402
 
 #: First path segments that the control and observation plane serves. Everything else is a call.

@@ -15,9 +15,11 @@ from proxy_app.call import Services
 from proxy_app.dialects import dialect_of
 from proxy_app.formats import exchange
 from proxy_app.urls import PATHS, PATTERNS
-from proxy_app.views.base import APIView, ASGIReply, Receive, Request, Scope, Send
+from proxy_app.views.base import APIView
 from proxy_app.views.edge import NoSuchPath
 from proxy_app.views.passing import PassThrough, passed_to
+from proxy_app.views.reply import ASGIReply, Receive, Send
+from proxy_app.views.request import Request, Scope
 
 
 class DataPlaneHandler(ASGIHandler):

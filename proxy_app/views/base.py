@@ -1,19 +1,17 @@
 """The data plane's own small `APIView`: DRF's steps and names, async, without its request wrapping.
 
 A view declares its endpoint, wire format, body limit and methods. `dispatch` authenticates from
-the headers, authorises, reads the body within its limit, and hands over to the method.
+the headers, authorises, and hands over to the method, which reads the body within its limit.
 """
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from hmac import compare_digest
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 import orjson
 
-from gateway_project.clock import now_ms, uuid7_text
+from gateway_project.clock import now_ms
 from gateway_project.errors import (
     AddressNotAllowed,
     BodyTooLarge,
@@ -30,188 +28,17 @@ from keys_app import grants, policy
 from keys_app.entries import Principal
 from keys_app.secrets import hash_secret
 from proxy_app.answering import told_ids
-from proxy_app.call import Call, Services, caller_of
-from proxy_app.compressed import unpacker
+from proxy_app.call import Call, caller_of
 from proxy_app.dialects import limits_in
 from proxy_app.formats import exchange
 from proxy_app.identity import read_claims, shown_secret
 from proxy_app.refusals import record_refusal
+from proxy_app.views.request import ClientLeft, Request
 from proxy_app.wire import NOWHERE, Address
 
 log = logging.getLogger("gatehouse.calls")
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-WHOLE_ANSWER = "gatehouse.whole_answer"  # the front door's extensions: see gateway_project.frontdoor
-PIECE = "gatehouse.piece"
 BODY_LIMIT = 16 * 1024 * 1024  # bytes
-BODY_PAUSE_S = 30.0  # longest wait for the next piece of a body
-
-
-class ASGIReply:
-    """The way back to the caller over ASGI."""
-
-    __slots__ = ("_cors", "_extensions", "_piece", "_receive", "_send", "started")
-
-    def __init__(self, receive: Receive, send: Send, extensions: Mapping[str, Any] | None = None) -> None:
-        self._receive = receive
-        self._send = send
-        self._extensions = extensions or {}
-        self._piece = self._extensions.get(PIECE, _never)
-        self._cors: tuple[tuple[bytes, bytes], ...] = ()
-        self.started = False
-
-    def allow_origin(self, origin: bytes) -> None:
-        """Let a browser page of this origin read the answer."""
-        self._cors = (
-            (b"access-control-allow-origin", origin),
-            (b"access-control-expose-headers", b"*"),
-            (b"vary", b"origin"),
-        )
-
-    async def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.started = True
-        sent = {"content-type": "application/json", **headers, "content-length": str(len(body))}
-        if self._at_once(status, sent, body):
-            return
-        start = {"type": "http.response.start", "status": status, "headers": self._raw(sent)}
-        await self._send(start)
-        await self._send({"type": "http.response.body", "body": body})
-
-    def _at_once(self, status: int, headers: Mapping[str, str], body: bytes) -> bool:
-        """Through the front door's extension, where the server offers it and nothing is unusual."""
-        write_whole = self._extensions.get(WHOLE_ANSWER)
-        if write_whole is None or self._cors or "connection" in headers:
-            return False
-        head = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        if not head.count("\n") == head.count("\r") == len(headers):
-            return False  # a value holds a line end of its own
-        return bool(write_whole(self._extensions, status, head.encode("latin-1", "replace"), body))
-
-    async def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        self.started = True
-        start = {"type": "http.response.start", "status": status, "headers": self._raw(headers)}
-        await self._send(start)
-
-    def _raw(self, headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-        raw = [(name.encode("latin-1"), _safe(value)) for name, value in headers.items()]
-        raw.extend(self._cors)
-        return raw
-
-    async def write(self, chunk: bytes) -> None:
-        if chunk:
-            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-
-    def write_now(self, chunk: bytes) -> bool:
-        """Write without waiting, where the server offers it and the client keeps up; else False."""
-        return bool(self._piece(self._extensions, chunk))
-
-    async def finish(self) -> None:
-        await self._send({"type": "http.response.body", "body": b""})
-
-    async def gone(self) -> None:
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                return
-
-
-def _never(_extensions: Mapping[str, Any], _chunk: bytes) -> bool:
-    return False
-
-
-def _safe(value: str) -> bytes:
-    """A header value as bytes: what latin-1 cannot say, and line ends, become '?'."""
-    raw = value.encode("latin-1", "replace")
-    return raw.replace(b"\r", b"?").replace(b"\n", b"?") if b"\n" in raw or b"\r" in raw else raw
-
-
-class Request:
-    """One HTTP request on the data plane, as ASGI gave it."""
-
-    __slots__ = (
-        *("headers", "id", "is_granted", "principal", "receive", "reply", "scope", "services", "snapshot"),
-    )
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send, services: Services) -> None:
-        self.scope = scope
-        self.receive = receive
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.reply = ASGIReply(receive, send, scope.get("extensions"))
-        self.services = services
-        self.id = uuid7_text()
-        self.snapshot = services.keeper.current
-        self.principal: Principal | None = None
-        self.is_granted = False  # to somebody signed in, not to a program
-
-    @property
-    def method(self) -> str:
-        return str(self.scope["method"])
-
-    async def read_body(self, limit: int) -> bytes:
-        """The whole body, unpacked; BodyTooLarge before reading when it says so, SlowBody when it pauses."""
-        self._check_told_size(limit)
-        encoding = self.headers.get(b"content-encoding")
-        if encoding is None:
-            return await self._received(limit)
-        unpack = unpacker(encoding.decode("latin-1"))
-        return unpack(await self._received(limit), limit)
-
-    def _check_told_size(self, limit: int) -> None:
-        told = self.headers.get(b"content-length")
-        if told is not None and told.isdigit() and int(told) > limit:
-            raise BodyTooLarge(f"The request body may have {limit} bytes; this one has {int(told)}.")
-
-    async def pieces(self, limit: int) -> AsyncIterator[bytes]:
-        """The body as it comes, as it was sent; raises as `read_body` does."""
-        self._check_told_size(limit)
-        message = await self.receive()  # the front door bounds the wait for a body's first byte
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        size = 0
-        while True:
-            piece = bytes(message.get("body", b""))
-            size += len(piece)
-            if size > limit:
-                raise BodyTooLarge(f"The request body may have {limit} bytes.")
-            yield piece
-            if not message.get("more_body", False):
-                return
-            message = await self._receive_piece()
-
-    async def _received(self, limit: int) -> bytes:
-        message = await self.receive()  # the front door bounds the wait for a body's first byte
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        body = message.get("body", b"")
-        if not message.get("more_body", False):
-            return bytes(body)
-        parts = [body]
-        size = len(body)
-        while message.get("more_body", False):
-            message = await self._receive_piece()
-            part = message.get("body", b"")
-            parts.append(part)
-            size += len(part)
-            if size > limit:
-                raise BodyTooLarge(f"The request body may have {limit} bytes.")
-        return b"".join(parts)
-
-    async def _receive_piece(self) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(BODY_PAUSE_S):
-                message = await self.receive()
-        except TimeoutError:
-            raise SlowBody from None
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        return message
-
-
-class ClientLeft(Exception):
-    """The client closed the connection before its request was whole: nobody to answer."""
 
 
 class APIView:

@@ -4,7 +4,8 @@ import re
 
 from gateway_project.errors import GatehouseError, UnknownPath
 from proxy_app.dialects import dialect_of
-from proxy_app.views.base import APIView, Request
+from proxy_app.views.base import APIView
+from proxy_app.views.request import Request
 
 _TWICE = re.compile(r"^(.*/v1)/v1(/|$)")
 

@@ -32,8 +32,9 @@ from proxy_app.spool import Renamed, Spool
 from proxy_app.stored import provider_at
 from proxy_app.upload_tickets import VALID_MS, Ticket, seal, unseal
 from proxy_app.upstream import UpstreamAnswer
-from proxy_app.views.base import APIView, Request
+from proxy_app.views.base import APIView
 from proxy_app.views.files import FILE_LIMIT, SENDING_S, FileView
+from proxy_app.views.request import Request
 from proxy_app.wire import BodySource
 
 START_LIMIT = 64 * 1024

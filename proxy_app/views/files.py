@@ -37,8 +37,8 @@ from proxy_app.preparing import content_type_of
 from proxy_app.spool import Spool, SpooledForm
 from proxy_app.stored import provider_at
 from proxy_app.uploading import Asker, Upload, prepare_upload
-from proxy_app.views.base import Request
 from proxy_app.views.kept import KeptView
+from proxy_app.views.request import Request
 from usage_app.records import Stored
 
 FILE_LIMIT = 512 * 1024 * 1024  # as OpenAI takes them

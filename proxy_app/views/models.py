@@ -13,8 +13,9 @@ from proxy_app.catalogue import Catalogue, ModelEntry
 from proxy_app.dialects import dialect_of, query_of
 from proxy_app.model_lists import Listed
 from proxy_app.planning import fill
-from proxy_app.views.base import APIView, Request
+from proxy_app.views.base import APIView
 from proxy_app.views.conversations import gemini_model
+from proxy_app.views.request import Request
 
 
 class Models(APIView):

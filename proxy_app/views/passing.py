@@ -19,7 +19,8 @@ from proxy_app.passing import FREE_METHODS, KEPT_BACK, KEPT_BACK_STARTS, Passage
 from proxy_app.reading import know_caller
 from proxy_app.spool import Renamed, Spool
 from proxy_app.stored import providers_by_name
-from proxy_app.views.base import APIView, Request
+from proxy_app.views.base import APIView
+from proxy_app.views.request import Request
 from proxy_app.wire import JSON, CallFacts
 from proxy_app.wishes import FormReading, answers_wished, longest_wished
 from usage_app.usage import estimate_input_tokens
