@@ -7,18 +7,11 @@ from typing import Any, Final
 
 from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats.knowing import Kinds, Place, Shape, named
-from proxy_app.formats.mixtures import (
-    address_of,
-    block_of,
-    flat_tool,
-    heads,
-    is_chat_tool,
-    is_split,
-    messages_tool,
-    part_of,
-)
+from proxy_app.formats.messages_mixtures import block_of, heads, is_split, messages_tool
+from proxy_app.formats.mixtures import is_chat_tool
 from proxy_app.formats.reading import as_list, as_object, as_text, wrong_type
 from proxy_app.formats.registry import INBOUND
+from proxy_app.formats.responses_mixtures import address_of, flat_tool, part_of
 from proxy_app.wire import JSON
 
 

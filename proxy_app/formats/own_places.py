@@ -1,24 +1,17 @@
 """Where a caller wrote what the shape's own words have elsewhere: a mixed body is refused by the caller's
 places. System messages at the head leave their list, results in a row become one message, and one message
-becomes several items; the places here follow `mixtures` step by step, once a body is refused. Pure.
+becomes several items; the places here follow `messages_mixtures` and `responses_mixtures` step by step,
+once a body is refused. Pure.
 """
 
 import re
 from typing import Any
 
 from gateway_project.errors import BadRequest
-from proxy_app.formats.mixtures import (
-    ROLES,
-    block_of,
-    blocks_of,
-    heads,
-    is_kind,
-    is_split,
-    part_of,
-    role_of,
-    thoughts_of,
-)
+from proxy_app.formats.messages_mixtures import block_of, blocks_of, heads, is_split, thoughts_of
+from proxy_app.formats.mixtures import ROLES, is_kind, role_of
 from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.formats.responses_mixtures import part_of
 from proxy_app.wire import JSON
 
 _QUOTED = re.compile(r"'((?:messages|input|system|instructions)\b[^']*)'")

@@ -9,8 +9,9 @@ import orjson
 from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats import exchange
 from proxy_app.formats.foreign import check_foreign
-from proxy_app.formats.mixtures import as_messages, as_responses
+from proxy_app.formats.messages_mixtures import as_messages
 from proxy_app.formats.reading import as_text
+from proxy_app.formats.responses_mixtures import as_responses
 from proxy_app.wire import JSON, Address, CallFacts
 
 _BLOCKS = frozenset({"tool_use", "tool_result"})
