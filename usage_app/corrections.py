@@ -21,7 +21,8 @@ from django.db.models import Q
 
 from gateway_project.clock import now, now_ms, uuid7_at
 from usage_app.bill import tokens_of_row
-from usage_app.journal import JournalWriter, new_worker_id, segment_numbers
+from usage_app.journal import JournalWriter, new_worker_id
+from usage_app.journal_folder import segment_numbers
 from usage_app.models import Adjustment, JournalOffset, PriceCorrection, Request
 from usage_app.models.correction import CORRECTION_CAUSE
 from usage_app.pricebook import PRICE_KINDS, PriceSection, price_of_row

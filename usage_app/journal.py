@@ -1,27 +1,30 @@
-"""A worker's journal: append records, rotate segments, read them back from an offset.
+"""A worker's journal: append records, rotate segments, sync them, and refuse calls before the disk is full.
 
-`<dir>/<worker id>/lock` is held (flock) while the worker lives; segments `00000001.jsonl`, … hold
-one record a line: length, CRC-32 and JSON. A worker id names one run of one process and is never
-used again. No Django here: the data plane imports this.
+`<dir>/<worker id>/` holds its segments (`journal_folder`), one record a line (`journal_lines`). A worker id
+names one run of one process and is never used again. No Django here: the data plane imports this.
 """
 
 import asyncio
 import contextlib
-import fcntl
-import json
 import logging
 import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from zlib import crc32
-
-import msgspec
 
 from gateway_project.errors import JournalFull
+from usage_app.journal_folder import (
+    JournalInUse,
+    free_bytes,
+    segment_numbers,
+    segment_path,
+    set_aside,
+    sync_folder,
+    take_lock,
+)
+from usage_app.journal_lines import build_line
 from usage_app.records import AttemptBegun, Begin, End, Record
 
 logger = logging.getLogger("gatehouse.journal")
@@ -32,34 +35,12 @@ LOOK_INTERVAL_S = 1.0  # how often an idle journal looks at its disk
 END_BYTES = 16 * 1024  # room kept on the disk for the end of each open call
 SPARE_BYTES = 8 * 1024 * 1024  # set aside in a file, given up when the disk is full
 MINIMUM_FREE_BYTES = 64 * 1024 * 1024
-LOCK_PATIENCE_S = 5.0
-HEADER_BYTES = 18  # 'llllllll cccccccc '
-READ_BYTES = 512 * 1024
-
-
-class JournalInUse(RuntimeError):
-    """This worker id's journal exists already: an id names one run of one process."""
 
 
 def new_worker_id() -> str:
     """An id for one run of a process: host, process and chance; at most 64 characters."""
     host = "".join(c if c.isalnum() or c == "-" else "-" for c in socket.gethostname())[:32]
     return f"{host}-{os.getpid()}-{secrets.token_hex(6)}"
-
-
-def free_bytes(directory: Path) -> int:
-    """What an ordinary process may still write to the disk."""
-    figures = os.statvfs(directory)
-    return figures.f_bavail * figures.f_frsize
-
-
-def segment_path(folder: Path, number: int) -> Path:
-    return folder / f"{number:08d}.jsonl"
-
-
-def segment_numbers(folder: Path) -> list[int]:
-    """Numbers of the segments there are, ascending."""
-    return sorted(int(path.stem) for path in folder.glob("*.jsonl") if path.stem.isdigit())
 
 
 class JournalWriter:
@@ -83,7 +64,6 @@ class JournalWriter:
         self._minimum_free_bytes = minimum_free_bytes
         self._free = free
         self._write = write
-        self._encode = msgspec.json.Encoder().encode
         self._lock = -1
         self._descriptor = -1
         self._size = 0
@@ -100,7 +80,7 @@ class JournalWriter:
 
     def open(self) -> None:
         """Take the lock and start the first segment; JournalInUse if the id was used before."""
-        self._take_lock()
+        self._lock = take_lock(self.folder)
         if segment_numbers(self.folder):
             self.close()
             raise JournalInUse(f"The journal {self.worker_id} exists already.")
@@ -136,7 +116,7 @@ class JournalWriter:
             if not self._room:
                 raise JournalFull
             self._open.add(record.id)
-        line = self._line(record)
+        line = build_line(record)
         if not self._put(line):
             self._not_written(record, line)
         if kind is End:
@@ -149,7 +129,7 @@ class JournalWriter:
         if not self._room:
             raise JournalFull
         self._open.add(record.id)
-        line = self._line(record) + self._line(attempt)
+        line = build_line(record) + build_line(attempt)
         if not self._put(line):
             self._not_written(record, line)
         if self._size >= self._segment_bytes:
@@ -163,13 +143,6 @@ class JournalWriter:
     def open_calls(self) -> int:
         """Calls begun here that have not ended."""
         return len(self._open)
-
-    def _line(self, record: Record) -> bytes:
-        try:
-            data = self._encode(record)
-        except UnicodeEncodeError:
-            data = _encode_anyhow(record)
-        return b"%08x %08x %b\n" % (len(data), crc32(data), data)
 
     def _put(self, line: bytes) -> bool:
         try:
@@ -218,7 +191,7 @@ class JournalWriter:
             os.fdatasync(self._descriptor)
         if self._new_files:
             self._new_files = False
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         self._look_at_disk()
 
     async def run_sync_loop(self, interval_s: float = SYNC_INTERVAL_S) -> None:
@@ -259,22 +232,6 @@ class JournalWriter:
 
     # ------------------------------------------------------------ files
 
-    def _take_lock(self) -> None:
-        """Hold the lock; a ledger that looks whether anyone lives may hold it for a moment."""
-        deadline = time.monotonic() + LOCK_PATIENCE_S
-        path = self.folder / "lock"
-        while True:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):  # the folder was swept away in between
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                if _lock_now(descriptor) and _is_still(path, descriptor):
-                    self._lock = descriptor
-                    return
-                os.close(descriptor)
-            if time.monotonic() > deadline:
-                raise JournalInUse(f"Another process holds the journal {self.worker_id}.")
-            time.sleep(0.01)
-
     def _start_segment(self) -> None:
         self._segment += 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
@@ -297,106 +254,6 @@ class JournalWriter:
         if not self._spare_bytes:
             return
         try:
-            descriptor = os.open(self.folder / "spare", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                os.posix_fallocate(descriptor, 0, self._spare_bytes)
-            finally:
-                os.close(descriptor)
+            set_aside(self.folder / "spare", self._spare_bytes)
         except OSError:
             logger.warning("No room could be set aside for the journal %s.", self.worker_id)
-
-
-def _encode_anyhow(record: Record) -> bytes:
-    """A record with text that is no Unicode (half a surrogate pair): '?' stands in its place."""
-    return json.dumps(msgspec.to_builtins(record), ensure_ascii=False).encode("utf-8", "replace")
-
-
-# ---------------------------------------------------------------- reading
-
-
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line that is not a record: what is wrong with it, and its bytes."""
-
-    reason: str
-    data: bytes
-
-
-#: Why a last line is bad that has no end: the kernel cuts a write between two pages when it kills the writer.
-CUT_OFF = "cut off"
-
-_decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
-
-
-def read_records(
-    path: Path, offset: int = 0, *, final: bool = False
-) -> Iterator[tuple[Record | BadLine, int]]:
-    """Records of a segment from a byte offset on, each with the offset after it.
-
-    A last line without its end is "not yet" while the writer lives; with `final` (the writer is
-    gone, or the segment is followed by another) it is a bad line: CUT_OFF.
-    """
-    with path.open("rb", buffering=0) as file:
-        file.seek(offset)
-        rest = b""
-        while block := file.read(READ_BYTES):
-            lines = (rest + block).split(b"\n")
-            rest = lines.pop()
-            for line in lines:
-                offset += len(line) + 1
-                yield parse_line(line), offset
-    if final and rest:
-        yield BadLine(CUT_OFF, rest), offset + len(rest)
-
-
-def parse_line(line: bytes) -> Record | BadLine:
-    """One line without its newline."""
-    data = line[HEADER_BYTES:]
-    try:
-        length, checksum = int(line[:8], 16), int(line[9:17], 16)
-    except ValueError:
-        return BadLine("no header", line)
-    if len(data) != length:
-        return BadLine("wrong length", line)
-    if crc32(data) != checksum:
-        return BadLine("wrong checksum", line)
-    try:
-        return _decode(data)
-    except msgspec.MsgspecError as problem:
-        return BadLine(f"not a record: {problem}", line)
-
-
-def probe_lock(folder: Path) -> int | None:
-    """Take a journal's lock if its worker is gone: a descriptor to close later; None while it lives."""
-    try:
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except FileNotFoundError:
-        return None
-    if _lock_now(descriptor) and _is_still(folder / "lock", descriptor):
-        return descriptor
-    os.close(descriptor)
-    return None
-
-
-def _lock_now(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_still(path: Path, descriptor: int) -> bool:
-    """Whether the locked file is the one at the path (it may have been swept away meanwhile)."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

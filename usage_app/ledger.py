@@ -19,7 +19,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from gateway_project.clock import now
 from usage_app.alerts import raise_alert, resolve_alert
 from usage_app.dialects import dialect_of
-from usage_app.journal import CUT_OFF
+from usage_app.journal_lines import CUT_OFF
 from usage_app.ledger_batches import Batch, Batcher
 from usage_app.ledger_journals import Chunk, JournalShelf
 from usage_app.ledger_rows import SettledCall

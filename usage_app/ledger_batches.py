@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from gateway_project.clock import from_ms, now, uuid7
 from usage_app import ledger_refusals, ledger_rows, stored
 from usage_app.dialects import Dialect, insert_rows, upsert_rows
-from usage_app.journal import BadLine
+from usage_app.journal_lines import BadLine
 from usage_app.late_costs import TELLS_COST, corrections_of, tells_cost
 from usage_app.ledger_journals import Chunk, Position
 from usage_app.ledger_names import NameKeeper

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from usage_app.journal import CUT_OFF, BadLine, probe_lock, read_records, segment_numbers, segment_path
+from usage_app.journal_folder import probe_lock, segment_numbers, segment_path
+from usage_app.journal_lines import CUT_OFF, BadLine, read_records
 from usage_app.ledger_rows import OpenCall
 from usage_app.models import JournalOffset
 from usage_app.records import AttemptBegun, Begin, End, Progress, Record

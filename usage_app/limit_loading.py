@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from gateway_project.clock import now_ms
 from keys_app.limits.contract import LimitStore, OpenHold
 from usage_app import stored
-from usage_app.journal import read_records, segment_numbers, segment_path
+from usage_app.journal_folder import segment_numbers, segment_path
+from usage_app.journal_lines import read_records
 from usage_app.limit_correcting import CorrectionTeller, is_correction, told_lately
 from usage_app.models import BudgetSpend, JournalOffset
 from usage_app.records import (

@@ -29,7 +29,9 @@ from proxy_app.metrics import Metrics
 from proxy_app.stored import StoredObjects
 from proxy_app.upstream import Upstream
 from proxy_app.upstream_inprocess import HttpxSender, SandboxSender
-from usage_app.journal import JournalWriter, read_records, segment_numbers, segment_path
+from usage_app.journal import JournalWriter
+from usage_app.journal_folder import segment_numbers, segment_path
+from usage_app.journal_lines import read_records
 from usage_app.live import Registry
 from usage_app.pricing import CompiledPrice, PriceBook, PriceRow, compile_rates
 from usage_app.records import AttemptBegun, Begin, End, Stored

@@ -10,17 +10,9 @@ import pytest
 
 from gateway_project.errors import JournalFull
 from tests.usage_app.workload import a_begin, a_progress, an_attempt, an_end
-from usage_app.journal import (
-    LOOK_INTERVAL_S,
-    BadLine,
-    JournalInUse,
-    JournalWriter,
-    new_worker_id,
-    probe_lock,
-    read_records,
-    segment_numbers,
-    segment_path,
-)
+from usage_app.journal import LOOK_INTERVAL_S, JournalWriter, new_worker_id
+from usage_app.journal_folder import JournalInUse, probe_lock, segment_numbers, segment_path
+from usage_app.journal_lines import BadLine, read_records
 from usage_app.records import Caller, End
 
 

@@ -30,7 +30,8 @@ from tests.usage_app.workload import (
     call_id,
 )
 from usage_app.budget_states import spends_of_calls
-from usage_app.journal import JournalWriter, segment_path
+from usage_app.journal import JournalWriter
+from usage_app.journal_folder import segment_path
 from usage_app.ledger import Ledger, LedgerRunning
 from usage_app.ledger_audit import budget_differences, check_everything
 from usage_app.ledger_batches import Batch
