@@ -20,7 +20,8 @@ from gateway_project.clock import now
 from usage_app.alerts import raise_alert, resolve_alert
 from usage_app.dialects import dialect_of
 from usage_app.journal_lines import CUT_OFF
-from usage_app.ledger_batches import Batch, Batcher
+from usage_app.ledger_batches import Batch
+from usage_app.ledger_batching import Batcher
 from usage_app.ledger_journals import Chunk, JournalShelf
 from usage_app.ledger_rows import SettledCall
 from usage_app.ledger_series import start_series

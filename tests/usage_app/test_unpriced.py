@@ -14,7 +14,7 @@ from tests.usage_app.workload import MONTH, NOON_MS, a_begin, an_attempt, an_end
 from usage_app.filters import RequestFilter
 from usage_app.journal import JournalWriter
 from usage_app.ledger import Ledger
-from usage_app.ledger_batches import Batcher
+from usage_app.ledger_batching import Batcher
 from usage_app.models import ClaimRollup, DayRollup, LedgerSettings, Request, Rollup
 from usage_app.records import BATCH_CAUSE, Adjust
 
