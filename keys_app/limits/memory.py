@@ -4,14 +4,13 @@ Atomic because one event loop runs each step to its end. What it counts is the l
 what this worker holds; a restart loads both again.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 
 from gateway_project.errors import LimitsUnavailable
 from keys_app.limits.contract import (
     NO_DEMAND,
     UNLIMITED,
-    WINDOW_MS,
     BudgetDemand,
     Demand,
     Grant,
@@ -20,108 +19,21 @@ from keys_app.limits.contract import (
     RateDemand,
     RateState,
 )
+from keys_app.limits.counters import Counter, Hold, Window
 from keys_app.limits.refusals import budget_refusal, parallel_refusal, requests_refusal, tokens_refusal
 from keys_app.limits.states import level_states, tightest
 
-_MERGE_MS = 100  # requests this close together share an entry of the window
 _SWEEP_EVERY = 20_000
 _ADJUSTMENTS_KEPT = 10_000
-
-
-class _Counter:
-    """One budget in one period."""
-
-    __slots__ = ("calls", "ends_at_ms", "held", "later", "spent")
-
-    def __init__(self) -> None:
-        self.spent = 0
-        self.held = 0
-        self.later = 0  # of what is held: for costs that come later
-        self.calls = 0
-        self.ends_at_ms: int | None = None
-
-
-class _Entry:
-    """Requests of one instant (up to 100 ms); it counts until a minute after its last one."""
-
-    __slots__ = ("first_ms", "gone", "last_ms", "requests", "tokens")
-
-    def __init__(self, at_ms: int) -> None:
-        self.first_ms = at_ms
-        self.last_ms = at_ms
-        self.requests = 0
-        self.tokens = 0
-        self.gone = False
-
-
-class _Window:
-    """The last minute of one rate limit, and the calls open now."""
-
-    __slots__ = ("entries", "open", "requests", "tokens")
-
-    def __init__(self) -> None:
-        self.entries: deque[_Entry] = deque()
-        self.requests = 0
-        self.tokens = 0
-        self.open = 0
-
-    def slide(self, now_ms: int) -> None:
-        entries = self.entries
-        oldest = now_ms - WINDOW_MS
-        while entries and entries[0].last_ms <= oldest:
-            entry = entries.popleft()
-            entry.gone = True
-            self.requests -= entry.requests
-            self.tokens -= entry.tokens
-
-    def add(self, tokens: int, now_ms: int) -> _Entry:
-        entries = self.entries
-        if entries and now_ms - entries[-1].first_ms < _MERGE_MS:
-            entry = entries[-1]
-            entry.last_ms = max(entry.last_ms, now_ms)
-        else:
-            entry = _Entry(now_ms)
-            entries.append(entry)
-        entry.requests += 1
-        entry.tokens += tokens
-        self.requests += 1
-        self.tokens += tokens
-        return entry
-
-    def reset_ms(self, now_ms: int) -> int:
-        return self.entries[-1].last_ms + WINDOW_MS - now_ms if self.entries else 0
-
-    def wait_ms(self, requests: int, tokens: int, now_ms: int) -> int:
-        """How long until this many requests and tokens of the minute have stopped counting."""
-        for entry in self.entries:
-            requests -= entry.requests
-            tokens -= entry.tokens
-            if requests <= 0 and tokens <= 0:
-                return max(1, entry.last_ms + WINDOW_MS - now_ms)
-        return WINDOW_MS
-
-
-class _Hold:
-    """What one open call holds."""
-
-    __slots__ = ("at_ms", "budgets", "is_later", "rates")
-
-    def __init__(self, at_ms: int, *, is_later: bool = False) -> None:
-        self.at_ms = at_ms
-        self.is_later = is_later
-        self.budgets: dict[
-            tuple[str, str], tuple[int, _Counter, int | None]
-        ] = {}  # amount, counter, hard limit
-        self.rates: dict[str, tuple[_Window, _Entry, int, RateDemand]] = {}  # window, entry, tokens
 
 
 class MemoryStore:
     """See `contract.LimitStore`."""
 
     def __init__(self) -> None:
-        self._counters: dict[tuple[str, str], _Counter] = {}
-        self._windows: dict[str, _Window] = {}
-        self._holds: dict[str, _Hold] = {}
+        self._counters: dict[tuple[str, str], Counter] = {}
+        self._windows: dict[str, Window] = {}
+        self._holds: dict[str, Hold] = {}
         self._adjusted: OrderedDict[str, None] = OrderedDict()
         self._loaded = False
         self._until_sweep = _SWEEP_EVERY
@@ -158,7 +70,7 @@ class MemoryStore:
         if demand.rates:
             self._check_rates(demand.rates, hold, (tokens, output_tokens), now_ms)
         if hold is None:
-            hold = self._holds[call_id] = _Hold(now_ms)
+            hold = self._holds[call_id] = Hold(now_ms)
         budgets: list[tuple[int, int]] = []
         rates: list[tuple[int, int, int, int]] = []
         for budget in demand.budgets:
@@ -181,7 +93,7 @@ class MemoryStore:
     def _affordable(
         self,
         budgets: tuple[BudgetDemand, ...],
-        hold: _Hold | None,
+        hold: Hold | None,
         nanodollars: int,
         least: int | None,
     ) -> int:
@@ -207,13 +119,13 @@ class MemoryStore:
         return amount
 
     def _check_rates(
-        self, rates: tuple[RateDemand, ...], hold: _Hold | None, asked: tuple[int, int], now_ms: int
+        self, rates: tuple[RateDemand, ...], hold: Hold | None, asked: tuple[int, int], now_ms: int
     ) -> None:
         for rate in rates:
             tokens = rate.counted(*asked)
             window = self._windows.get(rate.id)
             if window is None:
-                window = self._windows[rate.id] = _Window()
+                window = self._windows[rate.id] = Window()
             if hold is not None and rate.id in hold.rates:
                 continue
             window.slide(now_ms)
@@ -231,12 +143,12 @@ class MemoryStore:
             if limit is not None and window.open >= limit:
                 raise parallel_refusal(rate, limit)
 
-    def _hold_budget(self, hold: _Hold, budget: BudgetDemand, nanodollars: int) -> tuple[int, int]:
+    def _hold_budget(self, hold: Hold, budget: BudgetDemand, nanodollars: int) -> tuple[int, int]:
         """What was spent of it, and held by other calls."""
         key = (budget.budget_id, budget.period)
         counter = self._counters.get(key)
         if counter is None:
-            counter = self._counters[key] = _Counter()
+            counter = self._counters[key] = Counter()
         counter.ends_at_ms = budget.resets_at_ms
         limit = budget.limit_nanodollars if budget.hard else None
         known = hold.budgets.get(key)
@@ -252,7 +164,7 @@ class MemoryStore:
             hold.budgets[key] = (nanodollars, counter, limit)
         return counter.spent, others
 
-    def _hold_rate(self, hold: _Hold, rate: RateDemand, tokens: int, now_ms: int) -> _Window:
+    def _hold_rate(self, hold: Hold, rate: RateDemand, tokens: int, now_ms: int) -> Window:
         window = self._windows[rate.id]
         if rate.id not in hold.rates:
             hold.rates[rate.id] = (window, window.add(tokens, now_ms), tokens, rate)
@@ -284,7 +196,7 @@ class MemoryStore:
         hold = self._holds.pop(call_id, None)
         if hold is None:
             return True
-        kept = _Hold(hold.at_ms, is_later=True)
+        kept = Hold(hold.at_ms, is_later=True)
         for key, (amount, counter, limit) in hold.budgets.items():
             counts = charges is None or key in charges
             if counts:
@@ -312,7 +224,7 @@ class MemoryStore:
             return True
         self._note_adjusted(cause_id)
         for key in charges:
-            self._counters.setdefault(key, _Counter()).spent += nanodollars
+            self._counters.setdefault(key, Counter()).spent += nanodollars
         return True
 
     def _note_adjusted(self, cause_id: str) -> None:
@@ -350,11 +262,11 @@ class MemoryStore:
         self._holds.clear()
         self._windows.clear()
         for key, spent in spend.items():
-            self._counters.setdefault(key, _Counter()).spent = spent
+            self._counters.setdefault(key, Counter()).spent = spent
         for opened in holds:
-            hold = self._holds[opened.call_id] = _Hold(opened.at_ms, is_later=opened.is_later)
+            hold = self._holds[opened.call_id] = Hold(opened.at_ms, is_later=opened.is_later)
             for key in opened.charges:
-                counter = self._counters.setdefault(key, _Counter())
+                counter = self._counters.setdefault(key, Counter())
                 counter.held += opened.nanodollars
                 counter.later += opened.nanodollars if opened.is_later else 0
                 counter.calls += 1
