@@ -5,9 +5,7 @@ lost counts, so its epoch ends and everything is loaded again from the ledger be
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from itertools import islice
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -18,30 +16,19 @@ from redis.exceptions import RedisError
 
 from gateway_project.clock import now_ms as clock_ms
 from gateway_project.clock import uuid7
-from gateway_project.errors import GatehouseError, LimitsUnavailable
+from gateway_project.errors import LimitsUnavailable
 from keys_app.limits.breaker import Breaker
-from keys_app.limits.contract import (
-    UNCHECKED,
-    UNLIMITED,
-    Demand,
-    Grant,
-    LevelState,
-    OpenHold,
-    RateState,
-)
+from keys_app.limits.contract import UNCHECKED, UNLIMITED, Demand, Grant, LevelState, OpenHold
 from keys_app.limits.pipelining import Pipeline
-from keys_app.limits.refusals import budget_refusal, parallel_refusal, requests_refusal, tokens_refusal
+from keys_app.limits.redis_answers import grant_of, refusal_of, states_of
+from keys_app.limits.redis_loading import write_counts
 from keys_app.limits.scripts import BEGIN_EPOCH, END_EPOCH
-from keys_app.limits.states import level_states, tightest
 
 TIMEOUT_S = 0.2
 #: A burst on a cold pool opens dozens of connections at once, and each greets twice before it is used.
 CONNECT_S = 1.0
 CONNECTIONS = 64
 PREFIX = "{gatehouse}:limits"
-_BATCH = 500
-_LOADED_FOR_S = 90 * 86_400  # a period that nobody uses any more
-_ADJUSTED_FOR_S = 8 * 86_400  # as in adjust.lua
 _ORPHANS = 10_000
 
 logger = logging.getLogger("gatehouse.limits")
@@ -124,8 +111,8 @@ class RedisStore:
                 return UNCHECKED
             raise LimitsUnavailable(retry_after_s=1) from None
         if answer[0] != "ok":
-            raise _refusal(answer, demand, tokens, output_tokens)
-        return _grant(answer, demand)
+            raise refusal_of(answer, demand, tokens, output_tokens)
+        return grant_of(answer, demand)
 
     async def top_up(self, call_id: str, nanodollars: int) -> bool:
         try:
@@ -176,16 +163,7 @@ class RedisStore:
             _, *numbers = await self._step("state", [now_ms, len(names), *names, *rates])
         except _Away:
             raise LimitsUnavailable(retry_after_s=1) from None
-        numbers_in_turn = map(int, numbers)
-        uses = {}
-        for charge in demand.charges:
-            spent, held, calls = islice(numbers_in_turn, 3)
-            uses[charge] = (spent, held, calls)
-        windows = {}
-        for rate in rates:
-            requests, tokens, opened, reset_ms = islice(numbers_in_turn, 4)
-            windows[rate] = (requests, tokens, opened, reset_ms)
-        return level_states(demand, uses, windows, now_ms)
+        return states_of(numbers, demand, now_ms)
 
     async def open_calls(self, before_ms: int) -> tuple[str, ...]:
         try:
@@ -233,41 +211,7 @@ class RedisStore:
     ) -> bool:
         """Answers whether the epoch is this one: another worker may have been first."""
         epoch = str(uuid7())
-        base = f"{self._prefix}:{epoch}"
-        counters: dict[str, dict[str, int]] = defaultdict(lambda: {"s": 0, "h": 0, "n": 0, "w": 0})
-        records: dict[str, dict[str, str | int]] = {}
-        opened: dict[str, int] = {}
-        for (budget, period), spent in spend.items():
-            counters[f"{budget}/{period}"]["s"] += spent
-        for hold in holds:
-            record = records[f"{base}:c:{hold.call_id}"] = {"at": hold.at_ms}
-            if hold.is_later:
-                record["w"] = 1
-            opened[hold.call_id] = hold.at_ms
-            for budget, period in hold.charges:
-                counters[f"{budget}/{period}"]["h"] += hold.nanodollars
-                counters[f"{budget}/{period}"]["n"] += 1
-                counters[f"{budget}/{period}"]["w"] += hold.nanodollars if hold.is_later else 0
-                record[f"b:{budget}/{period}"] = f"{hold.nanodollars}|"
-        hashes: list[tuple[str, Mapping[str, Any], int | None]] = [
-            (f"{base}:b:{name}", counter, _LOADED_FOR_S) for name, counter in counters.items()
-        ]
-        hashes += [(key, record, None) for key, record in records.items()]
-        for start in range(0, len(hashes), _BATCH):
-            async with self._client.pipeline(transaction=False) as batch:
-                for key, fields, lifetime_s in hashes[start : start + _BATCH]:
-                    batch.hset(key, mapping=dict(fields))
-                    if lifetime_s is not None:
-                        batch.expire(key, lifetime_s)
-                await batch.execute()
-        if opened:
-            await self._client.zadd(f"{base}:open", dict(opened))
-        names = [f"{base}:a:{cause_id}" for cause_id in adjusted]
-        for start in range(0, len(names), _BATCH):
-            async with self._client.pipeline(transaction=False) as batch:
-                for name in names[start : start + _BATCH]:
-                    batch.set(name, 1, ex=_ADJUSTED_FOR_S)
-                await batch.execute()
+        await write_counts(self._client, f"{self._prefix}:{epoch}", spend, holds, adjusted)
         begun = await self._client.eval(BEGIN_EPOCH, 1, self._epoch, epoch, run)
         if not begun:  # another worker was first
             self._ended.add(epoch)
@@ -333,36 +277,3 @@ class RedisStore:
 
 def _text(number: int | None) -> str:
     return "" if number is None else str(number)
-
-
-def _grant(answer: list[Any], demand: Demand) -> Grant:
-    numbers = map(int, answer[1].split())
-    amount = next(numbers)
-    budgets: list[tuple[int, int]] = []
-    for _ in demand.budgets:
-        spent, held, known = next(numbers), next(numbers), next(numbers)
-        budgets.append((spent, held - known))
-    requests_state = tokens_state = None
-    rates: list[tuple[int, int, int, int]] = []
-    for rate in demand.rates:
-        used = requests, tokens, _, reset_ms = next(numbers), next(numbers), next(numbers), next(numbers)
-        requests_state = tightest(requests_state, rate.requests_per_minute, requests, reset_ms)
-        tokens_state = tightest(tokens_state, rate.tokens_per_minute, tokens, reset_ms)
-        rates.append(used)
-    return Grant(amount if budgets else 0, requests_state, tokens_state, False, budgets, rates)
-
-
-def _refusal(answer: list[Any], demand: Demand, tokens: int, output_tokens: int) -> GatehouseError:
-    """The error of what the script answered."""
-    reason, position, *numbers = answer[0], int(answer[1]) - 1, *map(int, answer[2:])
-    if reason == "budget":
-        spent, held, calls, asked, later = numbers
-        return budget_refusal(demand.budgets[position], spent, held, calls, asked, later)
-    rate = demand.rates[position]
-    if reason == "parallel":
-        return parallel_refusal(rate, rate.parallel or 0)
-    left, reset_ms, wait_ms = numbers
-    if reason == "requests":
-        return requests_refusal(rate, RateState(rate.requests_per_minute or 0, left, reset_ms), wait_ms)
-    state = RateState(rate.tokens_per_minute or 0, left, reset_ms)
-    return tokens_refusal(rate, state, wait_ms, rate.counted(tokens, output_tokens))
