@@ -129,10 +129,6 @@ def load() -> Config:
     host = env_str("GATEHOUSE_HOST", "127.0.0.1")
     port = env_int("GATEHOUSE_PORT", 4000, minimum=1, maximum=65535)
     data = env_path("GATEHOUSE_DATA", BASE_DIR / "data")
-    config_text = env_str("GATEHOUSE_CONFIG")
-    config_file = Path(config_text).expanduser().absolute() if config_text else None
-    if config_file is not None and not config_file.is_file():
-        raise BadSetting(f"GATEHOUSE_CONFIG is {config_text!r}; there is no such file.")
     workers, role, redis_url = _processes()
     trusted_proxies = env_list("GATEHOUSE_TRUSTED_PROXIES")
     parse_networks(trusted_proxies)
@@ -152,7 +148,7 @@ def load() -> Config:
         ),
         admin_password=env_str("GATEHOUSE_ADMIN_PASSWORD"),
         secret_keys=env_list("GATEHOUSE_SECRET_KEYS") or _lines(_secret(data, "secret_keys")),
-        config_file=config_file,
+        config_file=_config_file(),
         public_url=env_str("GATEHOUSE_PUBLIC_URL", f"http://{shown_host}:{port}").rstrip("/"),
         trusted_proxies=trusted_proxies,
         email_url=env_str("GATEHOUSE_EMAIL_URL", "consolemail://"),
@@ -165,6 +161,16 @@ def load() -> Config:
         log_level=env_choice("GATEHOUSE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         debug=env_bool("GATEHOUSE_DEBUG", False),
     )
+
+
+def _config_file() -> Path | None:
+    text = env_str("GATEHOUSE_CONFIG")
+    if not text:
+        return None
+    path = Path(text).expanduser().absolute()
+    if not path.is_file():
+        raise BadSetting(f"GATEHOUSE_CONFIG is {text!r}; there is no such file.")
+    return path
 
 
 def _processes() -> tuple[int, str, str]:

@@ -87,23 +87,9 @@ class Lifespan:
         """Make everything without waiting for anything; what needs a service opens behind."""
         config = self._config
         worker_id = str(uuid7())
-        journal = JournalWriter(config.journal_dir, worker_id)
         metrics = Metrics()
         capturer = Capturer(BodyWriter(config.data, worker_id), metrics)
-        services = self._services = Services(
-            config=config,
-            upstream=Upstream(AiohttpSender(), SandboxSender(config.data)),
-            keeper=SnapshotKeeper([CatalogueSection(), PriceSection()]),
-            limits=open_store(config),
-            journal=journal,
-            stored=StoredObjects(journal.append),
-            capturer=capturer,
-            registry=Registry(),
-            health=Health(),
-            metrics=metrics,
-            signatures=open_signatures(config),
-            master_hash=hash_secret(config.master_key) if config.master_key else "",
-        )
+        services = self._services = _services(config, worker_id, metrics, capturer)
         services.journal.open()
         if config.workers > 1:
             services.shared_metrics = MetricsSharing(metrics, config.metrics_dir, worker_id)
@@ -157,6 +143,25 @@ class Lifespan:
         services.journal.close()
         if services.shared_metrics is not None:
             services.shared_metrics.close()
+
+
+def _services(config: Config, worker_id: str, metrics: Metrics, capturer: Capturer) -> Services:
+    """What calls share, made but not opened."""
+    journal = JournalWriter(config.journal_dir, worker_id)
+    return Services(
+        config=config,
+        upstream=Upstream(AiohttpSender(), SandboxSender(config.data)),
+        keeper=SnapshotKeeper([CatalogueSection(), PriceSection()]),
+        limits=open_store(config),
+        journal=journal,
+        stored=StoredObjects(journal.append),
+        capturer=capturer,
+        registry=Registry(),
+        health=Health(),
+        metrics=metrics,
+        signatures=open_signatures(config),
+        master_hash=hash_secret(config.master_key) if config.master_key else "",
+    )
 
 
 def _read_pages() -> None:

@@ -101,10 +101,7 @@ def _render(row: Request, attempts: list[Attempt], late: int | None) -> dict[str
         "stream": row.stream,
         "model": row.model,
         "served_model": row.served_model or None,
-        "deployment": row.deployment or None,
-        "deployment_id": row.deployment_id or None,
-        "provider": row.provider or None,
-        "upstream_model": row.upstream_model or None,
+        **_place(row),
         "key": row.key_id or None,
         "key_name": row.key_name or None,
         "user": row.user_id or None,
@@ -112,17 +109,9 @@ def _render(row: Request, attempts: list[Attempt], late: int | None) -> dict[str
         "service": row.service_id or None,
         "service_name": row.service_name or None,
         "environment": row.environment or None,
-        "status": row.status,
-        "http_status": row.http_status,
-        "error_code": row.error_code or None,
-        "error_detail": row.error_detail or None,
+        **_ending(row),
         "finish_reason": row.finish_reason or None,
-        "input_tokens": row.input_tokens,
-        "cache_read_tokens": row.cache_read_tokens,
-        "cache_write_tokens": row.cache_write_tokens,
-        "output_tokens": row.output_tokens,
-        "reasoning_tokens": row.reasoning_tokens,
-        "units": row.units,
+        **_measured(row),
         "usage_source": row.usage_source,
         "cost_nanodollars": cost,
         "cost_usd": None if cost is None else usd_string(cost),
@@ -145,26 +134,45 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
         "number": attempt.number,
         "started_at": attempt.started_at.isoformat(),
-        "deployment": attempt.deployment or None,
-        "deployment_id": attempt.deployment_id or None,
-        "provider": attempt.provider or None,
-        "upstream_model": attempt.upstream_model or None,
-        "status": attempt.status,
-        "http_status": attempt.http_status,
-        "error_code": attempt.error_code or None,
-        "error_detail": attempt.error_detail or None,
+        **_place(attempt),
+        **_ending(attempt),
         "connect_ms": attempt.connect_ms,
         "headers_ms": attempt.headers_ms,
         "first_content_ms": attempt.first_content_ms,
         "duration_ms": attempt.duration_ms,
-        "input_tokens": attempt.input_tokens,
-        "cache_read_tokens": attempt.cache_read_tokens,
-        "cache_write_tokens": attempt.cache_write_tokens,
-        "output_tokens": attempt.output_tokens,
-        "reasoning_tokens": attempt.reasoning_tokens,
-        "units": attempt.units,
+        **_measured(attempt),
         "cost_nanodollars": attempt.cost_nanodollars,
         "upstream_id": attempt.upstream_id or None,
+    }
+
+
+def _place(row: Request | Attempt) -> dict[str, Any]:
+    return {
+        "deployment": row.deployment or None,
+        "deployment_id": row.deployment_id or None,
+        "provider": row.provider or None,
+        "upstream_model": row.upstream_model or None,
+    }
+
+
+def _ending(row: Request | Attempt) -> dict[str, Any]:
+    return {
+        "status": row.status,
+        "http_status": row.http_status,
+        "error_code": row.error_code or None,
+        "error_detail": row.error_detail or None,
+    }
+
+
+def _measured(row: Request | Attempt) -> dict[str, Any]:
+    """Numbers of what was used; None where nobody told it."""
+    return {
+        "input_tokens": row.input_tokens,
+        "cache_read_tokens": row.cache_read_tokens,
+        "cache_write_tokens": row.cache_write_tokens,
+        "output_tokens": row.output_tokens,
+        "reasoning_tokens": row.reasoning_tokens,
+        "units": row.units,
     }
 
 
