@@ -95,8 +95,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
             raise guard.error
         if answer.status != 200:
             guard.expect("idle", timeouts.idle_s)
-            raw = await answer.read()
-            raise exchange.read_failure(target, answer.status, answer.headers, raw)
+            raise await _failure(answer, target)
         with refusing_depth():
             pipe = open_pipe(call, answer, target)
             if pipe is not None:
@@ -113,13 +112,11 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
         guard.answer = None
         if answer is not None:
             answer.release()
-    keep_answer(call, attempt)
-    if attempt.observed.signed:
-        await keep(call, attempt)
-    _note_success(call, attempt)
+    await _note_success(call, attempt)
 
 
 def open_attempt(call: Call, step: Step) -> Attempt:
+    """An attempt with its price, in the journal before anything is sent; raises JournalFull."""
     number = len(call.attempts) + 1
     deployment = step.deployment
     book = call.snapshot.sections["prices"]
@@ -136,24 +133,7 @@ def open_attempt(call: Call, step: Step) -> Attempt:
         service_tier=tier,
     )
     call.price_id = price.id if price is not None else ""
-    record = AttemptBegun(
-        id=call.id,
-        number=number,
-        at_ms=attempt.begun_at_ms,
-        deployment_id=deployment.id,
-        deployment=deployment.name,
-        provider_id=deployment.provider.id,
-        provider=deployment.provider.name,
-        upstream_model=step.upstream_model,
-        price_id=call.price_id,
-    )
-    if call.begin is not None:
-        call.services.journal.begin(call.begin, record)
-        call.begin = None
-    else:
-        # Another deployment may have brought budgets of its own, or a higher hold.
-        record.charges, record.held_nanodollars = call.charges, call.held_nanodollars
-        call.services.write(record)
+    _write_begun(call, attempt)
     call.attempt = attempt
     live = call.live
     if live is not None:
@@ -164,6 +144,28 @@ def open_attempt(call: Call, step: Step) -> Attempt:
         live.sandbox = deployment.provider.is_sandbox
         live.enter("connecting", begun_ms)
     return attempt
+
+
+def _write_begun(call: Call, attempt: Attempt) -> None:
+    deployment = attempt.step.deployment
+    record = AttemptBegun(
+        id=call.id,
+        number=attempt.number,
+        at_ms=attempt.begun_at_ms,
+        deployment_id=deployment.id,
+        deployment=deployment.name,
+        provider_id=deployment.provider.id,
+        provider=deployment.provider.name,
+        upstream_model=attempt.step.upstream_model,
+        price_id=call.price_id,
+    )
+    if call.begin is not None:
+        call.services.journal.begin(call.begin, record)
+        call.begin = None
+    else:
+        # Another deployment may have brought budgets of its own, or a higher hold.
+        record.charges, record.held_nanodollars = call.charges, call.held_nanodollars
+        call.services.write(record)
 
 
 async def wait_for_headers(
@@ -186,6 +188,12 @@ async def wait_for_headers(
     attempt.headers_ms = call.mark("headers")
     attempt.http_status = answer.status
     return answer
+
+
+async def _failure(answer: UpstreamAnswer, target: Target) -> GatehouseError:
+    """What an answer that is not a 200 means."""
+    raw = await answer.read()
+    return exchange.read_failure(target, answer.status, answer.headers, raw)
 
 
 async def _take_whole(
@@ -217,8 +225,12 @@ async def _take_whole(
     relay.headers["content-type"] = content_type
 
 
-def _note_success(call: Call, attempt: Attempt) -> None:
+async def _note_success(call: Call, attempt: Attempt) -> None:
+    """What later calls may need of it: its answer, signatures, how fast the deployment is."""
+    keep_answer(call, attempt)
     observed = attempt.observed
+    if observed.signed:
+        await keep(call, attempt)
     if observed.finish is not None:
         call.finish_reason = observed.finish.value
     cooled = cooled_as(attempt.step.deployment, attempt.step.upstream_model)

@@ -59,7 +59,7 @@ class ProbeRecord:
         tokens = tokens_of(observed.usage) if observed.usage else Tokens()
         cost = pricing.cost(self._price, tokens) if self._price else None
         finish = str(observed.finish) if observed.finish else ""
-        self._end("ok", 200, duration_ms, tokens, cost, finish=finish)
+        self._end(self._attempt("ok", 200, duration_ms, tokens, cost), finish)
         return ProbeResult(
             True,
             f"{self._deployment.name} answered.",
@@ -74,24 +74,13 @@ class ProbeRecord:
     def fail(self, error: GatehouseError, duration_ms: float) -> ProbeResult:
         """No answer: costs nothing that anybody reported."""
         status = getattr(error, "status", None) or error.status_code
-        self._end("error", status, duration_ms, Tokens(), 0, error=error)
+        self._end(self._attempt("error", status, duration_ms, Tokens(), 0, error))
         return failed(error, duration_ms, self.id)
 
     def close(self) -> None:
         self._journal.close()
 
-    def _end(
-        self,
-        status: Status,
-        http_status: int,
-        duration_ms: float,
-        tokens: Tokens,
-        cost: int | None,
-        *,
-        finish: str = "",
-        error: GatehouseError | None = None,
-    ) -> None:
-        attempt = self._attempt(status, http_status, duration_ms, tokens, cost, error)
+    def _end(self, attempt: AttemptEnded, finish: str = "") -> None:
         self._journal.append(
             End(
                 self.id,
@@ -102,22 +91,22 @@ class ProbeRecord:
                 FORMAT,
                 stream=False,
                 model=self._model,
-                served_model=self._model if error is None else "",
+                served_model=self._model if attempt.status == "ok" else "",
                 deployment_id=attempt.deployment_id,
                 deployment=attempt.deployment,
                 provider_id=attempt.provider_id,
                 provider=attempt.provider,
                 upstream_model=self._upstream_model,
-                status=status,
-                http_status=http_status,
+                status=attempt.status,
+                http_status=attempt.http_status or 0,
                 error_code=attempt.error_code,
                 error_detail=attempt.error_detail,
                 finish_reason=finish,
-                tokens=tokens,
-                usage_source="provider" if tokens.input_tokens is not None else "none",
-                cost_nanodollars=cost,
+                tokens=attempt.tokens,
+                usage_source="provider" if attempt.tokens.input_tokens is not None else "none",
+                cost_nanodollars=attempt.cost_nanodollars,
                 price_id=self._price.id if self._price else "",
-                latency_ms=duration_ms,
+                latency_ms=attempt.duration_ms,
                 attempts=[attempt],
                 decision={"reason": "A test request from the admin: this deployment and no other."},
             )
@@ -130,7 +119,7 @@ class ProbeRecord:
         duration_ms: float,
         tokens: Tokens,
         cost: int | None,
-        error: GatehouseError | None,
+        error: GatehouseError | None = None,
     ) -> AttemptEnded:
         provider = self._deployment.provider
         return AttemptEnded(

@@ -31,7 +31,7 @@ from proxy_app.providers.readiness import PROBLEMS
 from proxy_app.upstream import Upstream
 from proxy_app.upstream_inprocess import SandboxSender
 from proxy_app.upstream_network import AiohttpSender
-from proxy_app.wire import NOWHERE, Target
+from proxy_app.wire import NOWHERE, Outgoing, Target
 
 PROBE_FORMAT = "openai_chat"
 PROMPT = "Reply with the single word: ready"
@@ -163,17 +163,7 @@ async def _ask(
         outgoing = exchange.build_outgoing(PROBE_FORMAT, target, raw, body, facts)
         outgoing.headers["x-gatehouse-request-id"] = record.id
         outgoing.headers["x-gatehouse-attempt"] = "1"
-        patience = replace(_PATIENCE, connect_s=deployment.timeouts.connect_s)
-        async with asyncio.timeout(_PATIENCE.total_s):
-            answer = await upstream.open(provider, outgoing, patience)
-            try:
-                content = await answer.read()
-            finally:
-                answer.release()
-        if answer.status != 200:
-            raise hide_credential(
-                exchange.read_failure(target, answer.status, answer.headers, content), provider
-            )
+        content = await _sent(upstream, deployment, target, outgoing)
         options = RenderOptions(model=public, answer_id=record.id, created=int(time.time()))
         shown, observed = exchange.convert_answer(PROBE_FORMAT, target, content, facts, options)
         return record.succeed(observed, _text(shown), _since(began))
@@ -185,6 +175,21 @@ async def _ask(
     finally:
         record.close()
         await upstream.aclose()
+
+
+async def _sent(upstream: Upstream, deployment: DeploymentEntry, target: Target, outgoing: Outgoing) -> bytes:
+    """What the provider answers, read to its end; raises TimeoutError, UpstreamFailed."""
+    patience = replace(_PATIENCE, connect_s=deployment.timeouts.connect_s)
+    async with asyncio.timeout(_PATIENCE.total_s):
+        answer = await upstream.open(deployment.provider, outgoing, patience)
+        try:
+            content = await answer.read()
+        finally:
+            answer.release()
+    if answer.status != 200:
+        failure = exchange.read_failure(target, answer.status, answer.headers, content)
+        raise hide_credential(failure, deployment.provider)
+    return content
 
 
 def _text(shown: bytes) -> str:
