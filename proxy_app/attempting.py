@@ -83,10 +83,9 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     outgoing.headers["x-gatehouse-request-id"] = call.id
     outgoing.headers["x-gatehouse-attempt"] = str(attempt.number)
     timeouts = step.deployment.timeouts
-    stream = call.facts.stream
     guard.total_at = guard.total_at or guard.last_s + timeouts.total_s
     # A plain answer may be thought over in silence: only the total bounds it.
-    guard.expect("first_content", timeouts.first_content_s if stream else 0.0)
+    guard.expect("first_content", timeouts.first_content_s if call.facts.stream else 0.0)
     answer: UpstreamAnswer | None = None
     try:
         answer = await wait_for_headers(call, attempt, outgoing, timeouts)
