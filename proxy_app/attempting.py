@@ -6,6 +6,7 @@ caller gets an error event. A client that leaves is drained while that is cheap,
 
 import asyncio
 import time
+from types import TracebackType
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamFailed
 from proxy_app.abandoning import client_left, forget
@@ -86,31 +87,18 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     guard.total_at = guard.total_at or guard.last_s + timeouts.total_s
     # A plain answer may be thought over in silence: only the total bounds it.
     guard.expect("first_content", timeouts.first_content_s if call.facts.stream else 0.0)
-    answer: UpstreamAnswer | None = None
-    try:
-        answer = await wait_for_headers(call, attempt, outgoing, timeouts)
-        guard.answer = answer
-        if guard.error is not None:
-            raise guard.error
+    with Underway(call, attempt) as underway:
+        answer = await underway.headers(outgoing, timeouts)
         if answer.status != 200:
             guard.expect("idle", timeouts.idle_s)
-            raise await _failure(answer, target)
+            raw = await answer.read()
+            raise exchange.read_failure(target, answer.status, answer.headers, raw)
         with refusing_depth():
             pipe = open_pipe(call, answer, target)
             if pipe is not None:
-                relay.tail = await relay_stream(call, relay.guard, attempt, answer, pipe)
+                relay.tail = await relay_stream(call, guard, attempt, answer, pipe)
             else:
                 await _take_whole(call, relay, attempt, answer, target)
-    except UpstreamFailed as error:
-        hide_credential(error, step.deployment.provider)
-        raise
-    except asyncio.CancelledError as cancelled:
-        raise guard.claim(cancelled) from None
-    finally:
-        guard.limit_s = 0.0
-        guard.answer = None
-        if answer is not None:
-            answer.release()
     await _note_success(call, attempt)
 
 
@@ -167,32 +155,60 @@ def _write_begun(call: Call, attempt: Attempt) -> None:
         call.services.write(record)
 
 
-async def wait_for_headers(
-    call: Call, attempt: Attempt, outgoing: Outgoing, timeouts: Timeouts
-) -> UpstreamAnswer:
-    """Send and wait for the response's headers."""
+class Underway:
+    """An attempt while it is upstream, under its call's guard.
 
-    def connected() -> None:
-        attempt.connected_ms = call.offset_ms()
-        if call.live is not None:
-            call.live.enter("waiting", attempt.connected_ms)
+    Whatever ends it, its answer is let go. A failure does not repeat the provider's credential; a
+    cancellation by the guard becomes the error behind it.
+    """
 
-    on_connected.set(connected)
-    waiting = time.monotonic_ns()
-    try:
-        answer = await call.services.upstream.open(attempt.step.deployment.provider, outgoing, timeouts)
-    finally:
-        on_connected.set(None)
-        call.waited_ns += time.monotonic_ns() - waiting
-    attempt.headers_ms = call.mark("headers")
-    attempt.http_status = answer.status
-    return answer
+    __slots__ = ("_answer", "_attempt", "_call", "_guard")
 
+    def __init__(self, call: Call, attempt: Attempt) -> None:
+        assert call.guard is not None
+        self._call = call
+        self._attempt = attempt
+        self._guard = call.guard
+        self._answer: UpstreamAnswer | None = None
 
-async def _failure(answer: UpstreamAnswer, target: Target) -> GatehouseError:
-    """What an answer that is not a 200 means."""
-    raw = await answer.read()
-    return exchange.read_failure(target, answer.status, answer.headers, raw)
+    def __enter__(self) -> "Underway":
+        return self
+
+    async def headers(self, outgoing: Outgoing, timeouts: Timeouts) -> UpstreamAnswer:
+        """Send and wait for the response's headers."""
+        call, attempt, guard = self._call, self._attempt, self._guard
+
+        def connected() -> None:
+            attempt.connected_ms = call.offset_ms()
+            if call.live is not None:
+                call.live.enter("waiting", attempt.connected_ms)
+
+        on_connected.set(connected)
+        waiting = time.monotonic_ns()
+        try:
+            answer = await call.services.upstream.open(attempt.step.deployment.provider, outgoing, timeouts)
+        finally:
+            on_connected.set(None)
+            call.waited_ns += time.monotonic_ns() - waiting
+        self._answer = guard.answer = answer
+        attempt.headers_ms = call.mark("headers")
+        attempt.http_status = answer.status
+        if guard.error is not None:
+            raise guard.error
+        return answer
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        guard = self._guard
+        guard.limit_s = 0.0
+        guard.answer = None
+        if self._answer is not None:
+            self._answer.release()
+        if isinstance(error, UpstreamFailed):
+            hide_credential(error, self._attempt.step.deployment.provider)
+        elif isinstance(error, asyncio.CancelledError):
+            raise guard.claim(error) from None
 
 
 async def _take_whole(

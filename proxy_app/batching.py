@@ -3,7 +3,6 @@
 It is a row of its own that costs nothing yet: what it may cost stays held until `batch_settling` charges it.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import quote
@@ -11,26 +10,24 @@ from urllib.parse import quote
 import msgspec
 import orjson
 
-from gateway_project.errors import BadRequest, NotServed, UpstreamFailed, UpstreamInvalid
+from gateway_project.errors import BadRequest, NotServed, UpstreamInvalid
 from keys_app import policy
 from proxy_app.admission import admit, admit_step
 from proxy_app.answering import answer_headers
 from proxy_app.asking import open_answer, pieces_of
-from proxy_app.attempting import Relay, open_attempt, wait_for_headers
+from proxy_app.attempting import Relay, Underway, open_attempt
 from proxy_app.batch_kinds import KINDS
 from proxy_app.batch_lines import ADDRESSES, endpoint_of, lines_of, read_line
 from proxy_app.call import Attempt, Call, caller_of
 from proxy_app.catalogue import Catalogue
 from proxy_app.file_choosing import choose_deployment
 from proxy_app.formats import exchange
-from proxy_app.hiding import hide_credential
 from proxy_app.identity import read_claims
 from proxy_app.pipeline import begin
 from proxy_app.planning import Plan, Step
 from proxy_app.reading import know_caller, parse
 from proxy_app.settling import settle
 from proxy_app.stored import keeper_of, provider_at
-from proxy_app.upstream import UpstreamAnswer
 from proxy_app.wire import JSON, CallFacts, Outgoing, Target, Usage
 from usage_app.pricing import CompiledPrice
 from usage_app.records import Stored, StoredKind, later_cost
@@ -156,30 +153,17 @@ async def _most(call: Call, step: Step, file: Stored) -> tuple[int, int]:
 
 async def _send(call: Call, relay: Relay, step: Step, kind: StoredKind, outgoing: Outgoing) -> JSON:
     """The provider's word on the new batch; its answer waits in `relay` until the call is settled."""
-    guard, timeouts, provider = relay.guard, step.deployment.timeouts, step.deployment.provider
+    guard, timeouts = relay.guard, step.deployment.timeouts
     attempt = open_attempt(call, step)
     outgoing.headers["x-gatehouse-request-id"] = call.id
     guard.total_at = guard.last_s + timeouts.total_s
-    answer: UpstreamAnswer | None = None
-    try:
-        answer = await wait_for_headers(call, attempt, outgoing, timeouts)
-        guard.answer = answer
-        if guard.error is not None:
-            raise guard.error
+    with Underway(call, attempt) as underway:
+        answer = await underway.headers(outgoing, timeouts)
         guard.expect("idle", timeouts.idle_s)
         raw = await answer.read()
         if not 200 <= answer.status < 300:
             raise exchange.read_failure(Target(KINDS[kind].format, ""), answer.status, answer.headers, raw)
         return _taken(call, relay, attempt, raw)
-    except UpstreamFailed as error:
-        raise hide_credential(error, provider) from None
-    except asyncio.CancelledError as cancelled:
-        raise guard.claim(cancelled) from None
-    finally:
-        guard.limit_s = 0.0
-        guard.answer = None
-        if answer is not None:
-            answer.release()
 
 
 def _taken(call: Call, relay: Relay, attempt: Attempt, raw: bytes) -> JSON:

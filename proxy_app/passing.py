@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 from gateway_project.errors import (
     ModelNotAllowed,
     NoDeployment,
-    UpstreamFailed,
 )
 from keys_app import policy
 from proxy_app.admission import admit, admit_free, admit_step, refuse_under_budget
 from proxy_app.answering import answer_headers
-from proxy_app.attempting import Relay, open_attempt, wait_for_headers
+from proxy_app.attempting import Relay, Underway, open_attempt
 from proxy_app.brake import Brake
 from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import DeploymentEntry, ModelEntry, ProviderEntry, Timeouts
@@ -191,26 +190,13 @@ async def _send_and_relay(call: Call, relay: Relay, passage: Passage, step: Step
     outgoing.headers["x-gatehouse-request-id"] = call.id
     guard.total_at = guard.last_s + timeouts.total_s
     guard.expect("first_content", timeouts.first_content_s)
-    answer: UpstreamAnswer | None = None
-    try:
-        answer = await wait_for_headers(call, attempt, outgoing, timeouts)
-        guard.answer = answer
-        if guard.error is not None:
-            raise guard.error
+    with Underway(call, attempt) as underway:
+        answer = await underway.headers(outgoing, timeouts)
         guard.expect("idle", timeouts.idle_s)
         if answer.status >= 400:
             await _relay_refusal(call, attempt, answer)
         else:
             await _relay_answer(call, relay, attempt, answer, passage)
-    except UpstreamFailed as error:
-        raise hide_credential(error, passage.provider) from None
-    except asyncio.CancelledError as cancelled:
-        raise guard.claim(cancelled) from None
-    finally:
-        guard.limit_s = 0.0
-        guard.answer = None
-        if answer is not None:
-            answer.release()
 
 
 async def _relay_refusal(call: Call, attempt: Attempt, answer: UpstreamAnswer) -> None:
