@@ -5,7 +5,6 @@ then do journals move on, are segments deleted and the limit store told.
 """
 
 import fcntl
-import json
 import logging
 import os
 import threading
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, connection
 
 from gateway_project.clock import now
+from usage_app import ledger_status
 from usage_app.alerts import raise_alert, resolve_alert
 from usage_app.dialects import dialect_of
 from usage_app.journal_lines import CUT_OFF
@@ -26,7 +26,6 @@ from usage_app.ledger_journals import Chunk, JournalShelf
 from usage_app.ledger_rows import SettledCall
 from usage_app.ledger_series import start_series
 from usage_app.ledger_upkeep import Auditor, Upkeep
-from usage_app.models import LedgerStatus
 
 logger = logging.getLogger("gatehouse.ledger")
 
@@ -43,7 +42,7 @@ LAG_ALARM_S = 5.0
 LONGEST_LOG_BYTES = 8 * 1024 * 1024
 #: What a database says of the values, not of itself.
 REFUSALS = (DataError, IntegrityError, ValueError, OverflowError)
-STATUS_FILE, LOCK_FILE = "_status.json", "_ledger.lock"
+LOCK_FILE = "_ledger.lock"
 
 
 class LedgerRunning(RuntimeError):
@@ -285,19 +284,9 @@ class Ledger:
             "unread_bytes": self.shelf.unread_bytes(),
             "error": self._error,
         }
-        path = self.directory / STATUS_FILE
-        temporary = path.with_suffix(".new")
-        temporary.write_text(json.dumps(status), "utf-8")
-        temporary.replace(path)
+        ledger_status.write_file(self.directory, status)
         if not self._error and (self.lag_s > 1 or self._is_due("status row", SETTINGS_EVERY_S)):
-            LedgerStatus.objects.update_or_create(
-                host=self.host,
-                defaults={
-                    "seen_at": now(),
-                    "lag_s": lag_s,
-                    "last_batch_at": self._last_batch_at or None,
-                },
-            )
+            ledger_status.write_row(self.host, lag_s, self._last_batch_at)
 
     def _is_due(self, what: str, every_s: float) -> bool:
         at = time.monotonic()
