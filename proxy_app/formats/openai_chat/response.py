@@ -106,9 +106,32 @@ def _parts(message: JSON) -> list[Part]:
 
 
 def render_answer(answer: Answer, options: RenderOptions) -> JSON:
-    """A `chat.completion`. Thoughts go out as `reasoning_content`, with their signatures as
-    `thinking_blocks`; a tool call's signature as `extra_content.google.thought_signature`: the fields
-    other gateways and Google's own compatible endpoint use, and which SDKs send back unread."""
+    """A `chat.completion`."""
+    body: JSON = {
+        "id": answer.id or options.answer_id,
+        "object": "chat.completion",
+        "created": answer.created or options.created,
+        "model": options.model,
+        "choices": [
+            {
+                "index": 0,
+                "message": _render_message(answer),
+                "logprobs": None,
+                "finish_reason": FINISH_WORDS[answer.finish],
+            }
+        ],
+    }
+    if answer.usage is not None:
+        body["usage"] = render_usage(answer.usage)
+    if answer.service_tier in SERVICE_TIERS:
+        body["service_tier"] = answer.service_tier
+    return body
+
+
+def _render_message(answer: Answer) -> JSON:
+    """Thoughts go out as `reasoning_content`, with their signatures as `thinking_blocks`; a tool call's
+    signature as `extra_content.google.thought_signature`: the fields other gateways and Google's own
+    compatible endpoint use, and which SDKs send back unread."""
     message: JSON = {"role": "assistant", "content": None, "refusal": None}
     texts = [part.text for part in answer.parts if isinstance(part, Text)]
     refusals = [part.text for part in answer.parts if isinstance(part, Refusal)]
@@ -128,25 +151,7 @@ def render_answer(answer: Answer, options: RenderOptions) -> JSON:
         message["annotations"] = cited
     if calls:
         message["tool_calls"] = [_tool_call(call) for call in calls]
-    body: JSON = {
-        "id": answer.id or options.answer_id,
-        "object": "chat.completion",
-        "created": answer.created or options.created,
-        "model": options.model,
-        "choices": [
-            {
-                "index": 0,
-                "message": message,
-                "logprobs": None,
-                "finish_reason": FINISH_WORDS[answer.finish],
-            }
-        ],
-    }
-    if answer.usage is not None:
-        body["usage"] = render_usage(answer.usage)
-    if answer.service_tier in SERVICE_TIERS:
-        body["service_tier"] = answer.service_tier
-    return body
+    return message
 
 
 def read_citations(annotations: Any) -> list[Citation]:
