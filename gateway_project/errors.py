@@ -1,10 +1,11 @@
 """The one tree of errors. Each leaf is a condition with a status, a code and a sentence.
 
 GatehouseError
-    BadRequest            400  InvalidBody, ForbiddenParameter, UnsupportedContent, UnsupportedParameter
+    BadRequest            400  InvalidBody, ForbiddenParameter, UnsupportedContent, UnsupportedParameter,
+                               UnknownFormer
     InvalidKey            401  MissingKey, KeyExpired, KeyBlocked, IdentityNotProven
     NotAllowed            403  ModelNotAllowed, EndpointNotAllowed, AddressNotAllowed
-    NotFound              404  UnknownModel, UnknownPath, NotServed
+    NotFound              404  UnknownModel, UnknownPath, UnknownObject, NotServed
     MethodNotAllowed      405
     SlowBody              408
     BodyTooLarge          413
