@@ -5,7 +5,7 @@ from itertools import groupby
 
 import msgspec
 
-from keys_app.limits.contract import Demand, LevelState, RateState
+from keys_app.limits.contract import BudgetDemand, Demand, LevelState, RateState
 
 
 def level_states(
@@ -15,25 +15,10 @@ def level_states(
     now_ms: int,
 ) -> tuple[LevelState, ...]:
     """`budgets`: spent, held, calls by (id, period); `windows`: requests, tokens, open, reset ms by id."""
-    states: list[LevelState] = []
-    for budget in demand.budgets:
-        spent, held, calls = budgets.get((budget.budget_id, budget.period), (0, 0, 0))
-        states.append(
-            LevelState(
-                kind="budget",
-                id=budget.budget_id,
-                scope=budget.scope,
-                name=budget.name,
-                limit=budget.limit_nanodollars,
-                spent=spent,
-                held=held,
-                left=max(0, budget.limit_nanodollars - spent - held),
-                resets_at_ms=budget.resets_at_ms,
-                hard=budget.hard,
-                period=budget.period,
-                calls_in_flight=calls,
-            )
-        )
+    states = [
+        _budget_state(budget, *budgets.get((budget.budget_id, budget.period), (0, 0, 0)))
+        for budget in demand.budgets
+    ]
     for rate in demand.rates:
         requests, tokens, opened, reset_ms = windows.get(rate.id, (0, 0, 0, 0))
         resets_at_ms = now_ms + reset_ms if reset_ms else None
@@ -49,6 +34,23 @@ def level_states(
                 at_ms = None if kind == "parallel" else resets_at_ms
                 states.append(LevelState(kind, rate.id, rate.scope, rate.name, limit, used, 0, left, at_ms))
     return mark_tightest(states)
+
+
+def _budget_state(budget: BudgetDemand, spent: int, held: int, calls: int) -> LevelState:
+    return LevelState(
+        kind="budget",
+        id=budget.budget_id,
+        scope=budget.scope,
+        name=budget.name,
+        limit=budget.limit_nanodollars,
+        spent=spent,
+        held=held,
+        left=max(0, budget.limit_nanodollars - spent - held),
+        resets_at_ms=budget.resets_at_ms,
+        hard=budget.hard,
+        period=budget.period,
+        calls_in_flight=calls,
+    )
 
 
 def mark_tightest(states: list[LevelState]) -> tuple[LevelState, ...]:
