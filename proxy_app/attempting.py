@@ -23,7 +23,7 @@ from proxy_app.operations import serving
 from proxy_app.planning import Step, cooled_as
 from proxy_app.preparing import content_type_of, open_pipe, prepare
 from proxy_app.remembering import keep
-from proxy_app.service_tiers import asked_tier
+from proxy_app.service_tiers import asked_tier, sent_tier
 from proxy_app.streaming import relay_stream
 from proxy_app.upstream import UpstreamAnswer, on_connected
 from proxy_app.wire import Outgoing, Target
@@ -79,7 +79,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     guard.error = None
     guard.answer = None
     target, outgoing = await prepare(call, step)
-    attempt = open_attempt(call, step)
+    attempt = open_attempt(call, step, sent_tier(call, target, outgoing))
     attempt.keeps = call.facts.is_kept and target.format == call.body_format
     outgoing.headers["x-gatehouse-request-id"] = call.id
     outgoing.headers["x-gatehouse-attempt"] = str(attempt.number)
@@ -102,13 +102,14 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
     await _note_success(call, attempt)
 
 
-def open_attempt(call: Call, step: Step) -> Attempt:
-    """An attempt with its price, in the journal before anything is sent; raises JournalFull."""
+def open_attempt(call: Call, step: Step, tier: str | None = None) -> Attempt:
+    """The next attempt, in the journal before anything is sent, at the price of the tier that is sent (by
+    default the one the caller asks for); raises JournalFull."""
     number = len(call.attempts) + 1
     deployment = step.deployment
     book = call.snapshot.sections["prices"]
     now = call.arrived_ms
-    tier = asked_tier(call.body)
+    tier = asked_tier(call.body) if tier is None else tier
     price = book.find(deployment.priced_as, deployment.provider.price_kind, step.upstream_model, now, tier)
     begun_ms = call.mark("attempt")
     attempt = Attempt(

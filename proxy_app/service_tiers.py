@@ -1,8 +1,11 @@
 """The tier a call is served in, as far as its price depends on it: asked for in each format's own field, told
 by the provider. Pure."""
 
+import orjson
+
 from proxy_app.call import Attempt, Call
-from proxy_app.wire import JSON
+from proxy_app.formats.reading import as_object
+from proxy_app.wire import JSON, Outgoing, Target
 
 #: Words for what everybody gets.
 _USUAL = frozenset({"auto", "default", "standard", "standard_only", "unspecified"})
@@ -12,7 +15,18 @@ _FIELDS = ("service_tier", "serviceTier", "speed")
 def asked_tier(body: JSON) -> str:
     """The tier that a caller asks for, in any format; empty for the usual one."""
     told = [tier_word(body.get(name)) for name in _FIELDS]
+    told.append(tier_word(as_object(body.get("serviceTier")).get("type")))  # Bedrock's
     return next((word for word in told if word), "")
+
+
+def sent_tier(call: Call, target: Target, outgoing: Outgoing) -> str:
+    """The tier that a provider is asked for: a translation may have left out what the caller wished, because
+    the model does not take it or the format has no word for it."""
+    tier = asked_tier(call.body)
+    if not tier or call.operation is not None or target.format == call.body_format:
+        return tier
+    assert isinstance(outgoing.body, bytes)
+    return asked_tier(orjson.loads(outgoing.body))
 
 
 def tier_word(told: object) -> str:
@@ -23,7 +37,7 @@ def tier_word(told: object) -> str:
 
 def price_as_served(call: Call, attempt: Attempt) -> None:
     """Charge an attempt at the price of the tier that its provider says it was served in: what was asked for
-    may not be what was to be had. A provider that does not say is taken at the caller's word."""
+    may not be what was to be had. A provider that does not say is taken to serve what it was asked for."""
     told = attempt.observed.service_tier
     served = attempt.service_tier if told is None else tier_word(told)
     call.decision.pop("service_tier", None)  # of an attempt before

@@ -68,12 +68,19 @@ def answered(wire: str, tier: str | None, *, stream: bool) -> tuple[bytes, str]:
 
 
 async def end_of(
-    folder: Path, wire: str, told: str | None, asked: dict[str, Any], stream: bool, caller: str = ""
+    folder: Path,
+    wire: str,
+    told: str | None,
+    asked: dict[str, Any],
+    stream: bool,
+    caller: str = "",
+    quirks: dict[str, Any] | None = None,
 ) -> Any:
     content, kind = answered(wire, told, stream=stream)
-    gate = harness.gateway(
-        folder, serving(content, kind), harness.model("gpt", harness.deployment("alpha", wire))
-    )
+    deployment = harness.deployment("alpha", wire)
+    provider = replace(deployment.provider, quirks={**deployment.provider.quirks, **(quirks or {})})
+    model = harness.model("gpt", replace(deployment, provider=provider))
+    gate = harness.gateway(folder, serving(content, kind), model)
     at_prices(gate, LIST)
     path, body = ASKED[caller or wire]
     body = {name: value for name, value in body.items() if name != "tools"} | asked
@@ -132,6 +139,37 @@ async def test_a_translated_call_costs_what_its_tier_costs(
     tmp_path: Path, caller: str, wire: str, asked: dict[str, Any], told: str, cost: int, stream: bool
 ) -> None:
     assert (await end_of(tmp_path, wire, told, asked, stream, caller)).cost_nanodollars == cost
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("caller", "wire", "asked", "quirks", "cost"),
+    [
+        ("openai_responses", "openai_chat", {"service_tier": "priority"}, {}, PRIORITY),
+        ("gemini", "openai_chat", {"serviceTier": "flex"}, {}, FLEX),
+        ("openai_responses", "openai_chat", {"service_tier": "priority"}, {"drop": ["service_tier"]}, USUAL),
+        ("gemini", "openai_chat", {"serviceTier": "priority"}, {"drop": ["service_tier"]}, USUAL),
+        ("openai_responses", "gemini", {"service_tier": "fast"}, {}, USUAL),  # has no such word
+        ("anthropic", "openai_chat", {"speed": "fast"}, {}, USUAL),  # Anthropic's own
+        ("openai_chat", "openai_chat", {"service_tier": "flex"}, {"drop": ["service_tier"]}, FLEX),  # relayed
+    ],
+)
+async def test_a_provider_that_tells_no_tier_is_charged_by_what_it_was_sent(
+    tmp_path: Path,
+    caller: str,
+    wire: str,
+    asked: dict[str, Any],
+    quirks: dict[str, Any],
+    cost: int,
+    stream: bool,
+) -> None:
+    end = await end_of(tmp_path, wire, None, asked, stream, caller, quirks)
+    assert end.cost_nanodollars == cost and bool(end.decision.get("service_tier")) == (cost != USUAL)
+
+
+def test_a_tier_is_read_as_each_provider_is_asked_for_it() -> None:
+    asked = [{"service_tier": "flex"}, {"serviceTier": "flex"}, {"serviceTier": {"type": "flex"}}]
+    assert [asked_tier(body) for body in asked] == ["flex", "flex", "flex"]
 
 
 async def test_a_failed_attempt_leaves_its_tier_to_no_other(tmp_path: Path) -> None:
