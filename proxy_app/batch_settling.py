@@ -25,6 +25,7 @@ from proxy_app.batch_kinds import KINDS, BatchKind
 from proxy_app.batch_lines import lines_of
 from proxy_app.call import Services
 from proxy_app.catalogue import ProviderEntry
+from proxy_app.service_tiers import in_place
 from proxy_app.settling import tokens_of
 from proxy_app.stored import provider_at
 from proxy_app.wire import JSON
@@ -32,6 +33,7 @@ from usage_app import pricing, stored
 from usage_app.pricing import CompiledPrice
 from usage_app.records import BATCH_CAUSE, BATCHES, Adjust, Stored, later_cost
 
+PriceIn = Callable[[str], CompiledPrice | None]  # by where a model ran
 log = logging.getLogger("gatehouse.calls")
 
 ROUND_S = 20.0
@@ -83,14 +85,21 @@ async def let_go(services: Services, record: Stored) -> bool:
 
 
 async def _cost(services: Services, record: Stored, provider: ProviderEntry, batch: JSON) -> int | None:
-    snapshot, kind = services.keeper.current, KINDS[record.kind]
-    price = snapshot.sections["prices"].find(
-        record.deployment_id, provider.price_kind, record.upstream_model, record.at_ms
-    )
-    if price is None:
+    kind = KINDS[record.kind]
+    find = services.keeper.current.sections["prices"].find
+
+    def price_in(place: str) -> CompiledPrice | None:
+        """A batch has no tier, but each line may have been answered elsewhere."""
+        tier = in_place("", place)
+        found: CompiledPrice | None = find(
+            record.deployment_id, provider.price_kind, record.upstream_model, record.at_ms, tier
+        )
+        return found
+
+    if price_in("") is None:
         log.warning("batch %s of call %s has no price: its cost stays unknown", record.object_id, record.id)
         return None
-    whole = await _full_price(services, provider, kind, batch, price)
+    whole = await _full_price(services, provider, kind, batch, price_in)
     if whole is None:
         return None
     tokens, tools = whole
@@ -98,7 +107,7 @@ async def _cost(services: Services, record: Stored, provider: ProviderEntry, bat
 
 
 async def _full_price(
-    services: Services, provider: ProviderEntry, kind: BatchKind, batch: JSON, price: CompiledPrice
+    services: Services, provider: ProviderEntry, kind: BatchKind, batch: JSON, price_in: PriceIn
 ) -> tuple[int, int] | None:
     """Nanodollars of every line that was answered, as though each had been a call of its own: of tokens, and
     of the provider's own tools, which cost no less in a batch. None where the result is gone."""
@@ -115,7 +124,7 @@ async def _full_price(
     tokens, tools, unread = 0, 0, 0
     try:
         async for _, raw in lines_of(pieces_of(answer)):
-            cost = _line_price(raw, kind, price)
+            cost = _line_price(raw, kind, price_in)
             unread += cost is None
             if cost is not None:
                 tokens += cost[0]
@@ -127,7 +136,7 @@ async def _full_price(
     return tokens, tools
 
 
-def _line_price(raw: bytes, kind: BatchKind, price: CompiledPrice) -> tuple[int, int] | None:
+def _line_price(raw: bytes, kind: BatchKind, price_in: PriceIn) -> tuple[int, int] | None:
     """What the tokens and the tools of one line of a result cost at the full price; None where it does
     not tell."""
     try:
@@ -138,8 +147,9 @@ def _line_price(raw: bytes, kind: BatchKind, price: CompiledPrice) -> tuple[int,
     if body is None:
         return 0, 0
     usage = kind.usage_of(body)
-    whole = pricing.cost(price, tokens_of(usage)) if usage is not None else None
-    if usage is None or whole is None:
+    price = price_in(usage.geography) if usage is not None else None
+    whole = pricing.cost(price, tokens_of(usage)) if usage is not None and price is not None else None
+    if usage is None or price is None or whole is None:
         return None
     if not usage.units:
         return whole, 0

@@ -1,5 +1,5 @@
 """The tier a call is served in, as far as its price depends on it: asked for in each format's own field, told
-by the provider. Pure."""
+by the provider. Where the model runs is a part of it: `us`, or `fast_us` of the fast tier. Pure."""
 
 import orjson
 
@@ -10,10 +10,22 @@ from proxy_app.wire import JSON, Outgoing, Target
 #: Words for what everybody gets.
 _USUAL = frozenset({"auto", "default", "standard", "standard_only", "unspecified"})
 _FIELDS = ("service_tier", "serviceTier", "speed")
+#: Where Anthropic runs a model for more than its usual price (platform.claude.com, "Data residency pricing").
+_DEAR_PLACES = frozenset({"us"})
 
 
 def asked_tier(body: JSON) -> str:
     """The tier that a caller asks for, in any format; empty for the usual one."""
+    return in_place(_asked_tier(body), body.get("inference_geo"))
+
+
+def in_place(tier: str, place: object) -> str:
+    """A tier where the model runs."""
+    dear = place if isinstance(place, str) and place in _DEAR_PLACES else ""
+    return f"{tier}_{dear}" if tier and dear else tier or dear
+
+
+def _asked_tier(body: JSON) -> str:
     told = [tier_word(body.get(name)) for name in _FIELDS]
     told.append(tier_word(as_object(body.get("serviceTier")).get("type")))  # Bedrock's
     return next((word for word in told if word), "")
@@ -38,8 +50,12 @@ def tier_word(told: object) -> str:
 def price_as_served(call: Call, attempt: Attempt) -> None:
     """Charge an attempt at the price of the tier that its provider says it was served in: what was asked for
     may not be what was to be had. A provider that does not say is taken to serve what it was asked for."""
-    told = attempt.observed.service_tier
-    served = attempt.service_tier if told is None else tier_word(told)
+    observed, (served, place) = attempt.observed, _parts(attempt.service_tier)
+    if observed.service_tier is not None:
+        served = tier_word(observed.service_tier)
+    if observed.usage is not None and observed.usage.geography:
+        place = observed.usage.geography
+    served = in_place(served, place)
     call.decision.pop("service_tier", None)  # of an attempt before
     if served:
         call.decision["service_tier"] = served
@@ -51,3 +67,9 @@ def price_as_served(call: Call, attempt: Attempt) -> None:
         deployment.priced_as, deployment.provider.price_kind, step.upstream_model, call.arrived_ms, served
     )
     call.price_id = attempt.price.id if attempt.price is not None else ""
+
+
+def _parts(tier: str) -> tuple[str, str]:
+    """(tier, place) of what `in_place` put together."""
+    rest, _, place = tier.rpartition("_")
+    return (rest, place) if place in _DEAR_PLACES else (tier, "")

@@ -212,6 +212,7 @@ class Usage:
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
     units: dict[str, int] = field(default_factory=dict)  # what is no token, by `usage_app.pricing.UNITS`
+    geography: str = ""  # where the model ran, if the provider tells: its price may depend on it
 
 
 @dataclass(slots=True)

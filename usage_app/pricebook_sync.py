@@ -18,6 +18,7 @@ from gateway_project.money import NANODOLLARS_PER_DOLLAR
 from usage_app.models import Price
 from usage_app.models.price import SANDBOX_KIND
 from usage_app.pricebook import RATE_COLUMNS
+from usage_app.pricebook_places import in_dear_places
 
 #: The list's names of the kinds of token that are counted here.
 _LIST_KINDS = {
@@ -151,7 +152,8 @@ def list_rows() -> Iterator[dict[str, Any]]:
                 if isinstance(model.prices, ModelPrice)
                 else [(choice.constraint, choice.prices) for choice in model.prices]
             )
-            for tier, rank, constraint, prices in (*_any_tier(dated), *_of_tiers(model, dated)):
+            listed = (*_any_tier(dated), *_of_tiers(model, dated))
+            for tier, rank, constraint, prices in (*listed, *in_dear_places(provider.id, model.id, listed)):
                 when, unclear = _conditions(constraint)
                 yield _row(
                     provider_kind=provider.id,

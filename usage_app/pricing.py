@@ -321,7 +321,7 @@ class PriceBook:
         self._overrides: dict[str, _Level] = {"": _Level()}  # by the tier they are for
         self._list: dict[str, _Level] = {"": _Level()}
         self._tiers = frozenset(row.price.service_tier for row in self.rows.values())
-        self._found: dict[tuple[str, str, str, str], tuple[CompiledPrice, ...]] = {}
+        self._found: dict[tuple[str, str, str, tuple[str, ...]], tuple[CompiledPrice, ...]] = {}
         for row in sorted(self.rows.values(), key=_precedence):
             self._file(row)
 
@@ -337,8 +337,9 @@ class PriceBook:
         self, deployment_id: str, provider_kind: str, upstream_model: str, at_ms: int, service_tier: str = ""
     ) -> CompiledPrice | None:
         """The price of a provider's model at an instant, served in a tier; None where it is unknown."""
-        tier = service_tier if service_tier in self._tiers else ""  # a caller's word: it may be any
-        key = (deployment_id, provider_kind, upstream_model, tier)
+        # A caller's word: it may be any, so none is remembered that has no price.
+        tiers = tuple(tier for tier in _tiers_of(service_tier) if tier in self._tiers) if service_tier else ()
+        key = (deployment_id, provider_kind, upstream_model, tiers)
         candidates = self._found.get(key)
         if candidates is None:
             if len(self._found) >= CACHE_ENTRIES:
@@ -381,11 +382,11 @@ class PriceBook:
         rules.append((clause, [row]))
 
     def _candidates(
-        self, deployment_id: str, kind: str, model: str, service_tier: str
+        self, deployment_id: str, kind: str, model: str, named: tuple[str, ...]
     ) -> tuple[CompiledPrice, ...]:
         """Every price that could hold, best first; up to the first that always holds."""
         name = model.lower()
-        tiers = (service_tier, "") if service_tier else ("",)
+        tiers = (*named, "")
         own = list(self._matching(self._by_deployment.get(deployment_id, ()), name))
         rows = [row for tier in tiers for row in own if row.price.service_tier == tier]
         listed = (kind, *self._fallback_kinds.get(kind, ()))
@@ -425,6 +426,12 @@ class PriceBook:
                 if rows := level.exact.get((kind, alias)):
                     return rows
         return []
+
+
+def _tiers_of(word: str) -> tuple[str, ...]:
+    """A tier and, of one that is two at once (`fast_us`), each: whichever has a price, in this order."""
+    first, both, second = word.partition("_")
+    return (word, first, second) if both else (word,)
 
 
 def _precedence(row: PriceRow) -> tuple[Any, ...]:

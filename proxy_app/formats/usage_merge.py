@@ -25,6 +25,7 @@ def merge_usage(known: Usage | None, later: Usage) -> Usage:
         known.input_audio_tokens if later.input_audio_tokens is None else later.input_audio_tokens,
         known.output_audio_tokens if later.output_audio_tokens is None else later.output_audio_tokens,
         {**known.units, **later.units} if later.units else known.units,
+        later.geography or known.geography,
     )
 
 

@@ -17,7 +17,7 @@ from proxy_app.upstream_inprocess import HttpxSender, SandboxSender
 from tests.proxy_app.batches import STRANGER, due, level, opened
 from tests.proxy_app.harness import CANARY, SECRET, Answer, Gateway, deployment, model
 from tests.proxy_app.levels import with_budget
-from usage_app.pricing import CompiledPrice, PriceRow, compile_rates
+from usage_app.pricing import CompiledPrice, PriceRow, Rates, compile_rates
 from usage_app.records import Adjust, Stored
 
 PATH = "/v1/messages/batches"
@@ -348,21 +348,25 @@ async def test_a_batch_is_charged_once_from_its_results_at_half_the_price(
     assert [record.state for record in batches(gate)][:2] == ["pending", "kept"]
 
 
-async def test_searches_cost_no_less_in_a_batch(
-    gate: Gateway, provider: Provider, monkeypatch: pytest.MonkeyPatch
+IN_US = {"service_tier": "us", "rates": Rates(*(2 * rate for rate in RATES))}
+SEARCHED = {"server_tool_use": {"web_search_requests": 3}}
+DEARER = [({"units": {"searches": 10**13}}, SEARCHED, 3 * 10**7), (IN_US, {"inference_geo": "us"}, COST // 2)]
+
+
+@pytest.mark.parametrize("case", DEARER)
+async def test_a_line_costs_its_searches_whole_and_what_its_place_costs(
+    gate: Gateway, provider: Provider, monkeypatch: pytest.MonkeyPatch, case: Any
 ) -> None:
-    sections = gate.keeper.current.sections
-    sections["prices"] = type(sections["prices"])(
-        [PriceRow(price=replace(PRICE, units={"searches": 10**13}))]
-    )
-    message = {"id": "msg_1", "usage": USAGE | {"server_tool_use": {"web_search_requests": 3}}}
-    told = [{"custom_id": "one", "result": {"type": "succeeded", "message": message}}, RESULTS[-1]]
-    monkeypatch.setattr(f"{__name__}.RESULTS", told)
+    sections, (prices, told, cost) = gate.keeper.current.sections, case
+    more = replace(PRICE, id="price-2", **prices)
+    sections["prices"] = type(sections["prices"])([PriceRow(PRICE), PriceRow(more, order=(0, 1))])
+    line = {"result": {"type": "succeeded", "message": {"usage": USAGE | told}}}
+    monkeypatch.setattr(f"{__name__}.RESULTS", [line, RESULTS[-1]])
     await make(gate)
     provider.finish()
     await get(gate)
     await due(gate, *batches(gate)).round()
-    assert {each.cost_nanodollars for each in gate.records(Adjust)} == {COST + 3 * 10**7}
+    assert {each.cost_nanodollars for each in gate.records(Adjust)} == {COST + cost}
 
 
 async def test_a_batch_that_does_not_fit_its_budget_is_refused(gate: Gateway, provider: Provider) -> None:

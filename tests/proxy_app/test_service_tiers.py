@@ -172,6 +172,66 @@ def test_a_tier_is_read_as_each_provider_is_asked_for_it() -> None:
     assert [asked_tier(body) for body in asked] == ["flex", "flex", "flex"]
 
 
+US_LIST = [*LIST, price("us", 1.1), price("fast_us", 4.4)]
+
+
+def placed(told: str | None, speed: str | None, *, stream: bool) -> tuple[bytes, str]:
+    """A message of Anthropic's that tells where it was made."""
+    content, kind = answered("anthropic", speed, stream=stream)
+    if told is None:
+        return content, kind
+    usage = json.dumps({**USED, "inference_geo": told})[1:-1]
+    return content.replace(json.dumps(USED)[1:-1].encode(), usage.encode()), kind
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("asked", "speed", "told", "tier", "percent"),
+    [
+        ({"inference_geo": "us"}, None, "us", "us", 110),
+        ({}, None, "us", "us", 110),  # the workspace's setting
+        ({"inference_geo": "us"}, None, None, "us", 110),  # at the caller's word
+        ({"inference_geo": "us"}, None, "global", "", 100),
+        ({"inference_geo": "global"}, None, "global", "", 100),
+        ({}, None, "not_available", "", 100),
+        ({"inference_geo": "us", "speed": "fast"}, "fast", "us", "fast_us", 440),
+        ({"inference_geo": "us", "speed": "fast"}, "standard", "us", "us", 110),
+        ({"speed": "fast"}, "fast", "us", "fast_us", 440),
+        ({"speed": "fast"}, None, "us", "fast_us", 440),
+        ({"inference_geo": ["us"]}, None, None, "", 100),
+    ],
+)
+async def test_a_message_costs_what_the_place_costs_where_it_was_made(
+    tmp_path: Path,
+    asked: dict[str, Any],
+    speed: str | None,
+    told: str | None,
+    tier: str,
+    percent: int,
+    stream: bool,
+) -> None:
+    content, kind = placed(told, speed, stream=stream)
+    model = harness.model("gpt", harness.deployment("alpha", "anthropic"))
+    gate = at_prices(harness.gateway(tmp_path, serving(content, kind), model), US_LIST)
+    path, body = ASKED["anthropic"]
+    body = {name: value for name, value in body.items() if name != "tools"}
+    assert (await gate.ask(body | asked | {"model": "gpt", "stream": stream}, path=path)).status == 200
+    (end,) = gate.ends
+    assert end.cost_nanodollars == USUAL * percent // 100
+    assert end.price_id == f"list-{tier}" and end.decision.get("service_tier", "") == tier
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_translated_message_costs_what_its_place_costs(tmp_path: Path, stream: bool) -> None:
+    content, kind = placed("us", None, stream=stream)
+    model = harness.model("gpt", harness.deployment("alpha", "anthropic"))
+    gate = at_prices(harness.gateway(tmp_path, serving(content, kind), model), US_LIST)
+    asked = {"model": "gpt", "messages": [{"role": "user", "content": "Hi"}], "stream": stream}
+    assert (await gate.ask(asked)).status == 200
+    (end,) = gate.ends
+    assert end.cost_nanodollars == USUAL * 110 // 100
+
+
 async def test_a_failed_attempt_leaves_its_tier_to_no_other(tmp_path: Path) -> None:
     content, kind = answered("openai_chat", "default", stream=False)
     calls: list[httpx.Request] = []
@@ -193,18 +253,20 @@ async def test_a_failed_attempt_leaves_its_tier_to_no_other(tmp_path: Path) -> N
 
 async def test_a_hold_covers_the_dearer_of_what_is_asked_for_and_the_usual(tmp_path: Path) -> None:
     held = {}
-    for tier in ("", "priority", "flex"):
+    for tier in ("", "priority", "flex", "us"):
         content, kind = answered("openai_chat", tier or None, stream=False)
         gate = harness.gateway(
             tmp_path / tier, serving(content, kind), harness.model("gpt", harness.deployment("alpha"))
         )
-        gate.keeper.current = with_budget(at_prices(gate, LIST).keeper.current, "key", 10**12)
+        gate.keeper.current = with_budget(at_prices(gate, US_LIST).keeper.current, "key", 10**12)
         await gate.services.limits.load({}, [])
         body = {"model": "gpt", "max_tokens": 1000, "messages": [{"role": "user", "content": "Hi" * 500}]}
-        assert (await gate.ask(body | ({"service_tier": tier} if tier else {}))).status == 200
+        asked = {"inference_geo": tier} if tier == "us" else {"service_tier": tier} if tier else {}
+        assert (await gate.ask(body | asked)).status == 200
         (begin,) = gate.begins
         held[tier] = begin.held_nanodollars
     assert held["priority"] > 1.9 * held[""] and held["flex"] >= held[""]
+    assert held["us"] > 1.09 * held[""]
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,35 @@ def test_every_tier_of_the_list_costs_what_the_list_says() -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "tier", "of", "percent"),
+    [
+        ("claude-opus-5-5", "us", "", 110),
+        ("claude-opus-5-5", "fast_us", "fast", 110),
+        ("claude-opus-5-5", "priority_us", "", 110),  # no price of its own: that of the place
+        ("claude-haiku-5-5", "us", "", 110),  # of each of its steps
+        ("claude-opus-4-6", "us", "", 110),
+        ("claude-sonnet-4-6", "us", "", 110),
+        ("claude-fable-5-2", "fast_us", "fast", 110),
+        ("claude-opus-4-5", "us", "", 100),  # has no choice of place
+        ("claude-sonnet-4-5-20250929", "us", "", 100),
+        ("claude-3-5-haiku-latest", "us", "", 100),
+        ("claude-opus-5-5", "eu", "", 100),
+    ],
+)
+def test_a_model_run_in_a_dear_place_costs_more_of_every_kind_of_token(
+    model: str, tier: str, of: str, percent: int
+) -> None:
+    book = book_of_the_list()
+    at_ms = int(INSTANTS[-1].timestamp() * 1000)
+    there, usual = (book.find("", "anthropic", model, at_ms, word) for word in (tier, of))
+    assert there is not None and usual is not None
+    for size in (1_000, 500_000):
+        rates = zip(there.rates_at(size), usual.rates_at(size), strict=True)
+        assert all(100 * dear == percent * rate for dear, rate in rates)
+    assert dict(there.units) == dict(usual.units)
+
+
+@pytest.mark.parametrize(
     ("name", "tokens", "dollars"),
     [
         ("tts-1", Tokens(units={"characters": 1_000}), "0.015"),

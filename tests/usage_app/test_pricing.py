@@ -145,6 +145,7 @@ def test_a_tier_without_a_price_of_its_own_is_the_usual_one_and_fills_no_memory(
     assert book.find("", "openai", "gpt-4o", 0, "fast") is fast
     for number in range(50):
         assert book.find("", "openai", "gpt-4o", 0, f"tier-{number}") is usual
+        assert book.find("", "openai", "gpt-4o", 0, f"fast_{number}") is fast
     assert len(book._found) == 2
 
 

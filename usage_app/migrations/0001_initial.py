@@ -315,7 +315,7 @@ class Migration(migrations.Migration):
                 ('provider_kind', models.CharField(blank=True, max_length=32, verbose_name='provider kind')),
                 ('model', models.CharField(help_text="The provider's name; may end in * to match a start.", max_length=200, verbose_name='model')),
                 ('deployment_id', models.UUIDField(blank=True, help_text='Only for this deployment.', null=True, verbose_name='deployment')),
-                ('service_tier', models.CharField(blank=True, choices=[('flex', 'Flex tier'), ('priority', 'Priority tier'), ('fast', 'Fast tier')], help_text='Only for calls that are served in this tier; else for all whose tier has no price.', max_length=16, verbose_name='service tier')),
+                ('service_tier', models.CharField(blank=True, choices=[('flex', 'Flex tier'), ('priority', 'Priority tier'), ('fast', 'Fast tier'), ('us', 'US-only inference'), ('fast_us', 'Fast tier, US-only inference')], help_text='Only for calls that are served in this tier; else for all whose tier has no price.', max_length=16, verbose_name='service tier')),
                 ('source', models.CharField(choices=[('list', 'Public list'), ('admin', 'Set here'), ('file', 'Configuration file')], default='admin', max_length=8, verbose_name='source')),
                 ('input_nanodollars', models.BigIntegerField(blank=True, null=True, verbose_name='input')),
                 ('cache_read_nanodollars', models.BigIntegerField(blank=True, null=True, verbose_name='cache read')),

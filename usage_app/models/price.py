@@ -43,6 +43,8 @@ class Price(models.Model):
         FLEX = "flex", _("Flex tier")
         PRIORITY = "priority", _("Priority tier")
         FAST = "fast", _("Fast tier")
+        US = "us", _("US-only inference")
+        FAST_US = "fast_us", _("Fast tier, US-only inference")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider_kind = models.CharField(_("provider kind"), max_length=32, blank=True)

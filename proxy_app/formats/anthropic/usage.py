@@ -46,6 +46,7 @@ def read_usage(value: object) -> Usage | None:
     if usage.input_tokens is None and usage.output_tokens is None:
         return None
     usage.reasoning_tokens = as_count(as_object(value.get("output_tokens_details")).get("thinking_tokens"))
+    usage.geography = as_text(value.get("inference_geo"))
     usage.units = searches(as_object(value.get("server_tool_use")).get("web_search_requests"))
     for iteration in map(as_object, as_list(value.get("iterations"))):
         match as_text(iteration.get("type")):
