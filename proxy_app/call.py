@@ -102,6 +102,7 @@ class Attempt:
     begun_ms: float  # offsets since the call's arrival
     price: CompiledPrice | None
     service_tier: str = ""  # that the price is for: asked for, until the provider tells
+    answered_by: str = ""  # the same of a model of the provider's that is not the one asked
     observed: Observed = field(default_factory=Observed)
     connected_ms: float | None = None
     headers_ms: float | None = None

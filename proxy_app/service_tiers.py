@@ -6,6 +6,7 @@ import orjson
 from proxy_app.call import Attempt, Call
 from proxy_app.formats.reading import as_object
 from proxy_app.wire import JSON, Outgoing, Target
+from usage_app.pricing import CompiledPrice
 
 #: Words for what everybody gets.
 _USUAL = frozenset({"auto", "default", "standard", "standard_only", "unspecified"})
@@ -48,25 +49,34 @@ def tier_word(told: object) -> str:
 
 
 def price_as_served(call: Call, attempt: Attempt) -> None:
-    """Charge an attempt at the price of the tier that its provider says it was served in: what was asked for
-    may not be what was to be had. A provider that does not say is taken to serve what it was asked for."""
+    """Charge an attempt at the price of the tier that its provider says it was served in, and of the model
+    that it says answered: what was asked for may not be what was to be had. A provider that does not say is
+    taken to serve what it was asked for; another model that has no price costs what the one asked does."""
     observed, (served, place) = attempt.observed, _parts(attempt.service_tier)
     if observed.service_tier is not None:
         served = tier_word(observed.service_tier)
     if observed.usage is not None and observed.usage.geography:
         place = observed.usage.geography
     served = in_place(served, place)
-    call.decision.pop("service_tier", None)  # of an attempt before
-    if served:
-        call.decision["service_tier"] = served
-    if served == attempt.service_tier:
+    other = observed.usage.answered_by[:200] if observed.usage is not None else ""
+    for name, word in (("service_tier", served), ("answered_by", other)):
+        call.decision.pop(name, None)  # of an attempt before
+        if word:
+            call.decision[name] = word
+    if (served, other) == (attempt.service_tier, attempt.answered_by):
         return
-    attempt.service_tier = served
-    deployment, step = attempt.step.deployment, attempt.step
-    attempt.price = call.snapshot.sections["prices"].find(
-        deployment.priced_as, deployment.provider.price_kind, step.upstream_model, call.arrived_ms, served
-    )
+    attempt.service_tier, attempt.answered_by = served, other
+    price = _price(call, attempt, other) if other else None
+    attempt.price = price or _price(call, attempt, attempt.step.upstream_model)
     call.price_id = attempt.price.id if attempt.price is not None else ""
+
+
+def _price(call: Call, attempt: Attempt, model: str) -> CompiledPrice | None:
+    deployment = attempt.step.deployment
+    found: CompiledPrice | None = call.snapshot.sections["prices"].find(
+        deployment.priced_as, deployment.provider.price_kind, model, call.arrived_ms, attempt.service_tier
+    )
+    return found
 
 
 def _parts(tier: str) -> tuple[str, str]:

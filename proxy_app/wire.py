@@ -213,6 +213,7 @@ class Usage:
     output_audio_tokens: int | None = None
     units: dict[str, int] = field(default_factory=dict)  # what is no token, by `usage_app.pricing.UNITS`
     geography: str = ""  # where the model ran, if the provider tells: its price may depend on it
+    answered_by: str = ""  # another model of the provider's that answered in place of the one asked
 
 
 @dataclass(slots=True)

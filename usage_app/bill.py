@@ -30,6 +30,7 @@ KINDS: dict[str, Any] = {
     "file_searches": _("Searches of files"),
     "code_sessions": _("Containers that ran code"),
     "advisor_tokens": _("Tokens of another model that advised"),
+    "declined_tokens": _("Tokens of a model that declined"),
     "input_image_tokens": _("Image input"),
     "output_image_tokens": _("Image output"),
 }

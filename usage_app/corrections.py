@@ -72,12 +72,14 @@ class Reckoner:
 
         `late` has what came later, by cause.
         """
-        kind = self._kinds.get(row.provider_id)
+        kind = self._kinds.get(row.provider_id, "")
         started_ms = round(row.started_at.timestamp() * 1000)
-        tier = row.decision.get("service_tier", "") if isinstance(row.decision, dict) else ""
+        decision = row.decision if isinstance(row.decision, dict) else {}
+        tier, other = decision.get("service_tier", ""), decision.get("answered_by", "")
         price = None
-        if kind:
-            price = self._book.find(row.deployment_id, kind, row.upstream_model, started_ms, tier)
+        for model in (other, row.upstream_model) if kind else ():
+            if model and price is None:
+                price = self._book.find(row.deployment_id, kind, model, started_ms, tier)
         is_of_it = price is not None and price.id == self._price_id
         if not is_of_it and row.price_id != self._price_id:
             return None

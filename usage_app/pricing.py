@@ -36,10 +36,12 @@ class Rates(NamedTuple):
 #: 'images:high:1024x1024'. Image tokens are parts of input and output, billed there without a rate.
 UNITS = (
     *("images", "audio_ms", "characters", "searches", "file_searches", "code_sessions", "advisor_tokens"),
-    *("input_image_tokens", "output_image_tokens"),
+    *("declined_tokens", "input_image_tokens", "output_image_tokens"),
 )
 #: What a provider's own tools may do in a conversation, and charge for.
-HOSTED = frozenset({"images", "searches", "file_searches", "code_sessions", "advisor_tokens"})
+HOSTED = frozenset(
+    {"images", "searches", "file_searches", "code_sessions", "advisor_tokens", "declined_tokens"}
+)
 _PARTS = frozenset({"input_image_tokens", "output_image_tokens"})
 
 #: Where a kind without a price of its own is billed.

@@ -26,6 +26,7 @@ def merge_usage(known: Usage | None, later: Usage) -> Usage:
         known.output_audio_tokens if later.output_audio_tokens is None else later.output_audio_tokens,
         {**known.units, **later.units} if later.units else known.units,
         later.geography or known.geography,
+        later.answered_by or known.answered_by,
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.proxy_app import harness
 from tests.proxy_app.operating import priced
+from usage_app.pricing import CompiledPrice, PriceBook, PriceRow, Rates, compile_rates
 
 CENT = 10**7
 SEARCH = 10 * 10**12  # nanodollars per million: a cent a search
@@ -225,6 +227,56 @@ async def test_what_shortens_a_conversation_on_the_way_is_charged_and_an_advisor
     assert (end.tokens.input_tokens, end.tokens.output_tokens) == (180_510, 3_505)
     assert end.cost_nanodollars == 180_010 * 1000 + 500 * 100 + 3_505 * 4000
     assert end.usage_source == "estimate" and end.decision["unpriced"] == {"advisor_tokens": 1000}
+
+
+OTHER = "claude-other"
+USED_BY_OTHER = {**USED, "type": "fallback_message", "model": OTHER}
+
+
+@pytest.mark.parametrize("caller", ["anthropic", "openai_chat"])
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("priced_as", "declined", "factor", "unpriced"),
+    [
+        (OTHER, [{"input_tokens": 10, "output_tokens": 0}], 2, 0),  # declined at once: not billed
+        (OTHER, [{"input_tokens": 10, "output_tokens": 3}], 2, 13),  # in the midst of it: by its own model
+        (OTHER, [], 2, 0),  # a conversation that stays with the other
+        ("another", [{"input_tokens": 10, "output_tokens": 0}], 1, 0),
+    ],
+)
+async def test_what_another_model_of_anthropics_answered_costs_what_that_model_costs(
+    tmp_path: Path,
+    caller: str,
+    priced_as: str,
+    declined: list[dict[str, Any]],
+    factor: int,
+    unpriced: int,
+    stream: bool,
+) -> None:
+    before = [{**each, "type": "message", "model": "gpt-test"} for each in declined]
+    used = {**USED, "iterations": [*before, USED_BY_OTHER]}
+    whole = harness.message({"type": "text", "text": "Hi"}) | {"usage": used, "model": OTHER}
+    content, kind = json.dumps(whole).encode(), "application/json"
+    if stream:
+        began = {"type": "message_start", "message": whole | {"usage": {"input_tokens": 10}, "content": []}}
+        delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": used}
+        content, kind = events(began, delta, {"type": "message_stop"}), "text/event-stream"
+    model = harness.model("gpt", harness.deployment("alpha", "anthropic"))
+    gate = harness.gateway(tmp_path, serving(content, kind), model)
+    rates, _ = compile_rates({"input": 10**9, "output": 4 * 10**9})
+    usual = CompiledPrice("usual", "openai", "gpt-test", "list", rates)
+    other = replace(usual, id="other", model=priced_as, rates=Rates(*(2 * rate for rate in rates)))
+    book = PriceBook([PriceRow(usual), PriceRow(other, order=(1, 0))])
+    picture = gate.keeper.current
+    gate.keeper.current = replace(picture, sections={**picture.sections, "prices": book})
+    path, body = ASKED[caller]
+    body = {name: value for name, value in body.items() if name != "tools"}
+    assert (await gate.ask({"model": "gpt", **body, "stream": stream}, path=path)).status == 200
+    (end,) = gate.ends
+    assert (end.tokens.input_tokens, end.tokens.output_tokens) == (10, 5)
+    assert end.cost_nanodollars == factor * (10 * 1000 + 5 * 4000)
+    assert (end.price_id, end.decision["answered_by"]) == ("other" if factor == 2 else "usual", OTHER)
+    assert end.decision.get("unpriced") == ({"declined_tokens": unpriced} if unpriced else None)
 
 
 # ---------------------------------------------------------------- what Mistral hears beside its tokens

@@ -138,6 +138,22 @@ def test_a_price_for_a_tier_corrects_the_calls_that_were_served_in_it_alone(
     assert (correction.calls, correction.difference_nanodollars) == (1, 1_000 * 2_000)
 
 
+def test_a_price_corrects_the_calls_that_its_model_answered_in_place_of_another(
+    provider: Provider, tmp_path: Path
+) -> None:
+    asked, former = price(), price(model="another", input_nanodollars=3 * DOLLAR)
+    charged = {"cost_nanodollars": 1_000 * 3_000 + 500 * 8_000, "price_id": str(former.pk)}
+    there = call(now_ms() - 60_000, decision={"answered_by": "another"}, **charged)
+    usual = {"cost_nanodollars": 1_000 * 2_000 + 500 * 8_000, "price_id": str(asked.pk)}
+    play(tmp_path, [there, call(now_ms() - 50_000, **usual)])
+    former.is_enabled = False
+    former.save()
+    correction = ask(price(model="another", input_nanodollars=4 * DOLLAR))
+    corrections.work(journals(tmp_path))
+    correction.refresh_from_db()
+    assert (correction.calls, correction.difference_nanodollars) == (1, 1_000 * 1_000)
+
+
 def test_a_wrong_price_is_corrected_by_the_difference_both_ways(provider: Provider, tmp_path: Path) -> None:
     wrong = price(input_nanodollars=5 * DOLLAR)
     charged = 1_000 * 5_000 + 500 * 8_000

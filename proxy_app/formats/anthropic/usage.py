@@ -39,6 +39,7 @@ def read_usage(value: object) -> Usage | None:
 
     What shortened the conversation on the way (`iterations` of the type `compaction`) is billed at the same
     rates, and is no part of the figures at the top; an advisor is another model, whose tokens are counted.
+    Where a model declined and another answered (`fallback_message`), the figures at the top are the other's.
     """
     if not isinstance(value, dict):
         return None
@@ -56,7 +57,23 @@ def read_usage(value: object) -> Usage | None:
                 told = _counts(iteration)
                 count = (told.input_tokens or 0) + (told.output_tokens or 0)
                 usage.units["advisor_tokens"] = usage.units.get("advisor_tokens", 0) + count
+            case "fallback_message":
+                usage.answered_by = as_text(iteration.get("model"))
+    if usage.answered_by and (declined := _declined(value, usage.answered_by)):
+        usage.units["declined_tokens"] = declined
     return usage
+
+
+def _declined(value: JSON, answered_by: str) -> int:
+    """Tokens of other models that had begun to answer when they declined: billed at their own rates. What is
+    declined before any output is not billed (platform.claude.com, "Refusals and fallback")."""
+    tokens = 0
+    for iteration in map(as_object, as_list(value.get("iterations"))):
+        model = as_text(iteration.get("model"))
+        if iteration.get("type") == "message" and model and model != answered_by:
+            told = _counts(iteration)
+            tokens += (told.input_tokens or 0) + told.output_tokens if told.output_tokens else 0
+    return tokens
 
 
 def _counts(told: JSON) -> Usage:
