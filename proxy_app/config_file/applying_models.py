@@ -96,12 +96,18 @@ def _quirks(row: Deployment, wanted: DeclaredDeployment) -> dict[str, Any]:
 
 
 def _apply_prices(declared: Declared, models: dict[str, Model], prices: dict[UUID, DeclaredPrice]) -> None:
-    """One enabled price a deployment. A changed price is a new row: ledger rows keep naming the old one."""
+    """One enabled price a deployment and tier. A changed price is a new row: ledger rows keep naming the
+    old one."""
     rows = Price.objects.filter(managed_by=declared.file, is_enabled=True).order_by("id")
-    current = {row.deployment_id: row for row in rows}
-    for deployment, wanted in prices.items():
+    current = {(row.deployment_id, row.service_tier): row for row in rows}
+    by_tier = [
+        (deployment, tier, price)
+        for deployment, usual in prices.items()
+        for tier, price in {"": usual, **usual.of_tiers}.items()
+    ]
+    for deployment, tier, wanted in by_tier:
         values = _price_values(wanted)
-        row = current.pop(deployment, None)
+        row = current.pop((deployment, tier), None)
         if row is not None and all(getattr(row, name) == value for name, value in values.items()):
             continue
         if row is not None:
@@ -110,6 +116,7 @@ def _apply_prices(declared: Declared, models: dict[str, Model], prices: dict[UUI
         upstream = Deployment.objects.values_list("upstream_model", flat=True).get(pk=deployment)
         Price.objects.create(
             deployment_id=deployment,
+            service_tier=tier,
             model=upstream,
             source=Price.Source.FILE,
             managed_by=declared.file,

@@ -38,6 +38,7 @@ class DeclaredPrice:
     tiers: tuple[Mapping[str, int], ...] = ()
     context_window: int | None = None
     unpriced_reason: str = ""
+    of_tiers: Mapping[str, "DeclaredPrice"] = field(default_factory=dict)  # where it is served otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,16 +52,22 @@ _UNITS = {
 }
 #: By how much of the web a search looks at: an answer does not tell, and callers who say nothing get this.
 _SEARCHES, _USUAL_SEARCH = "search_context_cost_per_query", "search_context_size_medium"
-_TIER = re.compile(r"(?P<base>.+)_above_(?P<thousands>\d+)k_tokens")
+#: A rate's name: of which kind, from how many input tokens on, in which tier it is served.
+_RATE = re.compile(
+    rf"(?P<kind>{'|'.join(_KINDS)})(_above_(?P<thousands>\d+)k_tokens)?(_(?P<tier>flex|priority|fast))?"
+)
 _BY_TIME = ("input_cost_per_second", "output_cost_per_second")
 _COST = re.compile(r"cost_per_|_token_cost")
+
+#: Nanodollars by kind, by the number of input tokens they hold from.
+_Steps = dict[int, dict[str, int]]
 
 
 def read_price(settings: Mapping[str, Any], unknown: set[str]) -> DeclaredPrice | None:
     """The price these settings name, None when they name none. Costs nobody can count go to `unknown`."""
-    rates: dict[str, int] = {}
     units: dict[str, int] = {}
-    tiers: dict[int, dict[str, int]] = defaultdict(dict)
+    rates: dict[str, _Steps] = defaultdict(lambda: defaultdict(dict))  # by service tier
+    names: dict[str, set[str]] = defaultdict(set)
     by_time = False
     for name, value in settings.items():
         if not isinstance(name, str) or not _COST.search(name):
@@ -73,10 +79,10 @@ def read_price(settings: Mapping[str, Any], unknown: set[str]) -> DeclaredPrice 
             unknown.add(name)
         elif name == _SEARCHES:
             units["searches"] = nanodollars_per_million(dollars)
-        elif name in _KINDS:
-            rates[COLUMNS[_KINDS[name]]] = nanodollars_per_million(dollars)
-        elif (tier := _TIER.fullmatch(name)) and tier["base"] in _KINDS:
-            tiers[int(tier["thousands"]) * 1000 + 1][_KINDS[tier["base"]]] = nanodollars_per_million(dollars)
+        elif rate := _RATE.fullmatch(name):
+            start = int(rate["thousands"]) * 1000 + 1 if rate["thousands"] else 0
+            rates[rate["tier"] or ""][start][_KINDS[rate["kind"]]] = nanodollars_per_million(dollars)
+            names[rate["tier"] or ""].add(name)
         elif name in _UNITS or (name == "input_cost_per_second" and _is_of_audio(settings)):
             unit, per = _UNITS.get(name, ("audio_ms", 1_000))
             units[unit] = nanodollars_per_million(dollars / per)
@@ -85,12 +91,37 @@ def read_price(settings: Mapping[str, Any], unknown: set[str]) -> DeclaredPrice 
         else:
             unknown.add(name)
     window = whole_number(settings.get("max_input_tokens"))
-    if rates or units:
-        steps = tuple({"from_input_tokens": start, **tiers[start]} for start in sorted(tiers))
-        return DeclaredPrice(rates=rates, units=units, tiers=steps, context_window=window)
+    usual = rates.pop("", {})
+    if usual.get(0):
+        of_tiers = {tier: _price(_over(usual, steps), units, window) for tier, steps in rates.items()}
+        return _price(usual, units, window, of_tiers)
+    for tier in rates:  # a tier says what differs, and from nothing nothing does
+        unknown.update(names[tier])
+    if units:
+        return _price({}, units, window)
     if by_time:
         return DeclaredPrice(context_window=window, unpriced_reason="Billed by the second.")
     return None
+
+
+def _over(usual: _Steps, tier: _Steps) -> _Steps:
+    """A tier's rates: the usual ones but for those it names."""
+    return {start: {**usual.get(start, {}), **tier.get(start, {})} for start in {*usual, *tier}}
+
+
+def _price(
+    rates: _Steps,
+    units: Mapping[str, int],
+    window: int | None,
+    of_tiers: Mapping[str, DeclaredPrice] | None = None,
+) -> DeclaredPrice:
+    return DeclaredPrice(
+        rates={COLUMNS[kind]: rate for kind, rate in rates.get(0, {}).items()},
+        units=units,
+        tiers=tuple({"from_input_tokens": start, **rates[start]} for start in sorted(rates) if start),
+        context_window=window,
+        of_tiers=of_tiers or {},
+    )
 
 
 def _is_of_audio(settings: Mapping[str, Any]) -> bool:

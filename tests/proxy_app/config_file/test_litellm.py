@@ -15,6 +15,8 @@ from proxy_app.config_file.references import decimal_number
 from proxy_app.credentials import read_credential
 from proxy_app.models import Deployment, Fallback, Model, Provider
 from usage_app.models import Price
+from usage_app.pricebook import PriceSection
+from usage_app.pricing import Rates
 
 pytestmark = pytest.mark.django_db
 
@@ -133,6 +135,51 @@ def test_no_price_passes_through_a_float(written: str, nanodollars: int):
     assert price is not None
     assert price.rates == {"input_nanodollars": nanodollars}
     assert decimal_number(float(written)) == decimal_number(written)
+
+
+USUAL = """      input_cost_per_token_above_200k_tokens: 5e-06
+"""
+TIERED = LITELLM.replace(
+    USUAL,
+    USUAL
+    + """      input_cost_per_token_priority: 4.5e-06
+      output_cost_per_token_priority: 1.8e-05
+      input_cost_per_token_above_200k_tokens_priority: 9e-06
+      cache_read_input_token_cost_flex: 6e-07
+""",
+)
+
+
+def test_what_a_tier_costs_is_a_price_of_its_own_that_says_what_differs(tmp_path: Path):
+    load(tmp_path, TIERED)
+    book = PriceSection().load()
+    deployment = str(Deployment.objects.get(model__name="gpt-4o", requests_per_minute=60).pk)
+
+    def rates(tier: str, input_tokens: int = 1000) -> Rates:
+        found = book.find(deployment, "openai", "gpt-4o", 0, tier)
+        assert found is not None and found.source == "file"
+        return found.rates_at(input_tokens)
+
+    usual, priority, flex = rates(""), rates("priority"), rates("flex")
+    assert (usual.input, usual.output) == (2_500_000_000, 10_000_000_000)
+    assert (priority.input, priority.output) == (4_500_000_000, 18_000_000_000)
+    assert priority.cache_read == usual.cache_read == 1_250_000_000
+    assert flex == usual._replace(cache_read=600_000_000)
+    assert rates("priority", 200_001).input == 9_000_000_000
+    assert rates("flex", 200_001).input == rates("", 200_001).input == 5_000_000_000
+    ids = set(Price.objects.values_list("id", flat=True))
+    load(tmp_path, TIERED)  # again: nothing is new
+    assert set(Price.objects.values_list("id", flat=True)) == ids
+    load(tmp_path, "\n".join(line for line in TIERED.splitlines() if "_flex" not in line))
+    assert not Price.objects.filter(service_tier="flex", is_enabled=True).exists()
+    assert Price.objects.filter(service_tier="priority", is_enabled=True).exists()
+
+
+def test_a_tier_without_a_usual_price_is_named_and_not_read():
+    unknown: set[str] = set()
+    settings = {"input_cost_per_token_flex": 1e-06, "input_cost_per_token_batches": 1}
+    assert read_price(settings, unknown) is None
+    assert unknown == set(settings)
 
 
 def test_a_price_by_the_second_is_unpriced_and_says_so(tmp_path: Path):
