@@ -4,7 +4,7 @@ An upload that goes on is answered with an address here in place of Google's, wh
 """
 
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import orjson
 
@@ -25,7 +25,7 @@ from proxy_app.asking import open_answer
 from proxy_app.catalogue import ProviderEntry
 from proxy_app.file_choosing import NAMED_BY, choose_provider
 from proxy_app.file_kinds import gemini_version
-from proxy_app.google_files import uploaded_name
+from proxy_app.google_files import HOST_WORD, uploaded_name
 from proxy_app.identity import shown_secret
 from proxy_app.preparing import content_type_of
 from proxy_app.spool import Renamed, Spool
@@ -162,17 +162,15 @@ class FileUploads(FileView):
         )
 
     def _address_of(self, provider: ProviderEntry, url: str) -> str:
-        """Where the upload goes on, here. Raises UpstreamInvalid for one at another host: our credential goes
-        nowhere else."""
+        """Where the upload goes on, here. Raises UpstreamInvalid for one at another host."""
         parts = urlsplit(url)
-        if not parts.path or parts.netloc != urlsplit(provider.base_url).netloc:
-            raise UpstreamInvalid("The provider did not say where the upload goes on.")
+        path = _path_at(provider, parts)
         query = urlencode(
             [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "key"]
         )
         scope = self.request.scope
         secret = shown_secret(self.request.headers, scope["query_string"])
-        ticket = Ticket(hash_secret(secret), provider.id, f"{parts.path}?{query}", now_ms() + VALID_MS)
+        ticket = Ticket(hash_secret(secret), provider.id, f"{path}?{query}", now_ms() + VALID_MS)
         shown = urlencode({"upload_id": seal(ticket), "upload_protocol": "resumable"})
         return f"{self.here}{scope['path']}?{shown}"
 
@@ -181,6 +179,17 @@ class FileUploads(FileView):
         headers = {**told_ids(self.request.id), **told, **more}
         headers["content-type"] = content_type_of(answer) or "application/json"
         await self.request.reply.whole(answer.status, headers, raw)
+
+
+def _path_at(provider: ProviderEntry, told: SplitResult) -> str:
+    """The path, from the provider's host on, of what it tells to be where an upload goes on. A relay may tell
+    Google's own words: then it is behind its base address. Our credential goes to no other host."""
+    base = urlsplit(provider.base_url)
+    is_there = told.netloc == base.netloc
+    if not told.path or not (is_there or HOST_WORD in told.netloc.lower()):
+        raise UpstreamInvalid("The provider did not say where the upload goes on.")
+    prefix = base.path.rstrip("/")
+    return told.path if is_there and told.path.startswith(f"{prefix}/") else prefix + told.path
 
 
 def _refuse_name(raw: bytes) -> None:

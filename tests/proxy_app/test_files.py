@@ -221,6 +221,43 @@ async def test_an_address_that_nobody_here_sealed_leads_nowhere(
     assert (await go_on(gate, f"http://here{UPLOAD}?upload_id={shown}", key=STRANGER)).status == 401
 
 
+@pytest.mark.parametrize(
+    ("told", "path"),
+    [
+        (f"https://relay.example/gemini{UPLOAD}", f"/gemini{UPLOAD}"),
+        (f"https://relay.example{UPLOAD}", f"/gemini{UPLOAD}"),  # in Google's own words
+        (f"https://generativelanguage.googleapis.com{UPLOAD}", f"/gemini{UPLOAD}"),
+        (f"https://relay.example/gemini-2{UPLOAD}", f"/gemini/gemini-2{UPLOAD}"),
+        (f"https://relay.example.evil.test/gemini{UPLOAD}", ""),
+    ],
+)
+async def test_an_upload_at_a_relay_stays_behind_its_base_address(
+    make_gateway: Any, monkeypatch: pytest.MonkeyPatch, told: str, path: str
+) -> None:
+    monkeypatch.setattr("proxy_app.stored.PATIENCE_S", 0.0)
+    seen: list[httpx.Request] = []
+
+    async def relay(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        if request.headers["x-goog-upload-command"] == "start":
+            headers = {"x-goog-upload-url": f"{told}?upload_id=theirs", "x-goog-upload-status": "active"}
+            return httpx.Response(200, headers=headers)
+        return httpx.Response(200, json={"file": {"name": "files/new"}})
+
+    entry = keeps("google", "gemini", "gemini")
+    entry = replace(entry, provider=replace(entry.provider, base_url="https://relay.example/gemini"))
+    gate = await opened(make_gateway(relay, model("gemini", entry)))
+    begun = await begin(gate)
+    if not path:
+        assert begun.status == 502
+    else:
+        assert (await go_on(gate, begun.headers["x-goog-upload-url"])).status == 200
+    assert [request.url.path for request in seen] == [f"/gemini{UPLOAD}", *([path] if path else [])]
+    assert {request.url.host for request in seen} == {"relay.example"}
+    if path:  # nor is it a stranger's
+        assert [record.object_id for record in gate.records(Stored)] == ["files/new"]
+
+
 async def test_an_upload_that_would_go_on_at_another_host_does_not(gate: Gateway, provider: Provider) -> None:
     provider.url = "http://elsewhere.test/upload?upload_id=x"
     answer = await begin(gate)
