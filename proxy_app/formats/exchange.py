@@ -15,6 +15,7 @@ from proxy_app.formats.carrying import drop_reasoning, drop_untaken, in_words
 from proxy_app.formats.contract import KeptAnswer, RenderedError, RenderOptions, StreamPipe
 from proxy_app.formats.depth import refusing_depth
 from proxy_app.formats.families import forget_foreign
+from proxy_app.formats.hosted import leave_out_hosted
 from proxy_app.formats.naming import call_ids, rename_calls, rename_tools
 from proxy_app.formats.one_call import first_call_alone
 from proxy_app.formats.openai_chat.usage import read_usage as read_chat_usage
@@ -82,7 +83,10 @@ def build_outgoing(
     """
     if inbound == target.format:
         return INBOUND[inbound].relay_request(raw, body, facts, target)
-    told = INBOUND[inbound].known.check(body)
+    left_out: tuple[str, ...] = ()
+    if target.quirks.get("drop_hosted_tools"):
+        body, left_out = leave_out_hosted(inbound, body)
+    told = (*INBOUND[inbound].known.check(body), *left_out)
     conversation = INBOUND[inbound].parse_request(body, facts)
     forget_foreign(conversation, target)
     if signed:

@@ -32,6 +32,8 @@ QUIRKS: Mapping[str, str] = {
     "callers may name: the provider reads them by the account it is called with. None without it.",
     "drop": "Names of parameters the model does not take: left out when a call is translated, and told so.",
     "drop_when_reasoning": "The same, unless the caller asks for no reasoning.",
+    "drop_hosted_tools": "True: tools that the caller's own provider runs (its search of the web, its "
+    "sandbox) are left out when a call is translated, and told so; else they are refused.",
     "thoughts_field": "Name of the field in which the server wants back what it thought, with tool calls at "
     "all times; else translated calls leave thoughts out.",
     "no_reasoning": "True: the model does not reason: how hard to think is left out of a translated call.",
