@@ -29,7 +29,8 @@ def provider_tables() -> str:
     rows = [f"| `{name}` | {meaning} |" for name, meaning in QUIRKS.items()]
     quirks = "\n".join(["| quirk | meaning |", "|---|---|", *rows])
     where = (
-        "Set with a preset, on a deployment's page in the admin, or as its `quirks` in `GATEHOUSE_CONFIG`."
+        "Set with a preset, on a deployment's page in the admin, or as its `quirks` in `GATEHOUSE_CONFIG` or"
+        " through the API."
     )
     return "\n\n".join([*parts, f"## Quirks\n\n{where}\n\n{quirks}"])
 

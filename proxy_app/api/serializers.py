@@ -10,7 +10,7 @@ from rest_framework import serializers
 from keys_app.api.serializers import OwnerField, StrictSerializer, names_field
 from proxy_app.credentials import shown_address
 from proxy_app.models import Deployment, Model, Provider
-from proxy_app.providers.presets import PRESETS, SETTINGS
+from proxy_app.providers.presets import PRESETS, QUIRKS, SETTINGS
 
 LONGEST_CREDENTIAL = 8000  # characters: a service account's key of 4096 bits has room
 
@@ -53,6 +53,20 @@ class ProviderBody(StrictSerializer):
         return {name: value for name, value in settings.items() if value}
 
 
+class QuirksField(serializers.DictField):
+    """Where a deployment's model differs from others of its provider."""
+
+    def __init__(self) -> None:
+        told = 'By the names under docs/providers.md#quirks: {"drop_hosted_tools": true}'
+        super().__init__(required=False, help_text=told)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        quirks: dict[str, Any] = super().to_internal_value(data)
+        if unknown := [name for name in quirks if name not in QUIRKS]:
+            raise serializers.ValidationError({name: [_("There is no such quirk.")] for name in unknown})
+        return quirks
+
+
 class ServingBody(StrictSerializer):
     """One deployment of the model it stands in."""
 
@@ -60,6 +74,7 @@ class ServingBody(StrictSerializer):
     upstream_model = serializers.CharField(max_length=200)
     weight = serializers.IntegerField(min_value=0, max_value=1_000_000, required=False)
     order = serializers.IntegerField(min_value=0, max_value=1000, required=False)
+    quirks = QuirksField()
 
 
 class ModelBody(StrictSerializer):
@@ -86,6 +101,7 @@ class DeploymentBody(StrictSerializer):
     upstream_model = serializers.CharField(max_length=200)
     weight = serializers.IntegerField(min_value=0, max_value=1_000_000, required=False)
     order = serializers.IntegerField(min_value=0, max_value=1000, required=False)
+    quirks = QuirksField()
     is_enabled = serializers.BooleanField(required=False)
 
 
@@ -117,6 +133,7 @@ class DeploymentAnswer(serializers.Serializer[Any]):
     upstream_model = serializers.CharField()
     weight = serializers.IntegerField()
     order = serializers.IntegerField()
+    quirks = serializers.DictField()
     is_enabled = serializers.BooleanField()
     managed_by = serializers.CharField()
 
@@ -183,6 +200,7 @@ def render_deployment(row: Deployment) -> dict[str, Any]:
         "upstream_model": row.upstream_model,
         "weight": row.weight,
         "order": row.order,
+        "quirks": row.quirks,
         "is_enabled": row.is_enabled,
         "managed_by": row.managed_by,
     }

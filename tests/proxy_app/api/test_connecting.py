@@ -39,6 +39,23 @@ def test_a_model_takes_a_list_of_deployments_too(master: Client):
     assert master.post("/api/v1/models/", body, **JSON).status_code == 409
 
 
+def test_a_deployment_says_where_its_model_differs(master: Client):
+    provider = connect(master, name="openai")
+    serving = {"provider": "openai", "upstream_model": "gpt-4.1", "quirks": {"drop_hosted_tools": True}}
+    model = master.post("/api/v1/models/", {"name": "gpt", "deployments": [serving]}, **JSON).json()
+    (made,) = model["deployments"]
+    assert made["quirks"] == {"drop_hosted_tools": True}
+    entry = load_catalogue().find("gpt")
+    assert entry is not None and entry.deployments[0].provider.quirks["drop_hosted_tools"] is True
+    path = f"/api/v1/deployments/{made['id']}/"
+    answer = master.patch(path, {"quirks": {"drop_hosted_tool": True}}, **JSON)
+    assert answer.status_code == 400 and "drop_hosted_tool" in answer.content.decode()
+    assert master.patch(path, {"weight": 2}, **JSON).json()["quirks"] == {"drop_hosted_tools": True}
+    assert master.patch(path, {"quirks": {}}, **JSON).json()["quirks"] == {}
+    body = {"model": "gpt", "provider": provider["id"], "upstream_model": "gpt-5"}
+    assert master.post("/api/v1/deployments/", body, **JSON).json()["quirks"] == {}
+
+
 def test_a_new_address_needs_its_own_credential(master: Client):
     provider = connect(master)
     path = f"/api/v1/providers/{provider['id']}/"
