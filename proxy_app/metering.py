@@ -122,7 +122,7 @@ class Meter:
             self.refusal = error
 
 
-def bounds_of(path: str, size: int, body: JSON) -> tuple[Usage, Usage]:
+def bounds_of(path: str, size: int, body: JSON, files: int = 0) -> tuple[Usage, Usage]:
     """(the most, what is likely) that a call that is no conversation uses, as its own endpoint guesses it.
 
     `size` is the body's in bytes; of a form, `body` has the fields that are no files.
@@ -135,9 +135,9 @@ def bounds_of(path: str, size: int, body: JSON) -> tuple[Usage, Usage]:
         )
     if path.endswith(("/images/generations", "/images/edits")):
         made = answers_wished(body, "usage")
-        taken = images.INPUT_IMAGE_TOKENS if path.endswith("/edits") else 0
+        sent = max(files or images.images_named(body), 1) if path.endswith("/edits") else 0
         most = Usage(
-            input_tokens=estimate_input_tokens(len(orjson.dumps(body))) + taken,
+            input_tokens=estimate_input_tokens(len(orjson.dumps(body))) + sent * images.INPUT_IMAGE_TOKENS,
             output_tokens=made * images.OUTPUT_TOKENS_UNKNOWN,
         )
         return most, most

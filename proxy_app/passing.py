@@ -95,6 +95,7 @@ class Passage:
     is_free: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     fields: JSON = field(default_factory=dict)  # of a body that is a form, without its files
+    files: int = 0  # how many it brings
 
 
 def kind_of(method: str, path: str) -> tuple[str, bool]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from gateway_project.errors import InvalidBody
 from proxy_app.formats.reading import as_count, as_object
-from proxy_app.multipart import Scanner, boundary_of
-from proxy_app.operations.images import MOST_IMAGES
+from proxy_app.multipart import Scan, Scanner, boundary_of
+from proxy_app.operations.images import MOST_IMAGES, MOST_SENT
 from proxy_app.wire import JSON
 
 MOST_ANSWERS = 128  # that are asked for at once: as many as any provider gives
@@ -58,8 +58,8 @@ def _whole(value: Any) -> int:
 
 
 class FormReading:
-    """Reads a form's short fields as it comes in. What is none, or cannot be read, is passed on all the same;
-    it then counts as asking for as many images as may be."""
+    """Reads a form's short fields as it comes in, and counts its files. What is none, or cannot be read, is
+    passed on all the same; it then counts as sending and asking for as many images as may be."""
 
     def __init__(self, content_type: str) -> None:
         self._is_form = content_type.strip().lower().startswith("multipart/")
@@ -81,15 +81,26 @@ class FormReading:
         """The last of each name; of `n` the largest, and no model where several are named."""
         if not self._is_form:
             return {}
-        try:
-            found = self._scanner.finish().fields if self._scanner is not None else None
-        except InvalidBody:
-            found = None
-        if found is None:
+        scan = self._whole_scan()
+        if scan is None:
             return {"n": MOST_IMAGES}
+        found = scan.fields
         fields: JSON = {name: values[-1] for name, values in found.items()}
         if "n" in found:
             fields["n"] = max(map(_whole, found["n"]))
         if len(set(found.get("model", ()))) > 1:
             del fields["model"]
         return fields
+
+    def files(self) -> int:
+        """How many files it brings, whatever they are called."""
+        if not self._is_form:
+            return 0
+        scan = self._whole_scan()
+        return MOST_SENT if scan is None else len(scan.files)
+
+    def _whole_scan(self) -> Scan | None:
+        try:
+            return self._scanner.finish() if self._scanner is not None else None
+        except InvalidBody:
+            return None

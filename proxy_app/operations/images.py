@@ -17,6 +17,7 @@ from proxy_app.operations.relaying import relay
 from proxy_app.wire import JSON, Address, CallFacts, Usage
 
 MOST_IMAGES = 10
+MOST_SENT = 16  # of one edit: OpenAI's API reference
 #: Tokens of the largest image of a quality, and of a partial one: OpenAI's guide to image generation.
 OUTPUT_TOKENS = {"low": 408, "medium": 1584, "high": 6240}
 OUTPUT_TOKENS_UNKNOWN = 16_384
@@ -62,7 +63,12 @@ def _images_of(asked: Asked) -> int:
     images = asked.body.get("images")
     if images is not None and not isinstance(images, list):
         raise wrong_type("images", "an array")
-    return len(images or ()) + (asked.body.get("image") is not None) + (asked.body.get("mask") is not None)
+    return images_named(asked.body)
+
+
+def images_named(body: JSON) -> int:
+    """How many images a body of JSON gives to be edited."""
+    return len(as_list(body.get("images"))) + sum(body.get(name) is not None for name in ("image", "mask"))
 
 
 def _facts(

@@ -87,7 +87,7 @@ class PassThrough(APIView):
                 form.feed(piece)
                 await spool.write(piece)
             await spool.close_writing()
-            passage.fields = form.fields()
+            passage.fields, passage.files = form.fields(), form.files()
             passage.body = Renamed(spool, (), b"")
             await _check_spooled(spool, provider)
             await self._run(passage, spool.digest)
@@ -125,7 +125,7 @@ class PassThrough(APIView):
         if passage.meter == "usage":
             size = len(call.raw) if isinstance(passage.body, bytes) else passage.body.size
             path = passage.path.partition("?")[0]
-            facts.most, facts.likely = bounds_of(path, size, call.body)
+            facts.most, facts.likely = bounds_of(path, size, call.body, passage.files)
             call.input_estimate = facts.likely.input_tokens or 0
         return facts
 

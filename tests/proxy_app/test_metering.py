@@ -222,6 +222,41 @@ async def test_a_form_holds_as_many_images_as_it_asks_for(
     assert all(most * IMAGE <= each < (most + 1) * IMAGE for each in held) and bool(held) == bool(most)
 
 
+def picture(name: str) -> bytes:
+    return f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="a.png"\r\n\r\nPNG\r\n'.encode()
+
+
+def jsoned(body: Any) -> bytes:
+    return json.dumps(body).encode()
+
+
+ADDRESS = {"image_url": "https://example.test/a.png"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "sent"),
+    [
+        (form(model="gpt-test"), FORM, 1),
+        (form(model="gpt-test").replace(b"--x--", picture("image[]") * 3 + b"--x--"), FORM, 4),
+        (form(model="gpt-test").replace(b"--x--", picture("mask") + b"--x--"), FORM, 2),
+        (form(model="gpt-test")[:-5], FORM, 16),  # as many as there may be
+        (jsoned({"images": [ADDRESS] * 5, "mask": ADDRESS}), {"content-type": "application/json"}, 6),
+        (jsoned({"prompt": "x", "images": 3}), {"content-type": "application/json"}, 1),  # passed on as it is
+    ],
+)
+async def test_an_edit_holds_for_each_image_that_is_sent(
+    make_gateway, raw: bytes, kind: dict[str, str], sent: int
+) -> None:
+    gate = make_gateway(Provider(), model("gpt", deployment("alpha")), **ALLOWED)
+    gate.keeper.current = with_budget(gate.keeper.current, "key", 10**11)
+    await gate.services.limits.load({}, [])
+    await gate.ask(raw, path="/alpha/models/gpt-test/images/edits", headers=kind)
+    made = 10 if sent == 16 else 1
+    each = 8000 * 1000
+    (begin,) = gate.begins
+    assert made * IMAGE + sent * each <= begin.held_nanodollars < made * IMAGE + (sent + 1) * each
+
+
 async def test_a_form_that_cannot_be_read_holds_as_many_images_as_there_may_be(make_gateway) -> None:
     gate = make_gateway(Provider(), model("gpt", deployment("alpha")), **ALLOWED)
     gate.keeper.current = with_budget(gate.keeper.current, "key", 10**11)
