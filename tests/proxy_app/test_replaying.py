@@ -118,6 +118,58 @@ def test_an_agents_other_shape_at_the_chat_address_is_read_as_what_it_is() -> No
     assert [words_of(turn) for turn in replay.body["messages"]] == ["Be short.", "Why?"]
 
 
+LATER = {"type": "later", "x": 1}
+
+
+@pytest.mark.parametrize(
+    ("format_name", "body", "place"),
+    [
+        # Results in a row become one message of Messages, and system messages leave their list.
+        (
+            "openai_chat",
+            {
+                "messages": [
+                    {"role": "system", "content": "Be short."},
+                    {
+                        "role": "user",
+                        "content": [{"type": "tool_result", "tool_use_id": "t", "content": "x"}],
+                    },
+                    {"role": "user", "content": [{"type": "text", "text": "hi", "later": 1}]},
+                ]
+            },
+            "messages[2].content[0].later",
+        ),
+        # What was masked is taken out, and what comes after it moves up.
+        (
+            "anthropic",
+            {
+                "max_tokens": 5,
+                "messages": [
+                    {"role": "user", "content": [*PICTURES["anthropic"]["messages"][0]["content"], LATER]}
+                ],
+            },
+            "messages[0].content[2]",
+        ),
+        (
+            "gemini",
+            {
+                "contents": [
+                    PICTURES["gemini"]["contents"][0],
+                    {"role": "user", "parts": [*PICTURES["gemini"]["contents"][0]["parts"], {"later": 1}]},
+                ]
+            },
+            "contents[1].parts[2]",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_again_is_named_by_its_place_in_what_is_kept(
+    format_name: str, body: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(BadRequest) as refused:
+        replay_of(format_name, "x", masked(json.dumps({"model": "x", **body})))
+    assert (refused.value.param or "").startswith(place) and f"'{place}" in refused.value.detail
+
+
 def test_tools_and_their_results_come_along() -> None:
     call = {"type": "tool_use", "id": "t1", "name": "find", "input": {"q": "sea"}}
     result = {"type": "tool_result", "tool_use_id": "t1", "content": "blue"}
