@@ -123,6 +123,12 @@ def may_use_model(principal: Principal, name: str) -> bool:
     return True
 
 
+def is_narrowed(principal: Principal) -> bool:
+    """Whether some list of models binds the principal."""
+    holders = (principal.key, principal.user, principal.service)
+    return any(holder is not None and holder.models_allowed for holder in holders)
+
+
 def allowed_names(principal: Principal, names: Iterable[str]) -> list[str]:
     """The names of these that the principal may use, in their order."""
     return [name for name in names if may_use_model(principal, name)]

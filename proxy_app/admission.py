@@ -24,6 +24,7 @@ from keys_app.limits.estimate import Hold, covered_output, hold_for
 from proxy_app.call import Call
 from proxy_app.catalogue import Catalogue, DeploymentEntry, ModelEntry
 from proxy_app.formats import exchange
+from proxy_app.others_named import refuse_others
 from proxy_app.planning import Step, fill
 from proxy_app.service_tiers import asked_tier
 from usage_app import pricing
@@ -49,6 +50,7 @@ async def authorise_model(call: Call) -> None:
     allowed = policy.may_use_model(call.principal, asked) or policy.may_use_model(call.principal, model.name)
     if not allowed:
         raise ModelNotAllowed(f"This key may not use the model '{asked[:200]}'.", param="model")
+    refuse_others(call.principal, call.body)
     call.model = model
 
 

@@ -32,6 +32,7 @@ from proxy_app.message_requests import (
     named,
     read_request,
 )
+from proxy_app.others_named import refuse_others
 from proxy_app.planning import Step, fill
 from proxy_app.reading import is_too_deep, know_caller, refuse_forbidden
 from proxy_app.spool import Spool
@@ -105,6 +106,10 @@ class Requests:
             )
         assert self.deployment is not None
         where, provider = f"Request {self.count}", self.deployment.provider
+        try:
+            refuse_others(self.principal, request.params)
+        except GatehouseError as error:
+            raise named(where, error) from None
         await check_files(self.stored, keeper_of(self.principal), raw, request.params, provider.id, where)
         for position, count in enumerate(request.most()):
             self.most[position] += count

@@ -25,6 +25,7 @@ from proxy_app.hiding import hide_credential
 from proxy_app.keeping import keep_upload
 from proxy_app.metering import Meter
 from proxy_app.operations.serving import told_content_type
+from proxy_app.others_named import refuse_others
 from proxy_app.pipeline import begin
 from proxy_app.planning import Plan, Step
 from proxy_app.preparing import content_type_of
@@ -132,12 +133,12 @@ async def pass_on(call: Call, passage: Passage) -> None:
 def _authorise(call: Call, passage: Passage) -> None:
     """A key that is narrowed to models is so here too: it must name one, and one that it may use."""
     name = call.facts.model
-    holders = (call.principal.key, call.principal.user, call.principal.service)
-    narrowed = any(holder is not None and holder.models_allowed for holder in holders)
+    narrowed = policy.is_narrowed(call.principal)
     allowed = bool(name) and policy.may_use_model(call.principal, name)
     if call.principal.key.no_models or (narrowed and not allowed):
         what = f"the model '{name[:200]}'" if name else "what names no model"
         raise ModelNotAllowed(f"This key may not use {what}.", param="model")
+    refuse_others(call.principal, call.body)
     if (problem := PROBLEMS.get(passage.provider.credential_state)) is not None:
         raise NoDeployment(f"The provider {passage.provider.name} {problem}.")
 

@@ -15,6 +15,7 @@ from proxy_app.catalogue import Catalogue, DeploymentEntry, ProviderEntry
 from proxy_app.file_choosing import NAMED_BY, choose_deployment, choose_provider
 from proxy_app.keeping import check_files
 from proxy_app.operations.contract import FilePart
+from proxy_app.others_named import refuse_others
 from proxy_app.planning import fill
 from proxy_app.spool import Spool, SpooledForm
 from proxy_app.stored import StoredObjects, keeper_of
@@ -98,6 +99,7 @@ async def _rewrite(
             upstream_model, deployment = _at(asker, line)
             policy.authorise(asker.principal, line.endpoint, asker.address)
         owner, provider = keeper_of(asker.principal), deployment.provider
+        _refuse_others(asker, line)
         await check_files(asker.stored, owner, raw, line.body, provider.id, f"Line {number}")
         await spool.write(line.with_model(upstream_model))
     if deployment is None:
@@ -106,11 +108,22 @@ async def _rewrite(
     return name, upstream_model, deployment
 
 
+def _refuse_others(asker: Asker, line: Line) -> None:
+    try:
+        refuse_others(asker.principal, line.body)
+    except GatehouseError as error:
+        raise _in_line(line, error) from None
+
+
+def _in_line(line: Line, error: GatehouseError) -> GatehouseError:
+    return type(error)(f"Line {line.number}: {error.detail}", param=error.param)
+
+
 def _at(asker: Asker, line: Line) -> tuple[str, DeploymentEntry]:
     try:
         model, deployment = choose_deployment(asker.catalogue, asker.principal, line.model, asker.named)
     except GatehouseError as error:
-        raise type(error)(f"Line {line.number}: {error.detail}", param=error.param) from None
+        raise _in_line(line, error) from None
     return fill(model.name, deployment.upstream_model, line.model), deployment
 
 

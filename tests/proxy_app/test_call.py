@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -235,6 +236,26 @@ async def test_a_model_the_key_may_not_use_is_403(make_gateway):
     gate = make_gateway(answering(completion()), models_allowed=("other-*",))
     answer = await gate.ask(asked())
     assert answer.status == 403 and answer.json()["error"]["code"] == "model_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"models": ["gpt", "other"]},
+        {"fallbacks": [{"model": "other"}]},
+        {"tools": [{"type": "advisor_20260301", "name": "advisor", "model": "other"}]},
+    ],
+)
+async def test_a_body_cannot_name_another_model_that_the_key_may_not_use(
+    make_gateway, named: dict[str, Any]
+) -> None:
+    provider = answering(completion())
+    refused = await make_gateway(provider, models_allowed=("gpt",)).ask({**asked(), **named})
+    assert (refused.status, refused.json()["error"]["code"]) == (403, "model_not_allowed")
+    assert refused.json()["error"]["param"] == next(iter(named)) and provider.seen == []
+    for allowed in ((), ("gpt", "oth*")):
+        answer = await make_gateway(provider, models_allowed=allowed).ask({**asked(), **named})
+        assert answer.status != 403
 
 
 async def test_an_unknown_model_names_its_neighbours(make_gateway):

@@ -258,6 +258,9 @@ async def test_a_request_may_ask_only_for_what_its_key_may(make_gateway, provide
         gate = await opened(make_gateway(provider, *models, **allowed))
         answer = await make(gate)
         assert (answer.status, answer.json()["error"]["details"]["error_code"]) == (403, code)
+    gate = await opened(make_gateway(provider, *models, models_allowed=("gpt",)))
+    named = json.dumps({"requests": [request(1), request(2, fallbacks=[{"model": "other"}])]})
+    assert (await make(gate, body=named.encode())).status == 403
     gate = await opened(make_gateway(provider, *models, endpoints_allowed=("messages", "messages.batches")))
     assert (await make(gate)).status == 200
     assert len(provider.seen) == 1

@@ -135,6 +135,8 @@ async def test_a_key_narrowed_to_models_must_name_one_that_it_may_use(
     for body, path in (
         ({**ASKED, "model": "other"}, "/alpha/v1/chat/completions"),
         ({"input": 1}, "/alpha/v1/things"),
+        ({**ASKED, "models": ["gpt-test", "other"]}, "/alpha/v1/chat/completions"),
+        ({**ASKED, "fallbacks": [{"model": "other"}]}, "/alpha/v1/messages"),
         ({}, "/alpha/v1/models/other:generateContent"),
     ):
         assert (await gate.ask(body, path=path)).status == 403
