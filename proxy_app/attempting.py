@@ -248,7 +248,7 @@ async def _note_success(call: Call, attempt: Attempt) -> None:
     if observed.signed:
         await keep(call, attempt)
     if observed.finish is not None:
-        call.finish_reason = observed.finish.value
+        call.finish_reason = observed.finish_word or observed.finish.value
     cooled = cooled_as(attempt.step.deployment, attempt.step.upstream_model)
     if call.operation is not None:  # tells nothing about the speed of words
         call.services.health.succeeded(cooled, 0, 0.0)

@@ -228,6 +228,7 @@ class Answer:
     created: int = 0  # seconds since the epoch; 0: the renderer takes its own time argument
     stop_sequence: str | None = None
     service_tier: str | None = None  # in OpenAI's words
+    finish_word: str | None = None  # the provider's own for its end, where it is none we know
 
 
 # ---------------------------------------------------------------- stream events
@@ -302,6 +303,7 @@ class Finished:
     finish: Finish
     stop_sequence: str | None = None
     service_tier: str | None = None  # counts more than what was told at the start
+    word: str | None = None  # as `finish_word` in `Answer`
 
 
 @dataclass(slots=True)
@@ -411,6 +413,7 @@ class Observed:
 
     usage: Usage | None = None
     finish: Finish | None = None
+    finish_word: str | None = None  # as in `Answer`
     content_started: bool = False  # something the caller can see has been produced
     ended: bool = False  # the provider's own terminator was seen
     output_chars: int = 0  # characters of visible text, thoughts and tool arguments

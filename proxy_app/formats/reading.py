@@ -4,7 +4,7 @@
 (lenient, since a field a provider got wrong is best treated as not told).
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any, Self
 
 from gateway_project.errors import InvalidBody, UpstreamInvalid
@@ -130,6 +130,11 @@ def as_list(value: Any) -> list[Any]:
 
 def as_text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def unlisted(word: str, known: Container[str]) -> str | None:
+    """A provider's word that is none of those known, to be remembered as it is."""
+    return word[:80] if word and word not in known else None
 
 
 def as_count(value: Any) -> int | None:

@@ -153,7 +153,7 @@ class Translation:
             case UsageReported(usage):
                 observed.usage = merge_usage(observed.usage, usage)
             case Finished(finish):
-                observed.finish = finish
+                observed.finish, observed.finish_word = finish, event.word
                 observed.service_tier = event.service_tier or observed.service_tier
                 observed.content_started = True
             case Terminated():
@@ -175,6 +175,7 @@ def observe_parts(answer: Answer) -> Observed:
     return Observed(
         usage=answer.usage,
         finish=answer.finish,
+        finish_word=answer.finish_word,
         content_started=True,
         ended=True,
         output_chars=chars,

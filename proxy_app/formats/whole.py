@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import orjson
 
 from gateway_project.errors import UpstreamCut, UpstreamInvalid
+from proxy_app.formats.reading import as_object
 from proxy_app.wire import (
     JSON,
     Answer,
@@ -35,7 +36,7 @@ def answer_events(answer: Answer) -> Iterator[StreamEvent]:
     if answer.usage is not None:
         yield UsageReported(answer.usage)
     yield from said_by(answer.parts)
-    yield Finished(answer.finish, answer.stop_sequence, answer.service_tier)
+    yield Finished(answer.finish, answer.stop_sequence, answer.service_tier, answer.finish_word)
     yield Terminated()
 
 
@@ -71,15 +72,20 @@ def _part_events(part: Part, index: int) -> Iterator[StreamEvent]:
 def refuse_whole(rest: bytes, observed: Observed, observe_answer: Callable[[JSON], Observed]) -> None:
     """Raises UpstreamInvalid where `rest`, all that came of a stream, is a whole answer, and notes what that
     used. Raises UpstreamFailed for an error told in the shape of one, UpstreamCut for half of one."""
-    try:
-        body = orjson.loads(rest)
-    except orjson.JSONDecodeError:
-        raise UpstreamCut from None
+    body = load_whole(rest)
     try:
         observed.usage = observe_answer(body).usage or observed.usage
     except UpstreamInvalid:
         return
     raise UpstreamInvalid("The provider answered whole what was asked for as a stream.")
+
+
+def load_whole(rest: bytes) -> JSON:
+    """The object that is all that came of a stream. Raises UpstreamCut for half of one."""
+    try:
+        return as_object(orjson.loads(rest))
+    except orjson.JSONDecodeError:
+        raise UpstreamCut from None
 
 
 def refuse_unsaid(reason: str, parts: list[Part]) -> None:

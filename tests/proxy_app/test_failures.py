@@ -59,6 +59,7 @@ BEFORE_CONTENT = {
     "credential": lambda _: failing(401),
     "bad json": lambda _: httpx.Response(200, content=b"<html>"),
     "in-band error": lambda _: streamed([b'data: {"error": {"message": "overloaded", "type": "x"}}\n\n']),
+    "broken off": lambda _: streamed([chunk({"role": "assistant", "content": ""}), chunk({}, "error"), DONE]),
     "cut before content": lambda _: streamed([chunk({"role": "assistant", "content": ""})]),
 }
 
@@ -83,6 +84,42 @@ async def test_a_plain_call_that_fails_goes_on_to_the_next_deployment(make_gatew
     answer = await gate.ask(asked())
     assert answer.status == 200 and answer.headers["x-gatehouse-attempts"] == "2"
     assert gate.ends[0].cost_nanodollars == 32000
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+@pytest.mark.parametrize("word", ["error", "insufficient_system_resource", "abort"])
+async def test_an_answer_that_was_broken_off_goes_on_to_the_next_deployment(make_gateway, path, word):
+    broken = completion()
+    broken["choices"][0]["finish_reason"] = word
+    script = by_host(
+        alpha=lambda _: httpx.Response(200, json=broken),
+        beta=lambda _: httpx.Response(200, json=completion()),
+    )
+    gate = make_gateway(script, in_order("alpha", "beta"))
+    body = asked(max_tokens=9)
+    answer = await gate.ask(body, path=path)
+    assert answer.status == 200 and answer.headers["x-gatehouse-attempts"] == "2"
+    assert [attempt.status for attempt in gate.ends[0].attempts] == ["error", "ok"]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+async def test_an_answer_that_was_broken_off_after_its_beginning_ends_in_an_error(make_gateway, path):
+    pieces = [chunk({"content": "Hello"}), chunk({}, "error"), usage_chunk(), DONE]
+    gate = make_gateway(by_host(alpha=lambda _: streamed(pieces)), in_order("alpha"))
+    answer = await gate.ask(asked(stream=True, max_tokens=9), path=path)
+    assert answer.status == 200 and "broke off its answer (error)" in answer.events[-1]["error"]["message"]
+    (end,) = gate.ends
+    assert (end.status, end.finish_reason, end.error_code) == ("error", "", "upstream_refused")
+    assert end.tokens.output_tokens == 5
+
+
+async def test_a_reason_that_nobody_knows_stands_in_the_ledger_as_it_was_told(make_gateway):
+    odd = completion()
+    odd["choices"][0]["finish_reason"] = "something_new"
+    gate = make_gateway(by_host(alpha=lambda _: httpx.Response(200, json=odd)), in_order("alpha"))
+    told = (await gate.ask(asked(max_tokens=9), path="/v1/messages")).json()
+    assert told["stop_reason"] == "end_turn"
+    assert (gate.ends[0].status, gate.ends[0].finish_reason) == ("ok", "something_new")
 
 
 async def test_when_all_deployments_fail_the_fallback_model_answers(make_gateway):

@@ -13,7 +13,7 @@ from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.anthropic.errors import error_body, read_in_band
 from proxy_app.formats.anthropic.response import observe_answer, read_speed
 from proxy_app.formats.anthropic.usage import FINISHES, read_usage
-from proxy_app.formats.reading import as_object, as_text
+from proxy_app.formats.reading import as_object, as_text, unlisted
 from proxy_app.formats.whole import refuse_whole
 from proxy_app.sse import Framer, encode, read_block
 from proxy_app.wire import JSON, CallFacts, Finish, Observed
@@ -134,6 +134,7 @@ class Relay:
             case "message_delta":
                 if word := as_text(as_object(body.get("delta")).get("stop_reason")):
                     self.observed.finish = FINISHES.get(word, Finish.STOP)
+                    self.observed.finish_word = unlisted(word, FINISHES)
                     self.observed.content_started = True
                 self._report(body.get("usage"))
             case "message_stop":

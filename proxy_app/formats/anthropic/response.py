@@ -1,6 +1,4 @@
-"""Anthropic Messages answers: read from typing import Any
-
-from a provider, observed while relayed, rendered for a caller."""
+"""Anthropic Messages answers: read from a provider, observed while relayed, rendered for a caller."""
 
 import orjson
 
@@ -10,7 +8,7 @@ from proxy_app.formats.anthropic.citations import read_citation, render_citation
 from proxy_app.formats.anthropic.errors import read_in_band
 from proxy_app.formats.anthropic.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
 from proxy_app.formats.contract import RenderOptions
-from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.formats.reading import as_list, as_object, as_text, unlisted
 from proxy_app.formats.signing import seal_of
 from proxy_app.formats.whole import refuse_unsaid
 from proxy_app.wire import JSON, Answer, Finish, Observed, Part, Refusal, Text, Thinking, ToolCall, Usage
@@ -24,7 +22,8 @@ def parse_answer(body: JSON) -> Answer:
     """A whole message. Raises UpstreamFailed for an error that came with 200."""
     parts = [part for block in _blocks(body) if (part := _part(block)) is not None]
     refuse_unsaid(as_text(body.get("stop_reason")), parts)
-    finish = FINISHES.get(as_text(body.get("stop_reason")), Finish.STOP)
+    word = as_text(body.get("stop_reason"))
+    finish = FINISHES.get(word, Finish.STOP)
     if finish is Finish.CONTENT_FILTER and (told := explanation(body)):
         parts.append(Refusal(told))
     return Answer(
@@ -32,6 +31,7 @@ def parse_answer(body: JSON) -> Answer:
         model=as_text(body.get("model")),
         parts=parts,
         finish=finish,
+        finish_word=unlisted(word, FINISHES),
         usage=read_usage(body.get("usage")),
         stop_sequence=as_text(body.get("stop_sequence")) or None,
         service_tier=read_tier(body.get("usage")),
@@ -88,6 +88,7 @@ def _part(block: JSON) -> Part | None:
 def observe_answer(body: JSON) -> Observed:
     """What a relayed answer tells. Raises UpstreamFailed for an error that came with 200."""
     blocks = _blocks(body)
+    word = as_text(body.get("stop_reason"))
     chars = 0
     for block in blocks:
         chars += len(as_text(block.get("text"))) + len(as_text(block.get("thinking")))
@@ -95,7 +96,8 @@ def observe_answer(body: JSON) -> Observed:
             chars += len(orjson.dumps(block["input"]))
     return Observed(
         usage=read_usage(body.get("usage")),
-        finish=FINISHES.get(as_text(body["stop_reason"]), Finish.STOP) if body.get("stop_reason") else None,
+        finish=FINISHES.get(word, Finish.STOP) if word else None,
+        finish_word=unlisted(word, FINISHES),
         content_started=True,
         ended=True,
         output_chars=chars,

@@ -12,7 +12,7 @@ from proxy_app.formats.anthropic.citations import read_citation
 from proxy_app.formats.anthropic.errors import read_in_band
 from proxy_app.formats.anthropic.response import explanation, read_tier
 from proxy_app.formats.anthropic.usage import FINISHES, read_usage
-from proxy_app.formats.reading import as_count, as_list, as_object, as_text
+from proxy_app.formats.reading import as_count, as_list, as_object, as_text, unlisted
 from proxy_app.sse import ServerSentEvent
 from proxy_app.wire import (
     JSON,
@@ -184,6 +184,7 @@ class Parser:
             finish = FINISHES.get(word, Finish.STOP)
             if finish is Finish.CONTENT_FILTER and (told := explanation(delta) or explanation(body)):
                 events.append(RefusalDelta(told))
-            events.append(Finished(finish, as_text(delta.get("stop_sequence")) or None))
+            stop_sequence = as_text(delta.get("stop_sequence")) or None
+            events.append(Finished(finish, stop_sequence, word=unlisted(word, FINISHES)))
         self._report(body.get("usage"), events)
         return events

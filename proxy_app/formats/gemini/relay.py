@@ -13,7 +13,7 @@ from proxy_app.formats.gemini.errors import error_object, read_in_band
 from proxy_app.formats.gemini.framing import Framing
 from proxy_app.formats.gemini.pieces import NOT_JSON, Piece, decode_piece, load_piece, tier_of, usage_of
 from proxy_app.formats.gemini.usage import FINISHES, read_tier, read_usage, searched
-from proxy_app.formats.reading import as_list, as_object, as_text, searches
+from proxy_app.formats.reading import as_list, as_object, as_text, searches, unlisted
 from proxy_app.sse import Framer, read_block
 from proxy_app.wire import JSON, CallFacts, Finish, Observed, Usage
 
@@ -104,6 +104,7 @@ class Relay:
             finish = FINISHES.get(word, Finish.STOP)
             called = finish is Finish.STOP and self._saw_call
             self.observed.finish = Finish.TOOL_CALLS if called else finish
+            self.observed.finish_word = unlisted(word, FINISHES)
 
     def _note_searches(self, grounding: Any) -> None:
         """A later piece names again what an earlier one named."""

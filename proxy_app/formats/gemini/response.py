@@ -17,7 +17,7 @@ from proxy_app.formats.gemini.usage import (
     render_usage,
     searched,
 )
-from proxy_app.formats.reading import as_list, as_object, as_text, searches, uncarried
+from proxy_app.formats.reading import as_list, as_object, as_text, searches, uncarried, unlisted
 from proxy_app.formats.whole import refuse_unsaid
 from proxy_app.wire import JSON, Answer, Finish, Observed, Part, Refusal, Text, Thinking, ToolCall, Usage
 
@@ -32,8 +32,9 @@ def parse_answer(body: JSON) -> Answer:
     for wire in as_list(as_object((candidate or {}).get("content")).get("parts")):
         count = sum(isinstance(part, ToolCall) for part in parts)
         parts += read_part(as_object(wire), response_id, count)
+    word = as_text((candidate or {}).get("finishReason"))
     if candidate is not None:
-        refuse_unsaid(as_text(candidate.get("finishReason")), parts)
+        refuse_unsaid(word, parts)
     has_calls = any(isinstance(part, ToolCall) for part in parts)
     _cite(parts, candidate or {})
     return Answer(
@@ -41,6 +42,7 @@ def parse_answer(body: JSON) -> Answer:
         model=as_text(body.get("modelVersion")),
         parts=parts,
         finish=finish_of(candidate, has_calls),
+        finish_word=unlisted(word, FINISHES),
         usage=read_usage(body.get("usageMetadata")),
         service_tier=read_tier(body.get("usageMetadata")),
     )
@@ -124,6 +126,7 @@ def observe_answer(body: JSON) -> Observed:
     return Observed(
         usage=usage,
         finish=Finish.TOOL_CALLS if calls and finish is Finish.STOP else finish,
+        finish_word=unlisted(reason, FINISHES),
         content_started=True,
         ended=True,
         output_chars=chars,

@@ -6,8 +6,8 @@ from proxy_app.formats.gemini.citations import read_citations
 from proxy_app.formats.gemini.pieces import Piece, decode_piece, load_piece, usage_of
 from proxy_app.formats.gemini.response import finish_of, read_part, refuse_error
 from proxy_app.formats.gemini.signatures import PROVIDER
-from proxy_app.formats.gemini.usage import read_tier, read_usage
-from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.formats.gemini.usage import FINISHES, read_tier, read_usage
+from proxy_app.formats.reading import as_list, as_object, as_text, unlisted
 from proxy_app.sse import ServerSentEvent
 from proxy_app.wire import (
     JSON,
@@ -94,7 +94,8 @@ class Parser:
         if candidate.get("finishReason"):
             finish = finish_of(candidate, self._calls > 0)
             self._finished = True
-            events.append(Finished(finish, service_tier=self._tier))
+            word = unlisted(as_text(candidate["finishReason"]), FINISHES)
+            events.append(Finished(finish, service_tier=self._tier, word=word))
 
     def _cite(self, candidate: JSON, events: list[StreamEvent]) -> None:
         """Later pieces may name again what earlier ones named."""

@@ -9,93 +9,44 @@ from typing import Any
 import msgspec
 import orjson
 
-from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
+from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamFailed, UpstreamInvalid
+from proxy_app.formats.openai_chat.chunks import (
+    SAYS_NOTHING,
+    Delta,
+    decode_chunk,
+    decode_fields,
+    decode_open,
+    decode_plain,
+)
 from proxy_app.formats.openai_chat.response import observe_answer
-from proxy_app.formats.openai_chat.usage import FINISHES, read_usage
+from proxy_app.formats.openai_chat.unfolding import unfolded
+from proxy_app.formats.openai_chat.usage import read_usage
+from proxy_app.formats.openai_endings import broken_off, read_finish
 from proxy_app.formats.openai_errors import error_object, read_in_band, words_of
 from proxy_app.formats.reading import as_list, as_object, as_text
 from proxy_app.formats.usage_merge import LLAMA_CPP_MARK, with_next_answer
-from proxy_app.formats.whole import refuse_whole
+from proxy_app.formats.whole import load_whole
 from proxy_app.sse import Framer, encode, read_block
-from proxy_app.wire import CallFacts, Finish, Observed
+from proxy_app.wire import CallFacts, Observed
 
 DONE = b"data: [DONE]\n\n"
 _LLAMA_CPP_MARK = b'"%b":' % LLAMA_CPP_MARK.encode()
 
 
-class _Function(msgspec.Struct, gc=False):
-    arguments: str | None = None
-
-
-class _ToolDelta(msgspec.Struct, gc=False):
-    function: _Function | None = None
-
-
-class _Delta(msgspec.Struct, gc=False):
-    content: str | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    tool_calls: list[_ToolDelta] | None = None
-
-
-class _Choice(msgspec.Struct, gc=False):
-    delta: _Delta | None = None
-    finish_reason: str | None = None
-    index: int = 0
-
-
-class _Chunk(msgspec.Struct, gc=False):
-    choices: list[_Choice] | None = None
-    usage: msgspec.Raw = msgspec.Raw()  # not `Raw | None`: that takes null only
-    error: msgspec.Raw = msgspec.Raw()
-    id: str | None = None
-    model: str | None = None
-    service_tier: str | None = None
-
-
-class _PlainDelta(msgspec.Struct, gc=False):
-    """What almost every delta is: text, and nothing else that counts."""
-
-    content: str
-    refusal: None = None
-    reasoning_content: None = None
-    reasoning: None = None
-    tool_calls: None = None
-
-
-class _PlainChoice(msgspec.Struct, gc=False):
-    delta: _PlainDelta
-    finish_reason: None = None
-
-
-class _PlainChunk(msgspec.Struct, gc=False):
-    choices: tuple[_PlainChoice]
-    usage: None = None
-    error: None = None
-
-
-class _OpenChoice(msgspec.Struct, gc=False):
-    delta: dict[str, msgspec.Raw] | None = None
-
-
-class _OpenChunk(msgspec.Struct, gc=False):
-    """A chunk with all that its deltas hold."""
-
-    choices: list[_OpenChoice]
-
-
-_SAYS_NOTHING = frozenset({b"null", b'""', b"[]", b"{}", b"false", b"0"})
-_decode_open = msgspec.json.Decoder(_OpenChunk).decode
-_decode_plain = msgspec.json.Decoder(_PlainChunk).decode
-_decode = msgspec.json.Decoder(_Chunk).decode
-_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
 class Relay:
-    """One stream. Forwards each event's bytes with LF line ends; see `StreamPipe` for the contract."""
+    """One stream. Forwards each event's bytes with LF line ends; see `StreamPipe` for the contract. An answer
+    that was broken off is passed on as its provider tells it, and ends in an error in place of `[DONE]`."""
 
-    __slots__ = ("_begun", "_candidates", "_finished", "_framer", "_saw_call", "_wants_usage", "observed")
+    __slots__ = (
+        "_begun",
+        "_candidates",
+        "_failures",
+        "_finished",
+        "_framer",
+        "_saw_call",
+        "_wants_usage",
+        "observed",
+    )
 
     def __init__(self, facts: CallFacts) -> None:
         self.observed = Observed()
@@ -104,6 +55,7 @@ class Relay:
         self._candidates = facts.candidates
         self._begun: set[int] = set()  # where several answers are asked for
         self._finished: set[int] = set()
+        self._failures: dict[int, UpstreamFailed] = {}  # of the choices that were broken off
         self._saw_call = False
 
     def feed(self, chunk: bytes) -> bytes:
@@ -115,7 +67,7 @@ class Relay:
             and self._framer.is_one_event(chunk)
         ):
             try:
-                [choice] = _decode_plain(memoryview(chunk)[6:-2]).choices
+                [choice] = decode_plain(memoryview(chunk)[6:-2]).choices
             except msgspec.DecodeError:
                 pass
             else:
@@ -138,6 +90,7 @@ class Relay:
             return sent
         if len(self._finished) < self._candidates:
             raise UpstreamCut
+        self._refuse_broken()
         self.observed.ended = True
         return sent + DONE
 
@@ -151,7 +104,7 @@ class Relay:
         if not block.startswith(b"data: {"):
             return self._pass_unusual(block)
         try:
-            chunk = _decode(memoryview(block)[6:])
+            chunk = decode_chunk(memoryview(block)[6:])
         except msgspec.ValidationError:
             return self._pass_untyped(block, block[6:])
         except msgspec.DecodeError:
@@ -167,8 +120,8 @@ class Relay:
                         self._count_rare(delta)
                 if self._candidates > 1:
                     self._begun.add(choice.index)
-                if choice.finish_reason:
-                    self._note_finish(choice.index, choice.finish_reason)
+                if choice.finish_reason or choice.error:
+                    self._note_finish(choice.index, choice.finish_reason or "", _value(choice.error))
             if not observed.content_started:
                 self._look_for_more(block)
         if observed.upstream_id is None:
@@ -186,7 +139,7 @@ class Relay:
         observed.output_events += 1
         observed.content_started = True
 
-    def _count_rare(self, delta: _Delta) -> None:
+    def _count_rare(self, delta: Delta) -> None:
         chars = len(delta.reasoning_content or delta.reasoning or "") + len(delta.refusal or "")
         for call in delta.tool_calls or ():
             self._saw_call = True
@@ -196,18 +149,27 @@ class Relay:
 
     def _look_for_more(self, block: bytes) -> None:
         """An answer may begin with what is not known here: audio, images, details of thoughts."""
-        for choice in _decode_open(memoryview(block)[6:]).choices:
+        for choice in decode_open(memoryview(block)[6:]).choices:
             delta = choice.delta or {}
-            said = [name for name, raw in delta.items() if name != "role" and bytes(raw) not in _SAYS_NOTHING]
+            said = [name for name, raw in delta.items() if name != "role" and bytes(raw) not in SAYS_NOTHING]
             self._saw_call |= "function_call" in said
             if said:
                 self._count(sum(len(bytes(delta[name])) for name in said))
 
-    def _note_finish(self, index: int, word: str) -> None:
-        self._finished.add(index)
-        self.observed.content_started = True
-        if index == 0 or self.observed.finish is None:
-            self.observed.finish = FINISHES.get(word, Finish.STOP)
+    def _note_finish(self, index: int, word: str, error: Any) -> None:
+        """The end of a choice. A broken one begins no answer: another attempt may still take its place."""
+        if (failed := broken_off(word, error)) is not None:
+            self._failures[index] = failed
+            self._finished.add(index)
+        elif word:
+            self._finished.add(index)
+            self.observed.content_started = True
+            if index == 0 or self.observed.finish is None:
+                self.observed.finish, self.observed.finish_word = read_finish(word)
+
+    def _refuse_broken(self) -> None:
+        if self._failures and len(self._failures) >= max(self._candidates, len(self._finished)):
+            raise next(iter(self._failures.values()))
 
     def _pass_usage(self, block: bytes, value: Any, has_choices: bool) -> bytes:
         """Reads the usage wherever it rides; takes out what the caller did not ask for."""
@@ -219,7 +181,7 @@ class Relay:
             return block + b"\n\n"
         if not has_choices:
             return b""
-        fields = _decode_fields(memoryview(block)[6:])
+        fields = decode_fields(memoryview(block)[6:])
         del fields["usage"]
         return encode(msgspec.json.encode(fields))
 
@@ -230,22 +192,35 @@ class Relay:
             return b""
         event = read_block(block)
         if event is None:
-            if block.startswith(b"{"):
-                refuse_whole(block, self.observed, observe_answer)
-            return block + b"\n\n"
+            return self._pass_whole(block) if block.startswith(b"{") else block + b"\n\n"
         if event.data.strip() == b"[DONE]":
             return self._end()
-        plain = b"data: " + event.data.replace(b"\n", b" ")
         if event.event == "error":
             raise read_in_band(*words_of(event.data))
-        if block != plain and event.data.lstrip().startswith(b"{"):
-            return self._pass(b"data: " + event.data.replace(b"\n", b" ").strip())
-        raise UpstreamInvalid("The provider sent a stream event that is not JSON.")
+        plain = b"data: " + event.data.replace(b"\n", b" ").strip()
+        if block == plain or not plain.startswith(b"data: {"):
+            raise UpstreamInvalid("The provider sent a stream event that is not JSON.")
+        return _with_other_fields(block, plain, self._pass(plain))
+
+    def _pass_whole(self, raw: bytes) -> bytes:
+        """A whole answer in place of the stream, as the chunks that say it; what is none as it came."""
+        body = load_whole(raw)
+        try:
+            told = observe_answer(body)
+        except UpstreamInvalid:
+            return raw + b"\n\n"
+        observed = self.observed
+        if observed.content_started or self._finished:
+            raise UpstreamInvalid("The provider answered whole what was asked for as a stream.")
+        for name in Observed.__slots__:
+            setattr(observed, name, getattr(told, name))
+        return unfolded(body, wants_usage=self._wants_usage) + DONE
 
     def _end(self) -> bytes:
         """A provider's end that gives no reason is none, as SDKs take it for one; calls are a reason."""
         if not self._saw_call and (not self._finished or self._begun - self._finished):
             raise UpstreamCut
+        self._refuse_broken()
         self.observed.ended = True
         return DONE
 
@@ -260,9 +235,10 @@ class Relay:
             self._saw_call |= bool(delta.get("tool_calls") or delta.get("function_call"))
             if any(delta.values()):
                 self._count(len(as_text(delta.get("content"))) or len(orjson.dumps(delta)))
-            if choice.get("finish_reason"):
+            if choice.get("finish_reason") or choice.get("error"):
                 index = choice.get("index")
-                self._note_finish(index if isinstance(index, int) else 0, as_text(choice["finish_reason"]))
+                word = as_text(choice.get("finish_reason"))
+                self._note_finish(index if isinstance(index, int) else 0, word, choice.get("error"))
         if body.get("usage"):
             return self._pass_usage(block, body["usage"], bool(choices))
         return block + b"\n\n"
@@ -270,7 +246,9 @@ class Relay:
     def _pass_rest(self, rest: bytes) -> bytes:
         """What came after the last blank line: whole, or the sign of a cut."""
         if rest.lstrip().startswith(b"{"):
-            refuse_whole(rest, self.observed, observe_answer)
+            sent = self._pass_whole(rest)
+            if self.observed.ended:
+                return sent
             raise read_in_band(*words_of(rest))
         if read_block(rest) is None:
             return b""
@@ -278,6 +256,14 @@ class Relay:
             return self._pass(rest)
         except UpstreamInvalid as invalid:
             raise UpstreamCut from invalid
+
+
+def _with_other_fields(block: bytes, plain: bytes, passed: bytes) -> bytes:
+    """What was passed of an event's data, with its name, its id and its comments."""
+    others = [line for line in block.split(b"\n") if not line.startswith(b"data:")]
+    if not others or not passed:
+        return passed
+    return block + b"\n\n" if passed == plain + b"\n\n" else b"\n".join([*others, passed])
 
 
 def _value(raw: msgspec.Raw) -> Any:

@@ -11,7 +11,8 @@ from proxy_app.formats.openai_chat.said import (
     read_reasoning,
     refuse_media,
 )
-from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
+from proxy_app.formats.openai_chat.usage import FINISH_WORDS, read_usage, render_usage
+from proxy_app.formats.openai_endings import failure_of, read_finish
 from proxy_app.formats.openai_errors import read_in_band
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.formats.signing import seal_of, tag_signature
@@ -21,7 +22,6 @@ from proxy_app.wire import (
     JSON,
     Answer,
     Citation,
-    Finish,
     Observed,
     Part,
     Refusal,
@@ -36,8 +36,14 @@ SERVICE_TIERS = frozenset({"default", "flex", "scale", "priority", "fast"})
 
 
 def observe_answer(body: JSON) -> Observed:
-    """What a relayed answer tells. Raises UpstreamFailed for an error that came with 200."""
+    """What a relayed answer tells. Raises UpstreamFailed for an error that came with 200, and where every
+    choice was broken off."""
     choices = _choices(body)
+    failures = [failure_of(choice) for choice in choices]
+    whole = [choice for choice, failed in zip(choices, failures, strict=True) if failed is None]
+    if not whole and failures[0] is not None:
+        raise failures[0]
+    finish, word = read_finish(as_text(whole[0].get("finish_reason")))
     chars = 0
     for choice in choices:
         message = as_object(choice.get("message"))
@@ -47,7 +53,8 @@ def observe_answer(body: JSON) -> Observed:
             chars += len(read_arguments(as_object(call.get("function")).get("arguments")))
     return Observed(
         usage=of_first_answer(read_usage(body.get("usage")), body, len(choices)),
-        finish=_finish_of(choices[0]) if choices[0].get("finish_reason") else None,
+        finish=finish if whole[0].get("finish_reason") else None,
+        finish_word=word,
         content_started=True,
         ended=True,
         output_chars=chars,
@@ -59,15 +66,20 @@ def observe_answer(body: JSON) -> Observed:
 
 
 def parse_answer(body: JSON) -> Answer:
-    """Candidate 0 of an answer. Raises UpstreamFailed for an error that came with 200."""
+    """Candidate 0 of an answer. Raises UpstreamFailed for an error that came with 200 and where the model
+    broke off."""
     choice = _choices(body)[0]
+    if (failed := failure_of(choice)) is not None:
+        raise failed
     parts = _parts(as_object(choice.get("message")))
+    finish, word = read_finish(as_text(choice.get("finish_reason")))
     refuse_unsaid(as_text(choice.get("finish_reason")), parts)
     return Answer(
         id=as_text(body.get("id")),
         model=as_text(body.get("model")),
         parts=parts,
-        finish=_finish_of(choice),
+        finish=finish,
+        finish_word=word,
         usage=read_usage(body.get("usage")),
         created=as_count(body.get("created")) or 0,
         service_tier=as_text(body.get("service_tier")) or None,
@@ -81,10 +93,6 @@ def _choices(body: JSON) -> list[JSON]:
     if not choices:
         raise UpstreamInvalid("The provider's answer has no choices.")
     return choices
-
-
-def _finish_of(choice: JSON) -> Finish:
-    return FINISHES.get(as_text(choice.get("finish_reason")), Finish.STOP)
 
 
 def _parts(message: JSON) -> list[Part]:

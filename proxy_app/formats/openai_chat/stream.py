@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from gateway_project.errors import GatehouseError, UpstreamInvalid
+from gateway_project.errors import GatehouseError, UpstreamFailed, UpstreamInvalid
 from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.openai_chat.response import (
     SERVICE_TIERS,
@@ -23,7 +23,8 @@ from proxy_app.formats.openai_chat.said import (
     read_reasoning,
     refuse_media,
 )
-from proxy_app.formats.openai_chat.usage import FINISH_WORDS, FINISHES, read_usage, render_usage
+from proxy_app.formats.openai_chat.usage import FINISH_WORDS, read_usage, render_usage
+from proxy_app.formats.openai_endings import failure_of, read_finish
 from proxy_app.formats.openai_errors import error_object, read_in_band
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.formats.usage_merge import merge_usage
@@ -64,6 +65,7 @@ class _Delta(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 class _Choice(msgspec.Struct, gc=False):
     delta: _Delta
     finish_reason: None = None
+    error: None = None
     index: int = 0
 
 
@@ -78,11 +80,13 @@ _decode = msgspec.json.Decoder(_Chunk).decode
 
 class Parser:
     """Reads candidate 0. Tool deltas are told apart by `index`, else by a new id, else they go on
-    with the latest call: some compatible servers send no index."""
+    with the latest call: some compatible servers send no index. An answer that was broken off is told as a
+    failure at its end: what it used comes after the reason."""
 
     def __init__(self) -> None:
         self._started = False
         self._finished = False
+        self._failure: UpstreamFailed | None = None
         self._calls: dict[object, int] = {}  # wire key of a call -> our index
         self._ids: list[str] = []
 
@@ -98,7 +102,7 @@ class Parser:
 
     def _feed_unusual(self, event: ServerSentEvent) -> Sequence[StreamEvent]:
         if event.data.strip() == b"[DONE]":
-            return [Terminated()]
+            return self._end()
         try:
             body = as_object(orjson.loads(event.data))
         except orjson.JSONDecodeError as error:
@@ -118,9 +122,7 @@ class Parser:
                 self._read_delta(as_object(choice.get("delta")), events)
                 if is_first and len(events) == 1:  # the whole answer in one event, if it says anything
                     self._read_delta(as_object(choice.get("message")), events)
-                if word := as_text(choice.get("finish_reason")):
-                    self._finished = True
-                    events.append(Finished(FINISHES.get(word, Finish.STOP), None, tier))
+                self._read_end(choice, tier, events)
         usage = read_usage(body.get("usage"))
         if usage is not None:
             events.append(UsageReported(usage))
@@ -128,7 +130,20 @@ class Parser:
 
     def finish(self) -> Sequence[StreamEvent]:
         """Some compatible servers omit `[DONE]`: a finish reason is enough."""
-        return [Terminated()] if self._finished else []
+        return self._end() if self._finished or self._failure is not None else []
+
+    def _end(self) -> Sequence[StreamEvent]:
+        if self._failure is not None:
+            raise self._failure
+        return [Terminated()]
+
+    def _read_end(self, choice: JSON, tier: str | None, events: list[StreamEvent]) -> None:
+        self._failure = self._failure or failure_of(choice)
+        word = as_text(choice.get("finish_reason"))
+        if word and self._failure is None:
+            self._finished = True
+            finish, own = read_finish(word)
+            events.append(Finished(finish, None, tier, own))
 
     def _read_delta(self, delta: JSON, events: list[StreamEvent]) -> None:
         refuse_media(delta)

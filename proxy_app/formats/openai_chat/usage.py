@@ -5,14 +5,6 @@ from typing import Any
 from proxy_app.formats.reading import as_count, as_object, searches
 from proxy_app.wire import JSON, Finish, Usage
 
-#: finish_reason of this format -> ours. A word not listed counts as a natural end.
-FINISHES = {
-    "stop": Finish.STOP,
-    "length": Finish.LENGTH,
-    "tool_calls": Finish.TOOL_CALLS,
-    "function_call": Finish.TOOL_CALLS,
-    "content_filter": Finish.CONTENT_FILTER,
-}
 #: ours -> finish_reason. Every member of Finish has its word.
 FINISH_WORDS = {
     Finish.STOP: "stop",

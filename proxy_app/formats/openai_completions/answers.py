@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
-from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
+from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamFailed, UpstreamInvalid
 from proxy_app.formats.contract import RenderOptions
+from proxy_app.formats.openai_endings import failure_of, read_finish
 from proxy_app.formats.openai_errors import error_object, read_in_band, words_of
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.formats.usage_merge import LLAMA_CPP_MARK, merge_usage, of_first_answer, with_next_answer
@@ -33,7 +34,6 @@ from proxy_app.wire import (
 )
 
 DONE = b"data: [DONE]\n\n"
-_FINISHES = {"length": Finish.LENGTH, "content_filter": Finish.CONTENT_FILTER}
 _WORDS = {Finish.LENGTH: "length", Finish.CONTENT_FILTER: "content_filter"}
 
 
@@ -52,15 +52,22 @@ def _render_usage(usage: Usage) -> JSON:
 
 
 def observe_answer(body: JSON) -> Observed:
-    """What a relayed answer tells. Raises UpstreamFailed for an error that came with 200."""
+    """What a relayed answer tells. Raises UpstreamFailed for an error that came with 200, and where every
+    choice was broken off."""
     if body.get("error"):
         raise read_in_band(body["error"])
     choices = [as_object(choice) for choice in as_list(body.get("choices"))]
     if not choices:
         raise UpstreamInvalid("The provider's answer has no choices.")
+    failures = [failure_of(choice) for choice in choices]
+    whole = [choice for choice, failed in zip(choices, failures, strict=True) if failed is None]
+    if not whole and failures[0] is not None:
+        raise failures[0]
+    finish, word = read_finish(as_text(whole[0].get("finish_reason")))
     return Observed(
         usage=of_first_answer(read_usage(body.get("usage")), body, len(choices)),
-        finish=_FINISHES.get(as_text(choices[0].get("finish_reason")), Finish.STOP),
+        finish=finish,
+        finish_word=word,
         content_started=True,
         ended=True,
         output_chars=sum(len(as_text(choice.get("text"))) for choice in choices),
@@ -141,6 +148,7 @@ class Relay:
         self._framer = Framer()
         self._facts = facts
         self._finished: set[int] = set()
+        self._failures: dict[int, UpstreamFailed] = {}  # of the choices that were broken off
 
     def feed(self, chunk: bytes) -> bytes:
         return b"".join([self._pass(block) for block in self._framer.feed(chunk)])
@@ -152,6 +160,7 @@ class Relay:
             return sent
         if len(self._finished) < self._facts.candidates:
             raise UpstreamCut
+        self._refuse_broken()
         self.observed.ended = True
         return sent + DONE
 
@@ -170,6 +179,7 @@ class Relay:
         if event.data.strip() == b"[DONE]":
             if not self._finished:
                 raise UpstreamCut  # a provider's end that gives no reason is none
+            self._refuse_broken()
             self.observed.ended = True
             return DONE
         try:
@@ -179,6 +189,20 @@ class Relay:
         if body.get("error") or event.event == "error":
             raise read_in_band(body.get("error") or body)
         return self._read(block, body)
+
+    def _note_finish(self, choice: JSON) -> None:
+        index, word = as_count(choice.get("index")) or 0, as_text(choice.get("finish_reason"))
+        if (failed := failure_of(choice)) is not None:
+            self._failures[index] = failed
+            self._finished.add(index)
+        elif word:
+            self._finished.add(index)
+            self.observed.finish, self.observed.finish_word = read_finish(word)
+            self.observed.content_started = True
+
+    def _refuse_broken(self) -> None:
+        if self._failures and len(self._failures) >= max(self._facts.candidates, len(self._finished)):
+            raise next(iter(self._failures.values()))
 
     def _pass_rest(self, rest: bytes) -> bytes:
         """What came after the last blank line: whole, or the sign of a cut."""
@@ -198,10 +222,7 @@ class Relay:
                 observed.output_chars += len(text)
                 observed.output_events += 1
                 observed.content_started = True
-            if word := as_text(choice.get("finish_reason")):
-                self._finished.add(as_count(choice.get("index")) or 0)
-                observed.finish = _FINISHES.get(word, Finish.STOP)
-                observed.content_started = True
+            self._note_finish(choice)
         observed.upstream_id = observed.upstream_id or as_text(body.get("id")) or None
         observed.served_model = observed.served_model or as_text(body.get("model")) or None
         if not body.get("usage"):

@@ -99,8 +99,10 @@ def refuse_failed(response: JSON) -> None:
     """Raises UpstreamFailed for a `response` object that failed or was cancelled."""
     if response.get("error"):
         raise read_in_band(response["error"])
-    if response.get("status") in ("failed", "cancelled"):
-        raise read_in_band(None, f"The provider's answer has {response['status']}.")
+    if response.get("status") == "failed":
+        raise read_in_band(None, "The provider's answer has failed.")
+    if response.get("status") == "cancelled":
+        raise read_in_band(None, "The provider's answer was cancelled.")
 
 
 def has_calls(items: list[JSON]) -> bool:
