@@ -67,7 +67,8 @@ class Audio:
 
 @dataclass(slots=True)
 class ToolCall:
-    """`arguments` is a JSON text as the model wrote it ('' counts as '{}')."""
+    """`arguments` is a JSON text as the model wrote it ('' counts as '{}'); `id` is empty where a provider
+    gave none, until the answer is rendered."""
 
     id: str
     name: str
@@ -278,7 +279,7 @@ class SignatureDelta:
 
 @dataclass(slots=True)
 class ToolCallStarted:
-    """`index` counts the answer's tool calls from 0."""
+    """`index` counts the answer's tool calls from 0. `id` is as in `ToolCall`."""
 
     index: int
     id: str

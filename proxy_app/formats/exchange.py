@@ -16,7 +16,7 @@ from proxy_app.formats.contract import KeptAnswer, RenderedError, RenderOptions,
 from proxy_app.formats.depth import refusing_depth
 from proxy_app.formats.families import forget_foreign
 from proxy_app.formats.hosted import leave_out_hosted
-from proxy_app.formats.naming import call_ids, rename_calls, rename_tools
+from proxy_app.formats.naming import call_ids, made_up_id, rename_calls, rename_tools
 from proxy_app.formats.one_call import first_call_alone
 from proxy_app.formats.openai_chat.usage import read_usage as read_chat_usage
 from proxy_app.formats.openai_responses.response import observe_kept as observe_kept_response
@@ -163,9 +163,9 @@ def _convert_answer(
     answer = UPSTREAM[target.format].parse_answer(body)
     if target.one_call:
         first_call_alone(answer)
-    for part in answer.parts if target.tool_names else ():
-        if isinstance(part, ToolCall):
-            part.name = target.tool_names.get(part.name, part.name)
+    for place, call in enumerate(part for part in answer.parts if isinstance(part, ToolCall)):
+        call.name = target.tool_names.get(call.name, call.name)
+        call.id = call.id or made_up_id(options.answer_id, place)
     return orjson.dumps(INBOUND[inbound].render_answer(answer, options)), observe_parts(answer)
 
 
@@ -193,7 +193,12 @@ def open_pipe(inbound: str, target: Target, facts: CallFacts, options: RenderOpt
         return INBOUND[inbound].open_relay(facts)
     upstream, renderer = UPSTREAM[target.format], INBOUND[inbound].open_renderer(options)
     return Translation(
-        upstream.open_parser(), renderer, target.tool_names, upstream.parse_answer, one_call=target.one_call
+        upstream.open_parser(),
+        renderer,
+        target.tool_names,
+        upstream.parse_answer,
+        answer_id=options.answer_id,
+        one_call=target.one_call,
     )
 
 

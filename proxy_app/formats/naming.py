@@ -70,3 +70,9 @@ def _legal_id(call_id: str, legal: re.Pattern[str]) -> str:
         return call_id
     digest = hashlib.sha256(call_id.encode()).hexdigest()
     return digest[:9] if legal is SHORT_ID else f"call_{digest[:24]}"
+
+
+def made_up_id(answer_id: str, place: int) -> str:
+    """The id of a call whose provider gave it none, unlike that of every other answer's calls: `answer_id` is
+    the gateway's own name of the answer, `place` counts its calls."""
+    return f"call_{answer_id.replace('-', '')[-32:]}_{place}"

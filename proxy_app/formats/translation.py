@@ -6,6 +6,7 @@ import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.contract import StreamParser, StreamRenderer
+from proxy_app.formats.naming import made_up_id
 from proxy_app.formats.one_call import is_of_a_further_call
 from proxy_app.formats.signing import Gatherer, gather
 from proxy_app.formats.usage_merge import merge_usage
@@ -37,6 +38,7 @@ class Translation:
     """The translated `StreamPipe`. Nothing is rendered after the terminator."""
 
     __slots__ = (
+        "_answer_id",
         "_began",
         "_framer",
         "_gatherer",
@@ -56,8 +58,10 @@ class Translation:
         tool_names: Mapping[str, str] | None = None,  # the provider's -> the caller's, where they differ
         parse_whole: Callable[[JSON], Answer] | None = None,  # of a provider that answers whole all the same
         *,
+        answer_id: str = "",  # the gateway's own, for calls whose provider gave them no id
         one_call: bool = False,
     ) -> None:
+        self._answer_id = answer_id
         self._one_call = one_call
         self._parse_whole = parse_whole
         self._began = False  # an event has come
@@ -142,6 +146,7 @@ class Translation:
                     self._gatherer.feed(event)
             case ToolCallStarted():
                 event.name = self._tool_names.get(event.name, event.name)
+                event.id = event.id or made_up_id(self._answer_id, event.index)
                 observed.content_started = self._saw_call = True
                 self._gatherer.feed(event)
             case SignatureDelta():

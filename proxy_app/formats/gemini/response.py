@@ -82,8 +82,8 @@ def finish_of(candidate: JSON | None, has_calls: bool) -> Finish:
 
 
 def read_part(part: JSON, response_id: str, calls_before: int) -> list[Part]:
-    """What one part of an answer says; a call without an id gets one from the answer's own id and its
-    place. A signature on a text (often an empty one, at the end) is a thought without words.
+    """What one part of an answer says; a call without an id gets one from the answer's own id, where it
+    has one, and its place. A signature on a text (often an empty one, at the end) is a thought without words.
 
     Raises UpstreamInvalid for parts no translated request asks for (images, code).
     """
@@ -104,7 +104,7 @@ def read_part(part: JSON, response_id: str, calls_before: int) -> list[Part]:
 
 
 def synthetic_id(response_id: str, position: int) -> str:
-    return f"call_{response_id}_{position}" if response_id else f"call_{position}"
+    return f"call_{response_id}_{position}" if response_id else ""
 
 
 def observe_answer(body: JSON) -> Observed:

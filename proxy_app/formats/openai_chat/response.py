@@ -105,11 +105,10 @@ def _parts(message: JSON) -> list[Part]:
         texts[-1].citations = read_citations(message.get("annotations"))
     if refusal := as_text(message.get("refusal")):
         parts.append(Refusal(refusal))
-    for position, call in enumerate(calls_in(message)):
+    for call in calls_in(message):
         function = as_object(call.get("function"))
         if name := as_text(function.get("name")):
-            call_id = as_text(call.get("id")) or f"call_{position}"
-            parts.append(ToolCall(call_id, name, read_arguments(function.get("arguments"))))
+            parts.append(ToolCall(as_text(call.get("id")), name, read_arguments(function.get("arguments"))))
     return parts
 
 

@@ -58,7 +58,7 @@ def calls_in(message: JSON) -> list[JSON]:
     """The tool calls; a server that knows but the `function_call` of old makes one."""
     calls = [as_object(call) for call in as_list(message.get("tool_calls"))]
     if not calls and isinstance(function := message.get("function_call"), dict):
-        return [{"id": "call_0", "function": function}]
+        return [{"function": function}]
     return calls
 
 

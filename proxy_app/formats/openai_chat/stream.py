@@ -163,8 +163,8 @@ class Parser:
         if index is None:
             return
         if index == len(self._ids):
-            self._ids.append(call_id or f"call_{index}")
-            events.append(ToolCallStarted(index, self._ids[index], name))
+            self._ids.append(call_id)
+            events.append(ToolCallStarted(index, call_id, name))
         if fragment := read_arguments(function.get("arguments")):
             events.append(ToolCallDelta(index, fragment))
 

@@ -141,7 +141,7 @@ def refuse_media(told: JSON) -> None:
 
 
 def call_id_of(item: JSON) -> str:
-    return as_text(item.get("call_id")) or as_text(item.get("id")) or "call_0"
+    return as_text(item.get("call_id")) or as_text(item.get("id"))
 
 
 def _said(part: JSON) -> Part | None:
