@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from gateway_project.errors import UpstreamInvalid
+from proxy_app.formats.lenient import load
 from proxy_app.sse import encode
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
@@ -134,7 +135,7 @@ def _error_event(headers: dict[str, str], payload: bytes) -> bytes:
 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        found = orjson.loads(raw)
+        found = load(raw)
     except orjson.JSONDecodeError as error:
         raise UpstreamInvalid("The provider sent a stream event that is not JSON.") from error
     if not isinstance(found, dict):

@@ -16,6 +16,7 @@ from proxy_app.formats.contract import KeptAnswer, RenderedError, RenderOptions,
 from proxy_app.formats.depth import refusing_depth
 from proxy_app.formats.families import forget_foreign
 from proxy_app.formats.hosted import leave_out_hosted
+from proxy_app.formats.lenient import load
 from proxy_app.formats.naming import call_ids, made_up_id, rename_calls, rename_tools
 from proxy_app.formats.one_call import first_call_alone
 from proxy_app.formats.openai_chat.usage import read_usage as read_chat_usage
@@ -153,7 +154,7 @@ def _convert_answer(
     inbound: str, target: Target, raw: bytes, facts: CallFacts, options: RenderOptions
 ) -> tuple[bytes, Observed]:
     try:
-        body = orjson.loads(raw)
+        body = load(raw)
     except orjson.JSONDecodeError as error:
         raise UpstreamInvalid from error
     if not isinstance(body, dict):

@@ -6,6 +6,7 @@ import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.contract import StreamParser, StreamRenderer
+from proxy_app.formats.lenient import Halves, load, marked
 from proxy_app.formats.naming import made_up_id
 from proxy_app.formats.one_call import is_of_a_further_call
 from proxy_app.formats.signing import Gatherer, gather
@@ -42,6 +43,7 @@ class Translation:
         "_began",
         "_framer",
         "_gatherer",
+        "_halves",
         "_one_call",
         "_parse_whole",
         "_parser",
@@ -65,6 +67,7 @@ class Translation:
         self._one_call = one_call
         self._parse_whole = parse_whole
         self._began = False  # an event has come
+        self._halves: Halves | None = None  # from the first text that was cut within a character on
         self._saw_call = False
         self._tool_names = tool_names or {}
         self.observed = Observed()
@@ -111,14 +114,21 @@ class Translation:
                 self._pass_whole(block, sent)
         elif not self.observed.ended:
             self._began = True
-            self._pass_events(self._parser.feed(event), sent)
+            try:
+                events = self._parser.feed(event)
+            except UpstreamInvalid:
+                if (written := marked(event.data)) is None:
+                    raise
+                self._halves = self._halves or Halves()
+                events = self._parser.feed(event._replace(data=written))
+            self._pass_events(events, sent)
 
     def _pass_whole(self, raw: bytes, sent: list[bytes]) -> bool:
         """Whether it is a whole answer, in place of a stream."""
         if self._parse_whole is None or self._began:
             return False
         try:
-            body = orjson.loads(raw)
+            body = load(raw)
         except orjson.JSONDecodeError:
             return False
         if body.get("error"):
@@ -128,7 +138,7 @@ class Translation:
         return True
 
     def _pass_events(self, events: Iterable[StreamEvent], sent: list[bytes]) -> None:
-        for event in events:
+        for event in events if self._halves is None else self._halves.feed(events):
             if self._one_call and is_of_a_further_call(event):
                 continue
             self._observe(event)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import orjson
 
 from gateway_project.errors import UpstreamCut, UpstreamInvalid
+from proxy_app.formats.lenient import load
 from proxy_app.formats.reading import as_object
 from proxy_app.wire import (
     JSON,
@@ -83,7 +84,7 @@ def refuse_whole(rest: bytes, observed: Observed, observe_answer: Callable[[JSON
 def load_whole(rest: bytes) -> JSON:
     """The object that is all that came of a stream. Raises UpstreamCut for half of one."""
     try:
-        return as_object(orjson.loads(rest))
+        return as_object(load(rest))
     except orjson.JSONDecodeError:
         raise UpstreamCut from None
 

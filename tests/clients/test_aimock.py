@@ -21,6 +21,7 @@ from tests.upstream.sdks import Place, anthropic_client, gemini_client, openai_c
 pytestmark = pytest.mark.clients
 
 HELLO = "Hello from somebody else's mock: 안녕 👋."
+WAVES = "Hello from the mock👋👋👋!"  # told in pieces of 20 halves of a pair: cut within the first hand
 CITIES = ["Seoul", "Zürich"]
 ASKING = ("chat", "responses", "messages", "generate")
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -129,6 +130,16 @@ every_form = pytest.mark.parametrize(
 @both_ways
 async def test_text_arrives_whole(gate: Gate, kind: str, ask: Any, stream: bool) -> None:
     assert await ask(gate, f"{kind}-mock", "hello", stream) == (HELLO, [])
+
+
+@every_kind
+@every_form
+@both_ways
+async def test_a_text_that_is_cut_within_a_character_arrives_whole(
+    gate: Gate, kind: str, ask: Any, stream: bool
+) -> None:
+    said, _ = await ask(gate, f"{kind}-mock", "wave", stream)
+    assert said.encode("utf-16", "surrogatepass").decode("utf-16") == WAVES  # Python's SDKs join no halves
 
 
 # aimock invents this reason, and what speaks the same format is passed on as it came.

@@ -113,6 +113,16 @@ async def test_an_answer_that_was_broken_off_after_its_beginning_ends_in_an_erro
     assert end.tokens.output_tokens == 5
 
 
+async def test_a_body_with_half_a_character_is_refused_before_anybody_is_asked(make_gateway):
+    script = by_host(alpha=lambda _: httpx.Response(200, json=completion()))
+    gate = make_gateway(script, in_order("alpha"))
+    said = {"model": "gpt", "max_tokens": 9, "messages": [{"role": "user", "content": "x\ud83d y"}]}
+    for path in ("/v1/chat/completions", "/v1/messages"):
+        answer = await gate.ask(json.dumps(said).encode(), path=path)
+        assert answer.status == 400 and "not valid JSON" in answer.json()["error"]["message"]
+    assert script.seen == []
+
+
 async def test_a_reason_that_nobody_knows_stands_in_the_ledger_as_it_was_told(make_gateway):
     odd = completion()
     odd["choices"][0]["finish_reason"] = "something_new"

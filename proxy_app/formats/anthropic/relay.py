@@ -13,6 +13,7 @@ from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.anthropic.errors import error_body, read_in_band
 from proxy_app.formats.anthropic.response import observe_answer, read_speed
 from proxy_app.formats.anthropic.usage import FINISHES, read_usage
+from proxy_app.formats.lenient import load
 from proxy_app.formats.reading import as_object, as_text, unlisted
 from proxy_app.formats.whole import refuse_whole
 from proxy_app.sse import Framer, encode, read_block
@@ -108,7 +109,7 @@ class Relay:
         if event.data.strip() == b"[DONE]":
             return b""
         try:
-            body = orjson.loads(event.data)
+            body = load(event.data)
         except orjson.JSONDecodeError as error:
             raise UpstreamInvalid("The provider sent a stream event that is not JSON.") from error
         body = as_object(body)

@@ -13,6 +13,7 @@ from proxy_app.formats.gemini.errors import error_object, read_in_band
 from proxy_app.formats.gemini.framing import Framing
 from proxy_app.formats.gemini.pieces import NOT_JSON, Piece, decode_piece, load_piece, tier_of, usage_of
 from proxy_app.formats.gemini.usage import FINISHES, read_tier, read_usage, searched
+from proxy_app.formats.lenient import mended
 from proxy_app.formats.reading import as_list, as_object, as_text, searches, unlisted
 from proxy_app.sse import Framer, read_block
 from proxy_app.wire import JSON, CallFacts, Finish, Observed, Usage
@@ -57,12 +58,20 @@ class Relay:
         if not block.startswith(b"data: {") or b"\n" in block:
             return self._pass_unusual(block)
         data = block[6:]
+        try:
+            self._read_data(data)
+        except UpstreamInvalid:
+            if (written := mended(data)) is None:
+                raise
+            self._read_data(written)  # what only strict decoders refuse is passed as it came
+        return self._framing.piece(data)
+
+    def _read_data(self, data: bytes) -> None:
         piece = decode_piece(data)
         if piece is None:
             self._read_untyped(load_piece(data))
         else:
             self._read(piece, data)
-        return self._framing.piece(data)
 
     def _read(self, piece: Piece, data: bytes) -> None:
         observed = self.observed

@@ -10,6 +10,7 @@ import msgspec
 import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamFailed, UpstreamInvalid
+from proxy_app.formats.lenient import mended
 from proxy_app.formats.openai_chat.chunks import (
     SAYS_NOTHING,
     Delta,
@@ -29,6 +30,7 @@ from proxy_app.formats.whole import load_whole
 from proxy_app.sse import Framer, encode, read_block
 from proxy_app.wire import CallFacts, Observed
 
+_NOT_JSON = "The provider sent a stream event that is not JSON."
 DONE = b"data: [DONE]\n\n"
 _LLAMA_CPP_MARK = b'"%b":' % LLAMA_CPP_MARK.encode()
 
@@ -106,7 +108,7 @@ class Relay:
         try:
             chunk = decode_chunk(memoryview(block)[6:])
         except msgspec.ValidationError:
-            return self._pass_untyped(block, block[6:])
+            return self._pass_untyped(block)
         except msgspec.DecodeError:
             return self._pass_unusual(block)
         observed = self.observed
@@ -198,9 +200,19 @@ class Relay:
         if event.event == "error":
             raise read_in_band(*words_of(event.data))
         plain = b"data: " + event.data.replace(b"\n", b" ").strip()
-        if block == plain or not plain.startswith(b"data: {"):
-            raise UpstreamInvalid("The provider sent a stream event that is not JSON.")
+        if not plain.startswith(b"data: {"):
+            raise UpstreamInvalid(_NOT_JSON)
+        if block == plain:
+            return self._pass_mended(block)
         return _with_other_fields(block, plain, self._pass(plain))
+
+    def _pass_mended(self, block: bytes) -> bytes:
+        """What only strict decoders refuse, read without it and passed as it came."""
+        if (written := mended(block[6:])) is None:
+            raise UpstreamInvalid(_NOT_JSON)
+        plain = b"data: " + written
+        passed = self._pass(plain)
+        return block + b"\n\n" if passed == plain + b"\n\n" else passed
 
     def _pass_whole(self, raw: bytes) -> bytes:
         """A whole answer in place of the stream, as the chunks that say it; what is none as it came."""
@@ -224,9 +236,12 @@ class Relay:
         self.observed.ended = True
         return DONE
 
-    def _pass_untyped(self, block: bytes, data: bytes) -> bytes:
+    def _pass_untyped(self, block: bytes) -> bytes:
         """A chunk whose known fields have unknown types (content as a list of parts, say)."""
-        body = as_object(_load(data))
+        try:
+            body = as_object(orjson.loads(block[6:]))
+        except orjson.JSONDecodeError:
+            return self._pass_mended(block)
         _refuse_error(body.get("error"))
         self.observed.service_tier = as_text(body.get("service_tier")) or self.observed.service_tier
         choices = [as_object(choice) for choice in as_list(body.get("choices"))]
@@ -267,14 +282,10 @@ def _with_other_fields(block: bytes, plain: bytes, passed: bytes) -> bytes:
 
 
 def _value(raw: msgspec.Raw) -> Any:
-    return _load(bytes(raw)) if raw else None
-
-
-def _load(data: bytes) -> Any:
     try:
-        return orjson.loads(data)
+        return orjson.loads(bytes(raw)) if raw else None
     except orjson.JSONDecodeError as error:
-        raise UpstreamInvalid("The provider sent a stream event that is not JSON.") from error
+        raise UpstreamInvalid(_NOT_JSON) from error
 
 
 def _refuse_error(error: Any) -> None:

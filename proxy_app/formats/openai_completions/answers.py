@@ -9,6 +9,7 @@ import orjson
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamFailed, UpstreamInvalid
 from proxy_app.formats.contract import RenderOptions
+from proxy_app.formats.lenient import load
 from proxy_app.formats.openai_endings import failure_of, read_finish
 from proxy_app.formats.openai_errors import error_object, read_in_band, words_of
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
@@ -183,7 +184,7 @@ class Relay:
             self.observed.ended = True
             return DONE
         try:
-            body = as_object(orjson.loads(event.data))
+            body = as_object(load(event.data))
         except orjson.JSONDecodeError as error:
             raise UpstreamInvalid("The provider sent a stream event that is not JSON.") from error
         if body.get("error") or event.event == "error":

@@ -6,6 +6,7 @@ The hot path: one typed decode an event, which skips what is not looked at.
 import msgspec
 
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid, UpstreamRefused
+from proxy_app.formats.lenient import mended
 from proxy_app.formats.openai_errors import read_in_band
 from proxy_app.formats.openai_responses.events import (
     NOT_JSON,
@@ -84,7 +85,10 @@ class Relay:
         start = block.find(b"\ndata: {") + 7 if block.startswith(b"event: ") else 6
         if (start == 6 and not block.startswith(b"data: {")) or b"\n" in block[start:]:
             return self._pass_unusual(block)
-        event = decode_event(memoryview(block)[start:])
+        try:
+            event = decode_event(memoryview(block)[start:])
+        except UpstreamInvalid:
+            return self._pass_mended(block, start)
         kind = event.type
         if kind in TEXT_DELTAS and event.delta is not None:
             observed.output_chars += len(event.delta)
@@ -98,6 +102,13 @@ class Relay:
             self._saw_call |= has_calls([object_of(event.item)])
         if event.sequence_number is not None:
             self._number = event.sequence_number
+        return block + b"\n\n"
+
+    def _pass_mended(self, block: bytes, start: int) -> bytes:
+        """What only strict decoders refuse, read without it and passed as it came."""
+        if (written := mended(block[start:])) is None:
+            raise UpstreamInvalid(NOT_JSON)
+        self._pass(block[:start] + written)
         return block + b"\n\n"
 
     def _note_start(self, event: Event) -> None:
