@@ -14,6 +14,8 @@ DATA = base64.b64encode(MARK.encode() * 3).decode()
 WEB = f"https://example.com/{MARK}"
 SCHEMA = {"type": "object", "properties": {MARK: {"type": "string"}}, "required": [MARK]}
 PLAIN = {"type": "object", "properties": {"city": {"type": "string"}}}
+CLOSED = {**PLAIN, "required": ["city"], "additionalProperties": False}
+STRICT = ('"strict":true', '"strict_tools":true')
 
 Write = Callable[[str], JSON | None]
 
@@ -246,8 +248,13 @@ CONTENT_AND_TOOLS: tuple[Feature, ...] = (
     Feature("Tools", lambda form: offered(form, SCHEMA), group="Tools"),
     Feature(
         "Strict tools",
+        lambda form: None if form == "gemini" else offered(form, CLOSED, strict=True),
+        STRICT,
+    ),
+    Feature(
+        "Strict tools with properties that may be missing",
         lambda form: None if form == "gemini" else offered(form, PLAIN, strict=True),
-        ('"strict":true',),
+        STRICT,
     ),
     Feature(
         "One tool forced",
@@ -323,6 +330,7 @@ CONTENT_AND_TOOLS: tuple[Feature, ...] = (
     Feature(
         "Image in a tool result",
         results(
+            openai_chat=[{"type": "image_url", "image_url": {"url": PICTURE}}],
             openai_responses=[{"type": "input_image", "image_url": PICTURE}],
             anthropic={
                 "content": [
@@ -342,6 +350,7 @@ CONTENT_AND_TOOLS: tuple[Feature, ...] = (
             anthropic={"content": MARK, "is_error": True},
             gemini={"response": {"error": MARK}},
         ),
+        ('"is_error":true', '"status":"error"', f'"error":"{MARK}"', f"Error: {MARK}"),
     ),
     Feature(
         "The provider's own tools",

@@ -365,14 +365,15 @@ class CallFacts:
 @dataclass(slots=True)
 class Target:
     """Where an attempt goes, as far as a format must know. What follows `quirks` is filled when its request
-    is built: `tool_names` that were changed for the provider -> as the caller wrote them, and whether the
-    caller wants `one_call` at a time."""
+    is built: `tool_names` that were changed for the provider -> as the caller wrote them, whether the
+    caller wants `one_call` at a time, and whether its answer is `wrapped` in an object."""
 
     format: str
     upstream_model: str
     quirks: Mapping[str, Any] = field(default_factory=dict)
     tool_names: dict[str, str] = field(default_factory=dict, compare=False)
     one_call: bool = field(default=False, compare=False)
+    wrapped: bool = field(default=False, compare=False)
 
 
 class BodySource(Protocol):

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from gateway_project.errors import UnsupportedContent, UnsupportedParameter
+from gateway_project.errors import BadRequest, InvalidBody, UnsupportedContent, UnsupportedParameter
 from proxy_app.wire import (
     Audio,
     Conversation,
@@ -33,6 +33,8 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 #: What else a model may not take.
 _OF_THE_WHOLE = frozenset({"service_tier", "verbosity"})
 _ONE_LINE = str.maketrans("\r\n", "  ")
+#: What asks for JSON where a format's JSON mode does not exist, or wants to be asked for in words too.
+JSON_INSTRUCTION = "Answer with a single valid JSON object and nothing else: no prose, no code fence."
 
 
 def refuse_sampling(conversation: Conversation, *names: str) -> None:
@@ -66,11 +68,11 @@ def drop_reasoning(conversation: Conversation) -> tuple[str, ...]:
     return ("reasoning_effort",)
 
 
-def in_words(error: UnsupportedParameter, words: Mapping[str, str]) -> UnsupportedParameter:
+def in_words(error: BadRequest, words: Mapping[str, str]) -> BadRequest:
     """The refusal with its parameter under the caller's own name; builders know Chat Completions' names."""
     name = error.param or ""
     word = words.get(name, name)
-    return UnsupportedParameter(error.detail.replace(f"'{name}'", f"'{word}'"), param=word or None)
+    return type(error)(error.detail.replace(f"'{name}'", f"'{word}'"), param=word or None)
 
 
 def cannot_carry(part: Part, why: str) -> UnsupportedContent:
@@ -91,10 +93,30 @@ def split_system(turns: list[Turn]) -> tuple[list[Text], list[Turn]]:
     return system, turns[count:]
 
 
+def told_by(result: ToolResult) -> str:
+    """What a tool gave as text, where a format has no mark for a failure: that it failed is said in words."""
+    text = "\n".join(part.text for part in result.parts if isinstance(part, Text))
+    if not result.is_error or text.lstrip().lower().startswith("error"):
+        return text
+    return f"Error: {text}" if text else "Error"
+
+
+def with_json_asked(turns: list[Turn]) -> list[Turn]:
+    """The turns with the word JSON among the instructions, unless it is said somewhere. OpenAI and servers
+    made after it refuse their JSON mode to a conversation without the word."""
+    said = (part for turn in turns if turn.role != "assistant" for part in turn.parts)
+    if any(isinstance(part, Text) and "json" in part.text.lower() for part in said):
+        return turns
+    if turns and turns[0].role == "system":
+        return [Turn("system", [*turns[0].parts, Text(JSON_INSTRUCTION)]), *turns[1:]]
+    return [Turn("system", [Text(JSON_INSTRUCTION)]), *turns]
+
+
 def alternate(turns: list[Turn]) -> list[Turn]:
     """Turns of user and assistant in alternation: neighbours of one role are joined, so that all
     results of an assistant's calls stand in one user turn, before anything else said there. A later
-    system message is told as the user's. Empty texts and empty turns are left out."""
+    system message is told as the user's. Empty texts and empty turns are left out; InvalidBody where nothing
+    is left."""
     joined: list[Turn] = []
     for turn in turns:
         role = "assistant" if turn.role == "assistant" else "user"
@@ -105,6 +127,8 @@ def alternate(turns: list[Turn]) -> list[Turn]:
             joined[-1].parts.extend(parts)
         else:
             joined.append(Turn("assistant" if role == "assistant" else "user", parts))
+    if not joined:
+        raise InvalidBody("'messages' hold nothing to answer.", param="messages")
     for turn in joined:
         turn.parts.sort(key=lambda part: not isinstance(part, ToolResult))
     return joined

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gateway_project.errors import UnsupportedContent
-from proxy_app.formats.carrying import cannot_carry
+from proxy_app.formats.carrying import cannot_carry, told_by
 from proxy_app.formats.media import image_address
 from proxy_app.wire import JSON, Image, Part, Text, ToolResult
 
@@ -16,8 +16,7 @@ def user_messages(parts: list[Part], write: Callable[[Part], JSON]) -> list[JSON
     for part in parts:
         if isinstance(part, ToolResult):
             content += [write(inner) for inner in part.parts if not isinstance(inner, Text)]
-            text = "\n".join(inner.text for inner in part.parts if isinstance(inner, Text))
-            messages.append({"role": "tool", "tool_call_id": part.call_id, "content": text})
+            messages.append({"role": "tool", "tool_call_id": part.call_id, "content": told_by(part)})
         else:
             content.append(write(part))
     if len(content) == 1 and content[0]["type"] == "text":

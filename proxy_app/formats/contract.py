@@ -137,7 +137,8 @@ class InboundFormat:
 @dataclass(frozen=True, slots=True)
 class UpstreamFormat:
     """A format providers speak. `tool_name` and `call_id` match the names of tools and the ids of calls that
-    it takes; `output_limit` is as a caller's format has it, for one that no caller speaks."""
+    it takes; `any_schema`: an answer's may be no object's; `output_limit` is as a caller's format has it, for
+    one that no caller speaks."""
 
     name: str
     build_request: Callable[[Conversation, Target], Outgoing]
@@ -146,6 +147,7 @@ class UpstreamFormat:
     read_failure: Callable[[int, Mapping[str, str], bytes], UpstreamFailed]
     tool_name: re.Pattern[str] = re.compile(r"[a-zA-Z0-9_-]{1,64}")
     call_id: re.Pattern[str] = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+    any_schema: bool = False
     output_limit: tuple[str, ...] = ()
 
 

@@ -9,7 +9,13 @@ from typing import Any
 import msgspec
 import orjson
 
-from gateway_project.errors import GatehouseError, UnsupportedParameter, UpstreamFailed, UpstreamInvalid
+from gateway_project.errors import (
+    GatehouseError,
+    InvalidBody,
+    UnsupportedParameter,
+    UpstreamFailed,
+    UpstreamInvalid,
+)
 from proxy_app.formats.anthropic.usage import read_usage as read_anthropic_usage
 from proxy_app.formats.carrying import drop_reasoning, drop_untaken, in_words
 from proxy_app.formats.contract import KeptAnswer, RenderedError, RenderOptions, StreamPipe
@@ -25,6 +31,7 @@ from proxy_app.formats.openai_responses.usage import usage_of as read_responses_
 from proxy_app.formats.registry import INBOUND, UPSTREAM
 from proxy_app.formats.signing import give_back
 from proxy_app.formats.translation import Translation, observe_parts
+from proxy_app.formats.wrapping import unwrap_answer, wrap_schema
 from proxy_app.wire import JSON, Address, CallFacts, Observed, Outgoing, Signed, Target, ToolCall, Usage
 
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -94,6 +101,7 @@ def build_outgoing(
         give_back(conversation, signed)
     upstream, words = UPSTREAM[target.format], INBOUND[inbound].words
     target.one_call = conversation.parallel_tools is False
+    target.wrapped = not upstream.any_schema and wrap_schema(conversation)
     target.tool_names = rename_tools(conversation, upstream.tool_name)
     rename_calls(conversation, call_ids(upstream, target))
     dropped = drop_untaken(conversation, target.quirks.get("drop") or ())
@@ -103,7 +111,7 @@ def build_outgoing(
         dropped += drop_reasoning(conversation)
     try:
         outgoing = upstream.build_request(conversation, target)
-    except UnsupportedParameter as error:
+    except (InvalidBody, UnsupportedParameter) as error:
         raise in_words(error, words) from None
     named = (words.get(name, name) for name in (*outgoing.dropped, *dropped))
     outgoing.dropped = (*named, *told)
@@ -164,6 +172,8 @@ def _convert_answer(
     answer = UPSTREAM[target.format].parse_answer(body)
     if target.one_call:
         first_call_alone(answer)
+    if target.wrapped:
+        unwrap_answer(answer)
     for place, call in enumerate(part for part in answer.parts if isinstance(part, ToolCall)):
         call.name = target.tool_names.get(call.name, call.name)
         call.id = call.id or made_up_id(options.answer_id, place)
@@ -200,6 +210,7 @@ def open_pipe(inbound: str, target: Target, facts: CallFacts, options: RenderOpt
         upstream.parse_answer,
         answer_id=options.answer_id,
         one_call=target.one_call,
+        wrapped=target.wrapped,
     )
 
 

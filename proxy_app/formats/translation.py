@@ -12,6 +12,7 @@ from proxy_app.formats.one_call import is_of_a_further_call
 from proxy_app.formats.signing import Gatherer, gather
 from proxy_app.formats.usage_merge import merge_usage
 from proxy_app.formats.whole import answer_events
+from proxy_app.formats.wrapping import Unwrapping
 from proxy_app.sse import Framer, read_block
 from proxy_app.wire import (
     JSON,
@@ -50,6 +51,7 @@ class Translation:
         "_renderer",
         "_saw_call",
         "_tool_names",
+        "_unwrapping",
         "observed",
     )
 
@@ -62,9 +64,11 @@ class Translation:
         *,
         answer_id: str = "",  # the gateway's own, for calls whose provider gave them no id
         one_call: bool = False,
+        wrapped: bool = False,
     ) -> None:
         self._answer_id = answer_id
         self._one_call = one_call
+        self._unwrapping = Unwrapping() if wrapped else None
         self._parse_whole = parse_whole
         self._began = False  # an event has come
         self._halves: Halves | None = None  # from the first text that was cut within a character on
@@ -138,7 +142,11 @@ class Translation:
         return True
 
     def _pass_events(self, events: Iterable[StreamEvent], sent: list[bytes]) -> None:
-        for event in events if self._halves is None else self._halves.feed(events):
+        if self._halves is not None:
+            events = self._halves.feed(events)
+        if self._unwrapping is not None:
+            events = self._unwrapping.events(events)
+        for event in events:
             if self._one_call and is_of_a_further_call(event):
                 continue
             self._observe(event)

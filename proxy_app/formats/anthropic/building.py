@@ -11,7 +11,13 @@ import orjson
 from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats.anthropic.blocks import build_block
 from proxy_app.formats.anthropic.request import DEFAULT_MAX_TOKENS, PATH, headers_for
-from proxy_app.formats.carrying import allowed_tools, alternate, refuse_sampling, split_system
+from proxy_app.formats.carrying import (
+    JSON_INSTRUCTION,
+    allowed_tools,
+    alternate,
+    refuse_sampling,
+    split_system,
+)
 from proxy_app.formats.efforts import BUDGETS, effort_of_budget
 from proxy_app.wire import (
     JSON,
@@ -31,7 +37,6 @@ DEFAULT_MAX_TOKENS_THINKING = 32000
 MIN_BUDGET_TOKENS = 1024
 #: service tier -> this format's; other tiers have no counterpart and are left out.
 _TIERS = {"auto": "auto", "priority": "auto", "default": "standard_only"}
-JSON_INSTRUCTION = "Answer with a single valid JSON object and nothing else: no prose, no code fence."
 
 
 def build_request(conversation: Conversation, target: Target) -> Outgoing:

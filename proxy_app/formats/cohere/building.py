@@ -11,7 +11,7 @@ from typing import assert_never
 
 import orjson
 
-from proxy_app.formats.carrying import allowed_tools, refuse_sampling, split_system
+from proxy_app.formats.carrying import allowed_tools, refuse_sampling, split_system, with_json_asked
 from proxy_app.formats.chat_parts import image_part, not_in, user_messages
 from proxy_app.formats.cohere.response import PLAN, PROVIDER, THOUGHT
 from proxy_app.formats.efforts import BUDGETS
@@ -42,6 +42,8 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
     system, turns = split_system(conversation.turns)
     if system:
         turns = [Turn("system", [*system]), *turns]
+    if conversation.output.kind == "json":
+        turns = with_json_asked(turns)
     body: JSON = {"model": target.upstream_model, "messages": _messages(turns)}
     body |= _tools(conversation)
     if conversation.output.kind != "text":

@@ -30,6 +30,7 @@ _CONFIG = {
 WORDS = {name: f"generationConfig.{word}" for name, word in _CONFIG.items()}
 WORDS["tool_choice"] = "toolConfig.functionCallingConfig"
 WORDS["service_tier"] = "serviceTier"
+WORDS["messages"] = "contents"
 
 INBOUND = InboundFormat(
     name=NAME,
@@ -56,4 +57,5 @@ UPSTREAM = UpstreamFormat(
     read_failure=read_failure,
     call_id=re.compile(r".+", re.DOTALL),
     tool_name=re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}"),
+    any_schema=True,
 )

@@ -1,6 +1,6 @@
 """A conversation written as a Chat Completions request, for OpenAI and compatible servers.
 
-Quirks: `max_tokens_field` (compatible servers know only `max_tokens`), `no_stream_options`,
+Quirks: `max_tokens_field` (compatible servers know only `max_tokens`), `seed_field`, `no_stream_options`,
 `system_role` (default `system`), `no_named_tools`, `thoughts_field`. Without the last no thoughts are sent:
 the format has no input field for them. The service tier `auto` is what nothing said means, and is not told to
 servers that may know no tiers.
@@ -11,11 +11,13 @@ from typing import assert_never
 import orjson
 
 from gateway_project.errors import UnsupportedContent, UnsupportedParameter
+from proxy_app.formats.carrying import with_json_asked
 from proxy_app.formats.chat_parts import image_part, not_in, user_messages
 from proxy_app.formats.efforts import effort_of_budget
 from proxy_app.formats.media import AUDIO_FORMATS
 from proxy_app.formats.openai_chat.request import HEADERS, PATH
 from proxy_app.formats.openai_chat.response import SERVICE_TIERS
+from proxy_app.formats.strictness import loosened
 from proxy_app.wire import (
     JSON,
     Audio,
@@ -39,12 +41,16 @@ from proxy_app.wire import (
 
 def build_request(conversation: Conversation, target: Target) -> Outgoing:
     """The provider request. Raises UnsupportedContent and UnsupportedParameter."""
-    body: JSON = {"model": target.upstream_model, "messages": _messages(conversation.turns, target)}
+    is_json = conversation.output.kind == "json"
+    turns = with_json_asked(conversation.turns) if is_json else conversation.turns
+    body: JSON = {"model": target.upstream_model, "messages": _messages(turns, target)}
+    dropped: tuple[str, ...] = ()
     if conversation.tools:
         tools, choice = conversation.tools, conversation.tool_choice
         if choice is not None and choice.names and target.quirks.get("no_named_tools"):
             tools = [tool for tool in tools if tool.name in choice.names]
             choice = ToolChoice(choice.mode)
+        tools, dropped = loosened(tools)
         body["tools"] = [_tool(tool) for tool in tools]
         if choice is not None:
             body["tool_choice"] = _tool_choice(choice)
@@ -55,7 +61,7 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
     if conversation.max_output_tokens is not None:
         field = str(target.quirks.get("max_tokens_field") or "max_completion_tokens")
         body[field] = conversation.max_output_tokens
-    body |= _sampling(conversation.sampling)
+    body |= _sampling(conversation.sampling, str(target.quirks.get("seed_field") or "seed"))
     if effort := _effort(conversation):
         body["reasoning_effort"] = effort
     if conversation.verbosity is not None:
@@ -66,16 +72,16 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
         body["stream"] = True
         if not target.quirks.get("no_stream_options"):
             body["stream_options"] = {"include_usage": True}
-    return Outgoing(PATH, orjson.dumps(body), dict(HEADERS))
+    return Outgoing(PATH, orjson.dumps(body), dict(HEADERS), dropped)
 
 
-def _sampling(sampling: Sampling) -> JSON:
+def _sampling(sampling: Sampling, seed_field: str) -> JSON:
     if sampling.top_k is not None:
         raise UnsupportedParameter("'top_k' cannot be carried to this model.", param="top_k")
     values = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
-        "seed": sampling.seed,
+        seed_field: sampling.seed,
         "frequency_penalty": sampling.frequency_penalty,
         "presence_penalty": sampling.presence_penalty,
         "stop": sampling.stop or None,

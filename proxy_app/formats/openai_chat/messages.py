@@ -1,6 +1,7 @@
 """Chat Completions messages and parts, read into turns. Every part is carried or refused by name."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from gateway_project.errors import InvalidBody, UnsupportedContent
 from proxy_app.formats.media import AUDIO_TYPES, guess_type, is_data_url, is_web_url, split_data_url
@@ -60,7 +61,7 @@ def _turn(message: Fields, role: Role, names: dict[str, str]) -> Turn:
     return Turn(role, parts)
 
 
-def _content(message: Fields, role: Role) -> list[Part]:
+def _content(message: Fields, role: Role | Literal["tool"]) -> list[Part]:
     value = message.get("content")
     if isinstance(value, str):
         return [Text(value, message.maybe_json("cache_control"))]
@@ -73,12 +74,14 @@ def _content(message: Fields, role: Role) -> list[Part]:
     return [_part(part, role) for part in message.objects("content")]
 
 
-def _part(part: Fields, role: Role) -> Part:
+def _part(part: Fields, role: Role | Literal["tool"]) -> Part:
     kind = part.text("type")
     if kind == "text":
         return Text(part.text("text"), cache_mark(part))
     if kind == "refusal" and role == "assistant":
         return Refusal(part.text("refusal"))
+    if role == "tool" and kind == "image_url":
+        return _image(part)  # OpenAI takes text alone; tools that look at things give pictures
     if role == "user":
         match kind:
             case "image_url":
@@ -175,7 +178,7 @@ def _tool_result(message: Fields, names: dict[str, str]) -> ToolResult:
             f"'{message.at('tool_call_id')}' names no tool call of an earlier assistant message.",
             param=message.at("tool_call_id"),
         )
-    parts = _content(message, "system")
+    parts = _content(message, "tool")
     return ToolResult(call_id, parts, names[call_id], cache_control=message.maybe_json("cache_control"))
 
 

@@ -11,11 +11,12 @@ instructions in the middle of a conversation.
 import orjson
 
 from gateway_project.errors import UnsupportedParameter
-from proxy_app.formats.carrying import refuse_sampling, split_system
+from proxy_app.formats.carrying import refuse_sampling, split_system, with_json_asked
 from proxy_app.formats.efforts import effort_of_budget
 from proxy_app.formats.openai_responses.history import build_items, has_signed_thoughts
 from proxy_app.formats.openai_responses.request import HEADERS, PATH
 from proxy_app.formats.openai_responses.tools import build_tool, build_tool_choice
+from proxy_app.formats.strictness import loosened
 from proxy_app.wire import JSON, Conversation, Outgoing, OutputFormat, Target
 
 MIN_OUTPUT_TOKENS = 16
@@ -30,9 +31,12 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
     body: JSON = {"model": target.upstream_model, "store": False}
     if system:
         body["instructions"] = "\n\n".join(text.text for text in system)
+    if conversation.output.kind == "json":
+        turns = with_json_asked(turns)  # instructions do not count
     body["input"] = build_items(turns, str(target.quirks.get("system_role") or "developer"))
-    if conversation.tools:
-        body["tools"] = [build_tool(tool) for tool in conversation.tools]
+    tools, dropped = loosened(conversation.tools)
+    if tools:
+        body["tools"] = [build_tool(tool) for tool in tools]
         if conversation.tool_choice is not None:
             body["tool_choice"] = build_tool_choice(conversation.tool_choice)
         if conversation.parallel_tools is not None:
@@ -43,7 +47,7 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
     body |= _plain_values(conversation)
     if conversation.stream:
         body["stream"] = True
-    return Outgoing(PATH, orjson.dumps(body), dict(HEADERS))
+    return Outgoing(PATH, orjson.dumps(body), dict(HEADERS), dropped)
 
 
 def _refuse(conversation: Conversation) -> None:

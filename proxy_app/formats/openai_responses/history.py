@@ -3,7 +3,7 @@ name what a provider stored, and nothing is stored."""
 
 from typing import Any
 
-from proxy_app.formats.carrying import cannot_carry
+from proxy_app.formats.carrying import cannot_carry, told_by
 from proxy_app.formats.media import AUDIO_FORMATS, image_address
 from proxy_app.formats.openai_responses.request import PROVIDER
 from proxy_app.wire import (
@@ -65,12 +65,15 @@ def _message(role: str, content: list[JSON]) -> JSON:
 def _result(result: ToolResult) -> JSON:
     output: Any
     if all(isinstance(part, Text) for part in result.parts):
-        output = "\n".join(part.text for part in result.parts if isinstance(part, Text))
+        output = told_by(result)
     else:
         for part in result.parts:
             if isinstance(part, Audio):
                 raise cannot_carry(part, "audio in a tool's result cannot be carried to this model.")
-        output = [_input_part(part) for part in result.parts]
+        parts = result.parts
+        if result.is_error:
+            parts = [Text(told_by(result)), *(part for part in parts if not isinstance(part, Text))]
+        output = [_input_part(part) for part in parts]
     return {"type": "function_call_output", "call_id": result.call_id, "output": output}
 
 

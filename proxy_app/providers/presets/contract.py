@@ -15,6 +15,7 @@ AddressStyle = Literal["plain", "azure", "vertex", "bedrock_invoke", "bedrock_co
 #: Every quirk a provider may have, and what it means. Formats and the pipeline read them.
 QUIRKS: Mapping[str, str] = {
     "max_tokens_field": "Name of the field that limits the output; else max_completion_tokens.",
+    "seed_field": "Name of the field of the seed; else seed.",
     "no_stream_options": "True: the server refuses stream_options and reports usage by itself.",
     "system_role": "Role of instructions; else system (in Responses, amid a conversation, developer).",
     "default_max_tokens": "Output limit sent where the format demands one and the caller named none.",

@@ -55,6 +55,7 @@ HOSTED = (
         base_url="https://api.mistral.ai/v1",
         quirks={
             **OLD_LIMIT,
+            "seed_field": "random_seed",
             "no_stream_options": True,
             "short_call_ids": True,
             "files": True,
@@ -91,7 +92,8 @@ HOSTED = (
         label="xAI",
         base_url="https://api.x.ai/v1",
         other_formats=RESPONSES_TOO,
-        quirks={"family": "xai"},
+        # None of its models takes penalties since grok-4; even 0 is refused.
+        quirks={"family": "xai", "drop": ("frequency_penalty", "presence_penalty")},
         price_provider_id="x-ai",
         key_hint="xai-…",
     ),

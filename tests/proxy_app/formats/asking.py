@@ -31,12 +31,21 @@ from tests.proxy_app.formats.saying import WORDS
 #: A model that thinks by budgets, and one that does by words: Gemini's differ by their name.
 BY_BUDGET, BY_WORDS = "gemini-2.5-pro", "gemini-3-pro"
 TIERS: Final = ("auto", "default", "flex", "scale", "priority", "fast", "ultrafast")
+#: What OpenAI takes for strict.
+CLOSED: Final = {
+    "type": "object",
+    "properties": {"a": {"type": "string"}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 def tool(draw: st.DrawFn, pair: Pair, name: str) -> Tool:
     schema = maybe(draw, SCHEMAS) if can("tools without a schema", *pair) else draw(SCHEMAS)
     strict = can("strict tools", *pair) and draw(st.booleans())
+    if strict and not can("strict tools with properties that may be missing", *pair):
+        schema = CLOSED
     return Tool(name, maybe(draw, WORDS), schema, strict, cached(draw, pair))
 
 
@@ -126,6 +135,8 @@ def requests(draw: st.DrawFn, pair: Pair) -> Conversation:
         if can("one call at a time", *pair) and (can("that alone", *pair) or free(drawn.tool_choice)):
             drawn.parallel_tools = draw(st.sampled_from([None, True, False]))
     drawn.output, drawn.sampling = output(draw, pair), sampling(draw, pair)
+    if drawn.output.kind == "json" and not can("JSON mode without the word", *pair):
+        drawn.turns.append(Turn("user", [Text("as JSON")]))
     drawn.reasoning = reasoning(draw, pair, drawn)
     drawn.verbosity = draw(st.sampled_from([None, "low", "high"])) if can("verbosity", *pair) else None
     drawn.service_tier = draw(st.sampled_from([None, *those(pair, "tier", TIERS)]))

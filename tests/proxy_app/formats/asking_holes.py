@@ -8,6 +8,7 @@ _HINT = "a hint that models differ in: what is cached is the provider's business
 _UNSIGNED = "thoughts go back to those who signed them alone"
 _FAMILY = "a provider refuses thoughts that another one signed"
 _ONE_ORDER = "one message: text, refusal and calls have fields each"
+_ALL_REQUIRED = "no schema is strict where a property may be missing"
 _NO_FIELD = "no field"
 _NO_LOGPROBS = "answers are translated without log probabilities"
 _NOT_A_TIER = "no such tier"
@@ -86,6 +87,9 @@ HOLES: Final[dict[tuple[str, str], str]] = {
     ("tools without a schema", "openai_responses"): "a function has parameters, were they none",
     ("tools without a schema", "anthropic"): "a tool has a schema, were it an empty one",
     ("strict tools", "gemini"): _NO_FIELD,
+    ("strict tools with properties that may be missing", "gemini"): _NO_FIELD,
+    ("strict tools with properties that may be missing", "openai_chat"): _ALL_REQUIRED,
+    ("strict tools with properties that may be missing", "openai_responses"): _ALL_REQUIRED,
     ("some of the tools", "anthropic"): "the others are left out",
     ("a free choice of some tools", "anthropic"): "the others are left out",
     ("a free choice of some tools", "gemini"): "the others are left out: names stand with forced calls",
@@ -93,6 +97,9 @@ HOLES: Final[dict[tuple[str, str], str]] = {
     ("that alone", "anthropic"): "it stands in the choice of tools",
     ("that alone", "gemini"): _NO_FIELD,
     ("JSON mode", "anthropic"): "an instruction asks for it",
+    ("JSON mode without the word", "anthropic"): "an instruction asks for it",
+    ("JSON mode without the word", "openai_chat"): "an instruction says it",
+    ("JSON mode without the word", "openai_responses"): "an instruction says it",
     ("the name of a schema", "anthropic"): _NO_FIELD,
     ("the name of a schema", "gemini"): _NO_FIELD,
     # sampling and limits

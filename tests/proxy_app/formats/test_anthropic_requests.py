@@ -299,6 +299,8 @@ def test_hints_and_claims_are_not_sent(wire: str) -> None:
 
 
 def test_a_conversation_reaches_a_chat_provider_in_its_words() -> None:
+    closed = {**SCHEMA, "required": ["city"], "additionalProperties": False}
+    strict = {**WEATHER, "input_schema": closed}
     body = build(
         "openai_chat",
         system=[
@@ -310,7 +312,7 @@ def test_a_conversation_reaches_a_chat_provider_in_its_words() -> None:
             {"role": "system", "content": "Now French."},
             {"role": "assistant", "content": "Il"},
         ],
-        tools=[{**WEATHER, "type": "custom", "strict": True, "description": "The weather"}],
+        tools=[{**strict, "type": "custom", "strict": True, "description": "The weather"}],
         tool_choice={"type": "any", "disable_parallel_tool_use": True},
         stop_sequences=["END"],
         temperature=0.5,
@@ -332,7 +334,7 @@ def test_a_conversation_reaches_a_chat_provider_in_its_words() -> None:
     }
     assert (body["messages"][3]["tool_call_id"], body["messages"][3]["content"]) == ("toolu_1", "sunny")
     assert body["messages"][5]["content"] == "Il"  # begun for the model to go on from
-    function = {"name": "weather", "parameters": SCHEMA, "strict": True, "description": "The weather"}
+    function = {"name": "weather", "parameters": closed, "strict": True, "description": "The weather"}
     assert body["tools"] == [{"type": "function", "function": function}]
     assert (body["tool_choice"], body["parallel_tool_calls"]) == ("required", False)
     assert (body["stop"], body["temperature"], body["reasoning_effort"]) == (["END"], 0.5, "xhigh")

@@ -32,7 +32,7 @@ from proxy_app.wire import (
     ToolResult,
     Turn,
 )
-from tests.proxy_app.formats.asking import BY_BUDGET, BY_WORDS, EFFORTS, TIERS, plain, requests
+from tests.proxy_app.formats.asking import BY_BUDGET, BY_WORDS, CLOSED, EFFORTS, TIERS, plain, requests
 from tests.proxy_app.formats.asking_holes import HOLES
 from tests.proxy_app.formats.asking_spellings import respelt
 from tests.proxy_app.formats.asking_turns import CACHED
@@ -177,12 +177,16 @@ PROBES: dict[str, Made] = {
     "parts of a result in any order": giving(PICTURE, Text("a")),
     "failed results": giving(Text("a"), is_error=True),
     "tools without a schema": asking(tools=[Tool("a")]),
-    "strict tools": asking(tools=[Tool("a", None, {"type": "object"}, True)]),
+    "strict tools": asking(tools=[Tool("a", None, CLOSED, True)]),
+    "strict tools with properties that may be missing": asking(
+        tools=[Tool("a", None, {**CLOSED, "required": []}, True)]
+    ),
     "some of the tools": offering("a", "b", "c", tool_choice=ToolChoice("required", ("a", "b"))),
     "a free choice of some tools": offering("a", "b", tool_choice=ToolChoice("auto", ("a",))),
     "one call at a time": offering(tool_choice=ToolChoice("auto"), parallel_tools=False),
     "that alone": offering(parallel_tools=False),
-    "JSON mode": asking(output=OutputFormat("json")),
+    "JSON mode": with_turns(Turn("user", [Text("as json")]), output=OutputFormat("json")),
+    "JSON mode without the word": asking(output=OutputFormat("json")),
     "the name of a schema": asking(output=OutputFormat("schema", {"type": "object"}, "n", True, "d")),
     "temperatures above 1": sampled(temperature=1.5),
     "top_k": sampled(top_k=4),

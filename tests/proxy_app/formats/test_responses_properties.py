@@ -85,10 +85,8 @@ def conversations(draw: st.DrawFn) -> Conversation:
                 for call in calls
             ]
             turns.append(Turn("user", results))
-    turns.append(Turn("user", [draw(TEXTS)]))
-    tools = draw(
-        st.lists(st.builds(Tool, IDS, WORDS, st.just({"type": "object"}), st.booleans()), max_size=2)
-    )
+    turns.append(Turn("user", [Text(draw(WORDS) + " in JSON")]))
+    tools = draw(st.lists(st.builds(Tool, IDS, WORDS, st.just(CLOSED), st.booleans()), max_size=2))
     return Conversation(
         model="public-model",
         turns=turns,
@@ -105,6 +103,7 @@ def conversations(draw: st.DrawFn) -> Conversation:
     )
 
 
+CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
 SCHEMA = OutputFormat("schema", {"type": "object"}, "n", True, "d")
 _MIXED = st.just([Text("see"), Image(data="AA", media_type="image/png", detail="auto")])
 
