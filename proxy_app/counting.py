@@ -26,8 +26,6 @@ from usage_app.records import Tokens
 
 MEDIA_TOKENS = 1500  # what an image or a page costs, more or less
 _LONG_DATA = 2000  # characters from which on a text without a blank is data, not words
-#: Where Gemini's callers may put the whole of what they would ask.
-_WHOLE_REQUESTS = ("generateContentRequest", "generate_content_request")
 _NO_ENDPOINT = frozenset({404, 405, 501})
 
 
@@ -66,8 +64,7 @@ def _read(call: Call) -> None:
 def _asked(body: JSON) -> JSON:
     """The conversation that is to be counted: Gemini's may stand one level deeper, and no answer's limit
     needs to be named."""
-    inner = next((body[name] for name in _WHOLE_REQUESTS if isinstance(body.get(name), dict)), body)
-    return {**inner, "max_tokens": 1}
+    return {**(exchange.whole_request(body) or body), "max_tokens": 1}
 
 
 async def _is_relayed(call: Call, relay: Relay) -> bool:
@@ -88,13 +85,14 @@ async def _is_relayed(call: Call, relay: Relay) -> bool:
 
 def _speaker(call: Call) -> Step | None:
     assert call.plan is not None
-    if any(name in call.body for name in _WHOLE_REQUESTS):
-        return None  # names the model inside once more, as the caller calls it
+    is_whole = exchange.whole_request(call.body) is not None
     steps = call.plan.steps
-    return next((step for step in steps if _counts(step.deployment.provider, call.format)), None)
+    return next((step for step in steps if _counts(step.deployment.provider, call.format, is_whole)), None)
 
 
-def _counts(provider: ProviderEntry, format: str) -> bool:
+def _counts(provider: ProviderEntry, format: str, is_whole: bool) -> bool:
+    if is_whole and provider.addressing == "vertex":
+        return False  # knows the conversation alone
     return format in provider.formats and not provider.quirks.get("no_token_count")
 
 

@@ -17,7 +17,7 @@ _LIMIT = "x-ratelimit-"
 def dialect_of(path: str, headers: Mapping[bytes, bytes], query_string: bytes = b"") -> str:
     """The format in which a request to this path expects to be answered, errors included."""
     first = path.lstrip("/").partition("/")[0]
-    if first in ("gemini", "upload") or first.startswith("v1beta") or _GEMINI_VERB.search(path):
+    if first in ("gemini", "upload") or first.startswith(("v1beta", "v1alpha")) or _GEMINI_VERB.search(path):
         return "gemini"
     if first == "anthropic" or "/messages" in path:
         return "anthropic"

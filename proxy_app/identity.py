@@ -61,14 +61,16 @@ class Claims:
 
 
 def shown_secret(headers: Mapping[bytes, bytes], query_string: bytes) -> str:
-    """The API key a caller shows, '' if none: Bearer first, then the other headers, then ?key=."""
+    """The API key a caller shows, '' if none: Bearer first, then the other headers, then ?key=. A header
+    without one hides no other."""
     authorization = headers.get(b"authorization", b"")
-    if authorization[:7].lower() == b"bearer ":
-        return authorization[7:].strip().decode("latin-1")
+    if authorization[:7].lower() == b"bearer " and (value := authorization[7:].strip()):
+        return value.decode("latin-1")
     for name in _KEYS:
-        if value := headers.get(name, b"").strip():
-            if value[:7].lower() == b"bearer ":
-                value = value[7:].strip()
+        value = headers.get(name, b"").strip()
+        if value[:7].lower() in (b"bearer ", b"bearer"):
+            value = value[7:].strip()
+        if value:
             return value.decode("latin-1")
     if b"key=" in query_string:
         return parse_qs(query_string.decode("latin-1")).get("key", [""])[-1]

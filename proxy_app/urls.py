@@ -40,10 +40,15 @@ from proxy_app.views.vitals import Live, Metrics, Ready
 #: Where each API may be reached: as its SDK writes it, without a version, and under its own name.
 OPENAI = ("/v1", "", "/openai/v1", "/openai")
 ANTHROPIC = ("/v1", "", "/anthropic/v1", "/anthropic")
-GEMINI = ("/v1beta", "/v1", "/v1beta1", "/gemini/v1beta", "/gemini/v1", "/gemini", "")
+GEMINI = (
+    *("/v1beta", "/v1", "/v1alpha", "/v1beta1"),
+    *("/gemini/v1beta", "/gemini/v1", "/gemini/v1alpha", "/gemini", ""),
+)
 #: Where Google's SDKs bring files.
 UPLOADS = tuple(
-    f"{root}/upload/{version}" for version in ("v1beta", "v1", "v1beta1") for root in ("", "/gemini")
+    f"{root}/upload/{version}"
+    for version in ("v1beta", "v1", "v1alpha", "v1beta1")
+    for root in ("", "/gemini")
 )
 EVERY = tuple(dict.fromkeys((*OPENAI, *ANTHROPIC, *GEMINI)))
 #: Azure's and LiteLLM's paths: the model stands in the address.

@@ -21,6 +21,7 @@ from proxy_app.formats.carrying import drop_reasoning, drop_untaken, in_words
 from proxy_app.formats.contract import KeptAnswer, RenderedError, RenderOptions, StreamPipe
 from proxy_app.formats.depth import refusing_depth
 from proxy_app.formats.families import forget_foreign
+from proxy_app.formats.gemini.request import WHOLE_REQUESTS
 from proxy_app.formats.hosted import leave_out_hosted
 from proxy_app.formats.lenient import load
 from proxy_app.formats.naming import call_ids, made_up_id, rename_calls, rename_tools
@@ -116,6 +117,11 @@ def build_outgoing(
     named = (words.get(name, name) for name in (*outgoing.dropped, *dropped))
     outgoing.dropped = (*named, *told)
     return outgoing
+
+
+def whole_request(body: JSON) -> JSON | None:
+    """What would be asked, where a body that is to be counted has it one level deeper, as Gemini's may."""
+    return next((body[name] for name in WHOLE_REQUESTS if isinstance(body.get(name), dict)), None)
 
 
 def with_verb(inbound: str, path: str, verb: str) -> str:

@@ -84,6 +84,10 @@ async def test_a_stream_that_asks_for_usage_gets_it(make_gateway):
         ({"x-goog-api-key": "{}"}, ""),
         ({"api-key": "{}"}, ""),
         ({"x-litellm-api-key": "Bearer {}"}, ""),
+        ({"authorization": "Bearer ", "x-api-key": "{}"}, ""),
+        ({"authorization": "Bearer", "x-goog-api-key": "{}"}, ""),
+        ({"x-api-key": "Bearer ", "api-key": "{}"}, ""),
+        ({"authorization": "Bearer "}, "key={}"),
         ({}, "key={}"),
     ],
 )

@@ -1,6 +1,9 @@
 """Counting tokens: by a provider of the caller's format, else estimated; free either way."""
 
+from dataclasses import replace
+
 import httpx
+import orjson
 import pytest
 
 from proxy_app.counting import MEDIA_TOKENS, tokens_in
@@ -59,6 +62,29 @@ async def test_a_provider_of_the_format_counts(make_gateway, path):
     assert script.seen[0].url.path.endswith(end)
     assert_free(gate, endpoint)
     assert gate.ends[0].attempts[0].cost_nanodollars == 0
+
+
+@pytest.mark.parametrize("name", ["generateContentRequest", "generate_content_request"])
+async def test_the_whole_of_a_request_is_counted_under_the_providers_name_of_the_model(make_gateway, name):
+    script = script_of(httpx.Response(200, json={"totalTokens": 2095}))
+    gate = make_gateway(script, model("gpt", deployment("alpha", "gemini")))
+    whole = {"model": "models/gpt", "contents": CONTENTS, "systemInstruction": {"parts": [{"text": "Hi"}]}}
+    answer = await gate.ask({name: whole}, path="/v1beta/models/gpt:countTokens")
+    assert answer.json() == {"totalTokens": 2095} and "x-gatehouse-estimated" not in answer.headers
+    assert orjson.loads(script.seen[0].content) == {name: {**whole, "model": "models/gpt-test"}}
+    assert script.seen[0].url.path.endswith("/models/gpt-test:countTokens")
+    assert_free(gate, "count_tokens")
+
+
+async def test_the_whole_of_a_request_is_estimated_where_the_cloud_counts_conversations_alone(make_gateway):
+    script = script_of(httpx.Response(200, json={"totalTokens": 2095}))
+    vertex = deployment("alpha", "gemini")
+    vertex = replace(vertex, provider=replace(vertex.provider, addressing="vertex"))
+    gate = make_gateway(script, model("gpt", vertex))
+    answer = await gate.ask(
+        {"generateContentRequest": {"contents": CONTENTS}}, path="/v1beta/models/gpt:countTokens"
+    )
+    assert answer.headers["x-gatehouse-estimated"] == "true" and not script.seen
 
 
 @pytest.mark.parametrize("status", [404, 405, 500, 429, 401])

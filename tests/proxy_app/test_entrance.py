@@ -47,6 +47,8 @@ PATHS = {
         "/gemini/v1beta/models/gpt:generateContent",
         "/gemini/v1/models/gpt:generateContent",
         "/gemini/models/gpt:generateContent",
+        "/v1alpha/models/gpt:generateContent",
+        "/gemini/v1alpha/models/gpt:generateContent",
         "/models/gpt:generateContent",
         "/v1beta1/projects/p/locations/l/publishers/google/models/gpt:generateContent",
     ],

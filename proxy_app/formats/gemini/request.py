@@ -21,6 +21,8 @@ HEADERS = {"content-type": "application/json"}
 MAX_CANDIDATES = 128
 MAX_TAGS = 8
 _GENERATION = re.compile(r"gemini-(\d+)(?:\.(\d+))?")
+#: Where a count of tokens may have the whole of what would be asked.
+WHOLE_REQUESTS = ("generateContentRequest", "generate_content_request")
 _CLAIMS = ("end_user", "user_id", "user")
 _SESSIONS = ("session_id", "session")
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -30,11 +32,13 @@ _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 def request_path(target: Target, stream: bool) -> str:
     """The address of a model's verb. A name may come as `models/x` or `tunedModels/x`."""
     version = str(target.quirks.get("api_version") or "v1beta")
-    name = target.upstream_model
-    if not name.startswith(("models/", "tunedModels/")):
-        name = f"models/{name}"
     verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
-    return f"/{version}/{quote(name, safe='/')}:{verb}"
+    return f"/{version}/{quote(_resource(target), safe='/')}:{verb}"
+
+
+def _resource(target: Target) -> str:
+    name = target.upstream_model
+    return name if name.startswith(("models/", "tunedModels/")) else f"models/{name}"
 
 
 def read_call(body: JSON, address: Address = NOWHERE) -> CallFacts:
@@ -90,10 +94,20 @@ def wants_signed_calls(target: Target) -> bool:
 def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> Outgoing:
     """The caller's own body, byte for byte: the model stands in the address. Only what this gateway itself
     wrote into earlier answers of other providers (their signatures, under our mark) is taken out: the
-    provider would refuse it. A stream is always asked for as server-sent events.
+    provider would refuse it. A stream is always asked for as server-sent events. Where a whole request is to
+    be counted, the model in it is renamed.
     """
+    if whole := next((name for name in WHOLE_REQUESTS if isinstance(body.get(name), dict)), None):
+        return Outgoing(request_path(target, facts.stream), _renamed(raw, whole, target), dict(HEADERS))
     sent = _own_words(raw, target) if MARK.encode() in raw else raw
     return Outgoing(request_path(target, facts.stream), sent, dict(HEADERS))
+
+
+def _renamed(raw: bytes, whole: str, target: Target) -> bytes:
+    fields: dict[str, Any] = _decode_fields(raw)
+    inner: dict[str, Any] = _decode_fields(_own_words(bytes(fields[whole]), target))
+    fields[whole] = {**inner, "model": _resource(target)}
+    return msgspec.json.encode(fields)
 
 
 def _own_words(raw: bytes, target: Target) -> bytes:
