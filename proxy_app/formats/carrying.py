@@ -128,7 +128,7 @@ def alternate(turns: list[Turn]) -> list[Turn]:
         else:
             joined.append(Turn("assistant" if role == "assistant" else "user", parts))
     if not joined:
-        raise InvalidBody("'messages' hold nothing to answer.", param="messages")
+        raise InvalidBody("There is nothing to answer in 'messages'.", param="messages")
     for turn in joined:
         turn.parts.sort(key=lambda part: not isinstance(part, ToolResult))
     return joined

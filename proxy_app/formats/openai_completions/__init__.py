@@ -22,4 +22,5 @@ INBOUND = InboundFormat(
     open_renderer=Renderer,
     render_error=render_error,
     output_limit=("max_tokens",),
+    words={"messages": "prompt"},
 )

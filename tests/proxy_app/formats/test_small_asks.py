@@ -107,6 +107,8 @@ def silent(caller: str, *before: dict[str, Any]) -> dict[str, Any]:
             return {"input": [*before, {"role": "user", "content": ""}]}
         case "anthropic":
             return {"max_tokens": 9, "messages": [{"role": "user", "content": ""}]}
+        case "openai_completions":
+            return {"prompt": ""}
     return {"contents": [{"parts": [{"text": ""}]}]}
 
 
@@ -115,6 +117,7 @@ PLACES = {
     "openai_responses": "input",
     "anthropic": "messages",
     "gemini": "contents",
+    "openai_completions": "prompt",
 }
 
 
@@ -128,7 +131,7 @@ def test_a_conversation_in_which_nothing_is_said_is_refused_in_the_callers_words
     with pytest.raises(InvalidBody) as refused:
         sent(caller, provider, silent(caller))
     place = PLACES[caller]
-    assert (refused.value.param, refused.value.detail) == (place, f"'{place}' hold nothing to answer.")
+    assert (refused.value.param, refused.value.detail) == (place, f"There is nothing to answer in '{place}'.")
 
 
 @pytest.mark.parametrize("caller", ["openai_chat", "openai_responses"])

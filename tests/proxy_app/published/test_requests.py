@@ -57,6 +57,8 @@ FEW = settings(max_examples=25)  # for each of many pairs
 
 def as_described(format: str, raw: Any) -> None:
     body = orjson.loads(raw)
+    if "random_seed" in body:  # Mistral's word for OpenAI's
+        body["seed"] = body.pop("random_seed")
     found = faults(DOCUMENTS[format], "asked", CALLS[format], body)
     assert not found, (found, body)
 
