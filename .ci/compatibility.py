@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import orjson
 from compatibility_features import CONTENT_AND_TOOLS, Feature, body_of
+from compatibility_models import claude_table
 from compatibility_options import ANSWER_AND_HOUSEKEEPING
 
 from gateway_project.errors import BadRequest
@@ -25,8 +26,8 @@ NAMES = {
     "bedrock_converse": "Bedrock Converse",
     "cohere": "Cohere Chat v2",
 }
-#: What Gemini takes depends on the model's generation, told by its name.
-MODELS = {"gemini": "gemini-3-pro"}
+#: What these take depends on the model's generation, told by its name.
+MODELS = {"gemini": "gemini-3-pro", "anthropic": "claude-opus-5-5"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,10 @@ SIGNS = {"as it is": "=", "carried": "✓", "dropped": "–", "refused": "✗"}
 
 
 def compatibility_tables() -> str:
-    """One table a caller's format, and under it the sentences of what is refused."""
-    return "\n\n".join(_table(inbound) for inbound in INBOUND if inbound in NAMES)
+    """One table a caller's format, and under it the sentences of what is refused; then what depends on the
+    model."""
+    tables = [_table(inbound) for inbound in INBOUND if inbound in NAMES]
+    return "\n\n".join([*tables, claude_table()])
 
 
 def _table(inbound: str) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from proxy_app.wire import Reasoning
+
 #: effort -> tokens a model may think. `none` is off, `minimal` the least a provider takes.
 BUDGETS: Final[dict[str, int]] = {
     "none": 0,
@@ -25,3 +27,12 @@ def effort_of_budget(budget_tokens: int) -> str:
     if budget_tokens <= 12288:
         return "medium"
     return "high" if budget_tokens < 32768 else "xhigh"
+
+
+def effort_of(reasoning: Reasoning | None) -> str | None:
+    """The effort asked for, in words; `none` when nothing was, None when that is the model's to decide."""
+    if reasoning is None:
+        return "none"
+    if reasoning.effort is not None or reasoning.budget_tokens is None:
+        return reasoning.effort
+    return effort_of_budget(reasoning.budget_tokens)

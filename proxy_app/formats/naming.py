@@ -7,10 +7,11 @@ is only changed. The same name or id is changed in the same way in every turn. P
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import Final
 
 from proxy_app.formats.contract import UpstreamFormat
-from proxy_app.wire import Conversation, Part, Target, ToolCall, ToolChoice, ToolResult
+from proxy_app.wire import Conversation, Part, Target, ToolCall, ToolChoice, ToolResult, Turn
 
 _OTHER = re.compile(r"[^a-zA-Z0-9_-]")
 _KEPT = 40  # characters of the old name that the new one begins with
@@ -76,3 +77,34 @@ def made_up_id(answer_id: str, place: int) -> str:
     """The id of a call whose provider gave it none, unlike that of every other answer's calls: `answer_id` is
     the gateway's own name of the answer, `place` counts its calls."""
     return f"call_{answer_id.replace('-', '')[-32:]}_{place}"
+
+
+def part_repeated_calls(turns: list[Turn]) -> None:
+    """Gives a call whose id an earlier one has, and its result, an id of its own: some providers number
+    their calls anew in every answer, and others take no id twice. A result belongs to the turn before it;
+    of several calls with one id the first without a result has it."""
+    calls = [part for turn in turns for part in turn.parts if isinstance(part, ToolCall)]
+    if len({call.id for call in calls}) == len(calls):
+        return
+    taken = {call.id for call in calls}
+    used: set[str] = set()
+    waiting: dict[str, list[str]] = {}
+    for turn in turns:
+        if any(isinstance(part, ToolCall) for part in turn.parts):
+            waiting = {}
+        for position, part in enumerate(turn.parts):
+            if isinstance(part, ToolCall):
+                new = part.id if part.id not in used else _another_id(part.id, taken)
+                waiting.setdefault(part.id, []).append(new)
+                used.add(part.id)
+                taken.add(new)
+                turn.parts[position] = replace(part, id=new)
+            elif isinstance(part, ToolResult) and (ids := waiting.get(part.call_id)):
+                turn.parts[position] = replace(part, call_id=ids.pop(0) if len(ids) > 1 else ids[0])
+
+
+def _another_id(call_id: str, taken: set[str]) -> str:
+    number = 2
+    while (new := f"{call_id[:50]}_{number}") in taken:
+        number += 1
+    return new

@@ -33,6 +33,7 @@ INBOUND = InboundFormat(
     words={
         "stop": "stop_sequences",
         "reasoning_effort": "thinking",
+        "response_format": "output_config.format",
     },
 )
 

@@ -2,8 +2,9 @@
 
 Not carried: `seed`, `verbosity`, end user and metadata, service tiers without a counterpart (dropped:
 hints and claims); penalties, `logit_bias`, log probabilities, several candidates and a temperature above 1
-are refused. JSON mode without a schema becomes an instruction. Quirks: `default_max_tokens`, and
-`thinking_style`, "adaptive" (default) or "budget" for models older than adaptive thinking.
+are refused. JSON mode without a schema becomes an instruction. Sampling, thinking, forced tools, the
+beginning of an answer and schemas are fitted to what the model takes (`claude`, `claude_schemas`).
+Quirks: `default_max_tokens`, `thinking_style` and `known_as`.
 """
 
 import orjson
@@ -18,12 +19,16 @@ from proxy_app.formats.carrying import (
     refuse_sampling,
     split_system,
 )
-from proxy_app.formats.efforts import BUDGETS, effort_of_budget
+from proxy_app.formats.claude import Rules, fit_sampling, is_forced, refuse_beginning, rules_of
+from proxy_app.formats.claude_schemas import Schemas, fit_schemas, in_words, object_schema
+from proxy_app.formats.claude_thinking import DEFAULT_MAX_TOKENS_THINKING, plan_thinking
+from proxy_app.formats.efforts import effort_of
+from proxy_app.formats.naming import part_repeated_calls
 from proxy_app.wire import (
     JSON,
     Conversation,
     Outgoing,
-    Reasoning,
+    Sampling,
     Target,
     Text,
     Thinking,
@@ -33,8 +38,6 @@ from proxy_app.wire import (
     Turn,
 )
 
-DEFAULT_MAX_TOKENS_THINKING = 32000
-MIN_BUDGET_TOKENS = 1024
 #: service tier -> this format's; other tiers have no counterpart and are left out.
 _TIERS = {"auto": "auto", "priority": "auto", "default": "standard_only"}
 
@@ -44,44 +47,70 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
     refuse_sampling(
         conversation, "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs", "n"
     )
+    rules = rules_of(target)
     system, turns = split_system(conversation.turns)
     turns = alternate(turns)
+    part_repeated_calls(turns)
+    refuse_beginning(turns, rules)
+    limit = conversation.max_output_tokens or _default_max_tokens(conversation, target)
+    plan = plan_thinking(
+        conversation, turns, rules, thoughts_are_lost=_has_lost_thoughts(turns), max_tokens=limit
+    )
+    sampling, untaken = fit_sampling(conversation.sampling, rules, is_thinking=plan.is_on)
+    schemas = fit_schemas(conversation, rules)
+    dropped = plan.dropped + untaken + schemas.dropped
     body: JSON = {
         "model": target.upstream_model,
-        "max_tokens": conversation.max_output_tokens or _default_max_tokens(conversation, target),
+        "max_tokens": limit,
         "messages": [_message(turn) for turn in turns],
     }
-    if conversation.output.kind == "json":
-        system = [*system, Text(JSON_INSTRUCTION)]
-    if system:
-        body["system"] = [build_block(text) for text in system]
+    if told := _instructions(system, schemas):
+        body["system"] = [build_block(text) for text in told]
     if conversation.tools:
-        body |= _tools(conversation)
-    body |= _sampling(conversation)
-    if conversation.reasoning is not None:
-        body |= _thinking(conversation.reasoning, conversation, turns, target, body["max_tokens"])
-    if conversation.output.kind == "schema":
-        form = {"type": "json_schema", "schema": conversation.output.schema or {"type": "object"}}
-        body["output_config"] = {**body.get("output_config", {}), "format": form}
+        body |= _tools(conversation, rules, schemas)
+        if is_forced(conversation) and not rules.forces_tools:
+            dropped += ("tool_choice",)
+    body |= _sampling(sampling)
+    if plan.thinking is not None:
+        body["thinking"] = plan.thinking
+    if config := _output_config(plan.effort, schemas):
+        body["output_config"] = config
     if tier := _TIERS.get(conversation.service_tier or ""):
         body["service_tier"] = tier
     if conversation.cache_control is not None:
         body["cache_control"] = conversation.cache_control
     if conversation.stream:
         body["stream"] = True
-    lost = _effort(conversation.reasoning) != "none" and _has_lost_thoughts(turns)
-    return Outgoing(PATH, orjson.dumps(body), headers_for(body), lost_thoughts=lost)
+    return Outgoing(
+        PATH, orjson.dumps(body), headers_for(body), dropped, lost_thoughts=plan.has_lost_thoughts
+    )
+
+
+def _instructions(system: list[Text], schemas: Schemas) -> list[Text]:
+    match schemas.kind:
+        case "json":
+            return [*system, Text(JSON_INSTRUCTION)]
+        case "words":
+            return [*system, Text(in_words(schemas.output or {}))]
+        case _:
+            return system
+
+
+def _output_config(effort: str | None, schemas: Schemas) -> JSON:
+    config: JSON = {} if effort is None else {"effort": effort}
+    if schemas.kind == "schema":
+        config["format"] = {"type": "json_schema", "schema": schemas.output}
+    return config
 
 
 def _default_max_tokens(conversation: Conversation, target: Target) -> int:
     default = target.quirks.get("default_max_tokens")
     if default is not None:
         return int(default)
-    return DEFAULT_MAX_TOKENS_THINKING if _effort(conversation.reasoning) != "none" else DEFAULT_MAX_TOKENS
+    return DEFAULT_MAX_TOKENS_THINKING if effort_of(conversation.reasoning) != "none" else DEFAULT_MAX_TOKENS
 
 
-def _sampling(conversation: Conversation) -> JSON:
-    sampling = conversation.sampling
+def _sampling(sampling: Sampling) -> JSON:
     if sampling.temperature is not None and not 0 <= sampling.temperature <= 1:
         raise UnsupportedParameter("This model takes a 'temperature' from 0 to 1.", param="temperature")
     values = {
@@ -98,19 +127,25 @@ def _message(turn: Turn) -> JSON:
     return {"role": turn.role, "content": blocks}
 
 
-def _tools(conversation: Conversation) -> JSON:
+def _tools(conversation: Conversation, rules: Rules, schemas: Schemas) -> JSON:
+    """A tool that the model cannot be made to call is left to it: what stands before a thought may not
+    change from call to call, so nothing is said of it either."""
     allowed = allowed_tools(conversation)
     choice = conversation.tool_choice
     one_of = allowed if allowed is not None and len(allowed) > 1 else None
     if choice is not None and choice.mode == "auto":
         one_of = allowed
     body: JSON = {
-        "tools": [_tool(tool) for tool in conversation.tools if one_of is None or tool.name in one_of]
+        "tools": [
+            _tool(tool, schemas.strict.get(tool.name))
+            for tool in conversation.tools
+            if one_of is None or tool.name in one_of
+        ]
     }
     rendered: JSON = {"type": "auto"}
     if choice is not None and choice.mode == "none":
         rendered = {"type": "none"}
-    elif choice is not None and choice.mode == "required":
+    elif choice is not None and choice.mode == "required" and rules.forces_tools:
         rendered = {"type": "tool", "name": choice.names[0]} if len(choice.names) == 1 else {"type": "any"}
     if conversation.parallel_tools is not None and rendered["type"] != "none":
         rendered["disable_parallel_tool_use"] = not conversation.parallel_tools
@@ -119,53 +154,18 @@ def _tools(conversation: Conversation) -> JSON:
     return body
 
 
-def _tool(tool: Tool) -> JSON:
-    schema = (
-        {"type": "object", "properties": {}} if tool.schema is None else {"type": "object", **tool.schema}
-    )
-    rendered: JSON = {"name": tool.name, "input_schema": schema}
+def _tool(tool: Tool, strict: JSON | None) -> JSON:
+    rendered: JSON = {
+        "name": tool.name,
+        "input_schema": object_schema(tool) if strict is None else strict,
+    }
     if tool.description is not None:
         rendered["description"] = tool.description
-    if tool.strict:
+    if strict is not None:
         rendered["strict"] = True
     if tool.cache_control is not None:
         rendered["cache_control"] = tool.cache_control
     return rendered
-
-
-def _effort(reasoning: Reasoning | None) -> str | None:
-    """The effort asked for, in words; `none` when nothing was, None when that is the model's to decide."""
-    if reasoning is None:
-        return "none"
-    if reasoning.effort is not None or reasoning.budget_tokens is None:
-        return reasoning.effort
-    return effort_of_budget(reasoning.budget_tokens)
-
-
-def _thinking(
-    reasoning: Reasoning, conversation: Conversation, turns: list[Turn], target: Target, max_tokens: int
-) -> JSON:
-    """`thinking` and effort. Thinking is off for this call where the provider would refuse it: with a
-    forced tool, or when the signed thoughts of a tool call that goes on are lost."""
-    effort = _effort(reasoning)
-    choice = conversation.tool_choice
-    forced = choice is not None and choice.mode == "required"
-    is_off = effort == "none" or forced or _has_lost_thoughts(turns)
-    shown: JSON = {}
-    if reasoning.include_thoughts is not None and not is_off:
-        shown = {"display": "summarized" if reasoning.include_thoughts else "omitted"}
-    if target.quirks.get("thinking_style") == "budget":
-        room = max_tokens * 3 // 4
-        if is_off or room < MIN_BUDGET_TOKENS:
-            return {"thinking": {"type": "disabled"}}
-        asked = reasoning.budget_tokens or -1
-        budget = asked if asked > 0 else BUDGETS[effort or "medium"]
-        budget = max(MIN_BUDGET_TOKENS, min(budget, room))
-        return {"thinking": {"type": "enabled", "budget_tokens": budget, **shown}}
-    body: JSON = {"thinking": {"type": "disabled" if is_off else "adaptive", **shown}}
-    if effort not in (None, "none"):
-        body["output_config"] = {"effort": "low" if effort == "minimal" else effort}
-    return body
 
 
 def _has_lost_thoughts(turns: list[Turn]) -> bool:

@@ -26,6 +26,7 @@ _CONFIG = {
     "top_logprobs": "logprobs",
     "n": "candidateCount",
     "reasoning_effort": "thinkingConfig",
+    "response_format": "responseJsonSchema",
 }
 WORDS = {name: f"generationConfig.{word}" for name, word in _CONFIG.items()}
 WORDS["tool_choice"] = "toolConfig.functionCallingConfig"

@@ -19,7 +19,10 @@ QUIRKS: Mapping[str, str] = {
     "no_stream_options": "True: the server refuses stream_options and reports usage by itself.",
     "system_role": "Role of instructions; else system (in Responses, amid a conversation, developer).",
     "default_max_tokens": "Output limit sent where the format demands one and the caller named none.",
-    "thinking_style": "budget or level: how the models are told to think; else what suits their name.",
+    "thinking_style": "budget, or level (Gemini) or adaptive (Claude): how the models are told to think; "
+    "else what suits their name.",
+    "known_as": "Name of the Claude model whose rules hold (sampling, thinking, tools, schemas), where "
+    "the model's own does not tell: `claude-haiku-4-5`; else what its name tells.",
     "api_version": "Version in the path of a Gemini address; else v1beta.",
     "web_media": "Whether a Gemini model takes public addresses of media; else what suits its generation.",
     "prefers": "Name of the format the model is always called in, where the caller's would else do.",

@@ -28,16 +28,15 @@ STARTER_MODELS: dict[str, tuple[StarterModel, ...]] = {
         *_same("gpt-5.4-mini", "gpt-5.4-nano"),
         *_same("gpt-4.1", "gpt-4.1-mini", no_reasoning=True),
     ),
-    "anthropic": (
-        *_same(
-            "claude-fable-5-2",
-            "claude-opus-5-5",
-            "claude-sonnet-5-5",
-            "claude-haiku-5-5",
-            "claude-opus-4-8",
-            "claude-sonnet-4-6",
-        ),
-        *_same("claude-haiku-4-5", thinking_style="budget"),  # older than adaptive thinking
+    # What each of them takes is told by its name.
+    "anthropic": _same(
+        "claude-fable-5-2",
+        "claude-opus-5-5",
+        "claude-sonnet-5-5",
+        "claude-haiku-5-5",
+        "claude-opus-4-8",
+        "claude-sonnet-4-6",
+        "claude-haiku-4-5",
     ),
     "gemini": _same(
         "gemini-4-argon",

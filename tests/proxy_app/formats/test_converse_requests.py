@@ -25,6 +25,7 @@ from tests.proxy_app.formats.test_requests import (
 )
 
 CLAUDE = "anthropic.claude-opus-4-8"
+OLD_CLAUDE = "anthropic.claude-sonnet-4-20250514-v1:0"  # takes all sampling
 NOVA = "amazon.nova-pro-v1:0"
 
 
@@ -69,7 +70,8 @@ def test_the_model_stands_in_the_address_even_as_an_arn() -> None:
 
 
 def test_a_conversation_with_tools_is_carried_whole() -> None:
-    body = build(messages=TOOL_TALK, tools=[WEATHER, NOW], max_tokens=9, temperature=0.5, top_p=0.9, stop="x")
+    sampling = {"max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "stop": "x"}
+    body = build(NOVA, messages=TOOL_TALK, tools=[WEATHER, NOW], **sampling)
     assert body["system"] == [{"text": "Be brief."}, {"text": "And kind."}]
     assert body["inferenceConfig"] == {
         "maxTokens": 9,
@@ -204,7 +206,10 @@ def test_structured_output_is_a_schema_as_text() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
     body = build(response_format={"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}})
     form = body["outputConfig"]["textFormat"]
-    assert orjson.loads(form["structure"]["jsonSchema"]["schema"]) == schema
+    assert orjson.loads(form["structure"]["jsonSchema"]["schema"]) == {
+        **schema,
+        "additionalProperties": False,
+    }
     assert form["structure"]["jsonSchema"]["name"] == "answer"
     asked = build(response_format={"type": "json_object"})
     assert "JSON object" in asked["system"][-1]["text"]
@@ -228,13 +233,14 @@ def test_tiers_with_a_counterpart_are_asked_for() -> None:
 )
 def test_what_cannot_be_carried_is_refused_by_name(body: dict[str, Any], param: str) -> None:
     with pytest.raises(BadRequest) as refused:
-        build(**body)
+        build(OLD_CLAUDE, **body)
     assert refused.value.param == param
 
 
 def test_top_k_is_for_claude_models() -> None:
     asked = {"model": "m", "max_tokens": 5, "messages": [USER], "top_k": 4}
-    assert orjson.loads(sent("anthropic", asked).body)["additionalModelRequestFields"] == {"top_k": 4}
+    fields = orjson.loads(sent("anthropic", asked, OLD_CLAUDE).body)["additionalModelRequestFields"]
+    assert fields == {"top_k": 4}
     with pytest.raises(BadRequest, match="top_k"):
         sent("anthropic", asked, NOVA)
 

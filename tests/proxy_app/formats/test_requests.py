@@ -190,7 +190,7 @@ def test_a_malformed_field_is_named(wire: str, change: dict[str, Any], param: st
 
 UNSUPPORTED: list[tuple[str, dict[str, Any], type[GatehouseError], str]] = [
     ("anthropic", {"messages": user(AUDIO)}, UnsupportedContent, "messages[0].content[0]"),
-    ("anthropic", {"temperature": 1.5}, UnsupportedParameter, "temperature"),
+    ("anthropic", {"model": "claude-sonnet-4", "temperature": 1.5}, UnsupportedParameter, "temperature"),
     ("anthropic", {"frequency_penalty": 0.5}, UnsupportedParameter, "frequency_penalty"),
 ]
 for _wire in TARGETS:
@@ -276,7 +276,7 @@ def test_claude_gets_its_own_words() -> None:
         {"name": "weather", "input_schema": {"type": "object", "properties": {}}},
         {
             "name": "now",
-            "input_schema": {"type": "object", "properties": {}},
+            "input_schema": {"type": "object", "properties": {}, "additionalProperties": False},
             "description": "The time",
             "strict": True,
         },
@@ -293,7 +293,7 @@ def test_claude_needs_a_limit_of_output() -> None:
 
 
 def test_sampling_takes_claude_to_the_version_that_knows_it() -> None:
-    outgoing, body = sent("anthropic", temperature=0, top_p=0.5)
+    outgoing, body = sent("anthropic", model="claude-sonnet-4", temperature=0, top_p=0.5)
     assert outgoing.headers["anthropic-version"] == "2023-06-01"
     assert (body["temperature"], body["top_p"]) == (0, 0.5)
 

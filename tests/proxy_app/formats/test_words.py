@@ -92,7 +92,7 @@ def test_a_tier_and_verbosity_are_dropped_where_a_server_refuses_what_it_does_no
 def test_every_word_is_for_a_parameter_that_a_builder_may_name() -> None:
     known = set(ASKING["openai_chat"]) | {"stop", "n", "seed", "temperature", "top_p", "top_k", "logprobs"}
     known |= {"top_logprobs", "frequency_penalty", "presence_penalty", "parallel_tool_calls"}
-    known |= {"tool_choice", "reasoning_effort", "service_tier", "verbosity"}
+    known |= {"tool_choice", "reasoning_effort", "service_tier", "verbosity", "response_format"}
     for form in INBOUND.values():
         assert set(form.words) <= known
 
