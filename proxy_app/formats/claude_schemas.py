@@ -90,6 +90,8 @@ def fit_schemas(conversation: Conversation, rules: Rules) -> Schemas:
             continue
         can_be_held = rules.schemas and len(fitted.strict) < MAX_STRICT_TOOLS
         held = left.take(object_schema(tool)) if can_be_held else None
+        if held is not None and held.schema.get("type") != "object":
+            held = None  # a choice or a pointer, where a tool's schema must be an object's
         if held is not None:
             fitted.strict[tool.name] = held.schema
         told |= dict.fromkeys(["strict"] if held is None else held.moved)

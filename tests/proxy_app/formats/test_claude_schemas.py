@@ -236,6 +236,14 @@ def test_a_strict_tool_is_closed_or_offered_without_strict(wire: str) -> None:
     assert outgoing.dropped == ("strict",)
 
 
+def test_a_strict_tool_is_an_object_itself() -> None:
+    pointing = {"$ref": "#/$defs/A", "$defs": {"A": OBJECT}}
+    outgoing, body = built(CLAUDE, tools=[tool(pointing), tool({"anyOf": [OBJECT, OBJECT]}, "either")])
+    assert not any("strict" in one for one in body["tools"])
+    assert all(one["input_schema"]["type"] == "object" for one in body["tools"])
+    assert outgoing.dropped == ("strict",)
+
+
 def test_schemas_of_one_call_hold_together_no_more_than_the_grammar_takes() -> None:
     many = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(20)}}
     outgoing, body = built(CLAUDE, tools=[tool(many, "one"), tool(many, "two"), tool(OBJECT, "three")])
