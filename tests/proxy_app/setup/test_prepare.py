@@ -89,11 +89,11 @@ def test_keys_in_the_environment_set_missing_providers_up_once(monkeypatch: pyte
 def test_a_model_that_differs_from_its_provider_s_others_starts_with_its_quirks(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-canary-000000000")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-000000000")
     prepare()
     quirks = dict(Deployment.objects.values_list("upstream_model", "quirks"))
-    assert quirks["claude-haiku-4-5"] == {"thinking_style": "budget"}
-    assert quirks["claude-sonnet-4-6"] == {}
+    assert quirks["gpt-4.1"] == {"no_reasoning": True}
+    assert quirks["gpt-5.4-mini"] == {}
 
 
 def process(**values: Any) -> WorkerProcess:
