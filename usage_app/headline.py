@@ -1,52 +1,75 @@
-"""The Overview's first line: what there is to say about the money, in words. Pure."""
+"""The Overview's first line: what there is to say about the money, in words that open the calls they are of.
+Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from usage_app import figures
+from usage_app.charts import FAILED
+from usage_app.marks import name_in_words, opening, told
 from usage_app.reports import Line, Totals
-from usage_app.selection import CIVIL, ROLLING, Selection
+from usage_app.selection import CIVIL, NONE, ROLLING, Selection
 
 
-def headline(chosen: Selection, now: Totals, before: Totals, lines: Sequence[Line], by: str) -> list[str]:
-    """Sentences, most important first; none where nothing happened."""
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Where the words lead: parameters of Requests -> its address; both periods side by side; deployments,
+    each with what failed there; and the calls of a month, the dearest first.
+    """
+
+    requests: Callable[..., str]
+    compared: str
+    deployments: str
+    month: str
+    last_month: str
+
+
+def headline(
+    chosen: Selection, now: Totals, before: Totals, lines: Sequence[Line], parameter: str, ways: Ways
+) -> list[SafeString]:
+    """Sentences, most important first; none where nothing happened. `parameter` is that of Requests which
+    opens a line.
+    """
     if not now.requests:
-        return [_("No call in this range.")]
-    parts = [_spend(chosen, now, before)]
+        return [told(_("No call in this range."))]
+    parts = [_spend(chosen, now, before, ways)]
     if lines and now.cost_nanodollars and len(lines) > 1:
         top = max(lines, key=lambda line: line.totals.cost_nanodollars)
         share = figures.share(top.totals.cost_nanodollars, now.cost_nanodollars)
-        name = top.names[0] or _("none")
-        parts.append(_("%(share)s of it is %(name)s.") % {"share": share, "name": name})
+        link = ways.requests(**{parameter: top.ids[0] or NONE}, sort="-cost")
+        name = name_in_words(top.names[0] or _("none"), link)
+        parts.append(told(_("%(share)s of it is %(name)s."), share=opening(share, link), name=name))
     if now.errors:
-        parts.append(
-            _("%(count)s of %(all)s calls failed.")
-            % {"count": figures.grouped(now.errors), "all": figures.grouped(now.requests)}
-        )
+        failed = opening(figures.grouped(now.errors), ways.requests(**FAILED))
+        every = opening(figures.grouped(now.requests), ways.requests())
+        parts.append(told(_("%(count)s of %(all)s calls failed."), count=failed, all=every))
     else:
-        parts.append(_("No call failed."))
+        parts.append(told(_("No call failed.")))
     if now.failed_attempts:
-        told = ngettext(
+        sentence = ngettext(
             "%(count)s attempt failed, and its call went on.",
             "%(count)s attempts failed, and their calls went on.",
             now.failed_attempts,
         )
-        parts.append(told % {"count": figures.grouped(now.failed_attempts)})
+        parts.append(told(sentence, count=opening(figures.grouped(now.failed_attempts), ways.deployments)))
     return parts
 
 
-def _spend(chosen: Selection, now: Totals, before: Totals) -> str:
-    amount = figures.known_money(now.cost_nanodollars, now.unpriced_requests)
+def _spend(chosen: Selection, now: Totals, before: Totals, ways: Ways) -> SafeString:
+    known = figures.known_money(now.cost_nanodollars, now.unpriced_requests)
+    amount, when = opening(known, ways.requests(sort="-cost")), _when(chosen)
     change = figures.change(now.cost_nanodollars, before.cost_nanodollars)
-    when = _when(chosen)
     if change is None or abs(change) < 0.5:
-        return _("Spend is %(amount)s %(when)s.") % {"amount": amount, "when": when}
-    values = {"amount": amount, "when": when, "change": f"{abs(change):.0f}{figures.THIN_SPACE}%"}
+        return told(_("Spend is %(amount)s %(when)s."), amount=amount, when=when)
+    difference = opening(f"{abs(change):.0f}{figures.THIN_SPACE}%", ways.compared)
+    values = {"amount": amount, "when": when, "change": difference}
     if change > 0:
-        return _("Spend is %(amount)s %(when)s, %(change)s over the period before.") % values
-    return _("Spend is %(amount)s %(when)s, %(change)s under the period before.") % values
+        return told(_("Spend is %(amount)s %(when)s, %(change)s over the period before."), **values)
+    return told(_("Spend is %(amount)s %(when)s, %(change)s under the period before."), **values)
 
 
 def _when(chosen: Selection) -> str:

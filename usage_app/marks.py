@@ -1,7 +1,7 @@
 """Marks of state: a colour never stands alone, a word and a shape say the same."""
 
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -48,6 +48,24 @@ def sandbox_mark(model: str = "") -> SafeString:
     return format_html(
         '<span class="gh-mark is-sandbox" title="{}">{}</span>', _("A made-up answer"), _("sandbox")
     )
+
+
+def told(sentence: str, **values: str) -> SafeString:
+    """A sentence with what stands in it as it is marked; what is not marked is escaped."""
+    filled = conditional_escape(sentence) % {
+        name: conditional_escape(value) for name, value in values.items()
+    }
+    return mark_safe(filled)  # noqa: S308  # both parts are escaped above
+
+
+def opening(text: str, link: str) -> SafeString:
+    """A number within a sentence that opens the calls it counts."""
+    return format_html('<a class="gh-told" href="{}">{}</a>', link, text) if link else format_html("{}", text)
+
+
+def name_in_words(name: str, link: str) -> SafeString:
+    """A name within a sentence, that opens what it names: in one piece wherever a line has room for it."""
+    return format_html('<span class="gh-whole">{}</span>', opening(name, link))
 
 
 def number_cell(text: str, exact: str, link: str, *, is_zero: bool) -> SafeString:

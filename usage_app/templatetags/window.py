@@ -215,6 +215,12 @@ def spend(totals: Totals) -> SafeString:
 
 
 @register.filter
+def opening(text: str, link: str) -> SafeString:
+    """A number of a sentence that opens the calls it is of."""
+    return marks.opening(text, link)
+
+
+@register.filter
 def known_money(nanodollars: int, unpriced: int) -> str:
     return figures.known_money(nanodollars, unpriced)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from gateway_project.conf import config
 from usage_app import figures
 from usage_app.charts import FAILED, MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
-from usage_app.headline import headline
+from usage_app.headline import Ways, headline
 from usage_app.reports import Filters, Line, Series, Totals, balance, breakdowns, series, totals
 from usage_app.reports_grid import Grid, grid
 from usage_app.selection import NONE
@@ -33,6 +33,8 @@ DIMENSIONS: dict[str, tuple[Any, str]] = {
     "deployment": (gettext_lazy("Deployment"), "deployment"),
 }
 TABLE_LIMIT = 50
+#: What says which time is chosen.
+RANGE = ("range", "since", "until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ class OverviewView(PageView):
             "totals": now,
             "total_tokens": now.input_tokens + now.output_tokens,
             "is_empty": not now.requests and not before.requests,
-            "headline": headline(chosen, now, before, lines, self.by),
+            "headline": headline(chosen, now, before, lines, DIMENSIONS[self.by][1], self.ways),
+            "ways": self.ways,
             "tiles": tiles(now, before, over_time, self.requests_link),
             "failed_link": self.requests_link(**FAILED),
             "all_link": self.requests_link(),
@@ -152,6 +155,18 @@ class OverviewView(PageView):
                 )
             )
         return rows
+
+    @cached_property
+    def ways(self) -> Ways:
+        chosen = self.selection.exactly
+        kept = {name: value for name, value in chosen.items() if name not in RANGE}
+        return Ways(
+            requests=self.requests_link,
+            compared="usage/?" + urlencode({**chosen, "by": self.by, "compare": 1}),
+            deployments="models/?" + urlencode(chosen),
+            month="requests/?" + urlencode({"range": "month", **kept, "sort": "-cost"}),
+            last_month="requests/?" + urlencode({"range": "last_month", **kept, "sort": "-cost"}),
+        )
 
     def requests_link(self, **parameters: str | Sequence[str]) -> str:
         return "requests/?" + urlencode({**self.selection.exactly, **parameters}, doseq=True)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from usage_app import figures
 from usage_app.charts import FAILED, MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
-from usage_app.marks import number_cell, spend_mark
+from usage_app.marks import name_in_words, number_cell, opening, spend_mark, told
 from usage_app.models import Request
 from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS, PivotRow
 from usage_app.reports import Totals, totals
@@ -158,7 +158,10 @@ class UsageView(PageView):
 
     @cached_property
     def answer(self) -> Answer:
-        return self.asker.answer(self.question, self.interval)
+        answer = self.asker.answer(self.question, self.interval)
+        if self.question.is_claim and not self.question.overlaps:
+            answer.table.foot.parameters = None  # no filter leaves the calls that name any client at all
+        return answer
 
     def rows(self, layers: Sequence[Layer]) -> list[ShownRow]:
         colours = {layer.id: layer.colour for layer in layers if layer.colour != OTHER_COLOUR}
@@ -277,36 +280,41 @@ class UsageView(PageView):
             for name, amount, counts in parts
         ]
 
-    def headline(self, now: Totals, rows: list[ShownRow]) -> list[str]:
-        """What the table says, in words."""
+    def headline(self, now: Totals, rows: list[ShownRow]) -> list[SafeString]:
+        """What the table says, in words that open the calls they are of."""
         if not now.requests:
             named = self.question.is_claim and not self.question.overlaps
-            return [_("No call in this range names one.") if named else _("No call in this range.")]
-        whole = _("%(amount)s for %(count)s calls and %(tokens)s tokens.")
-        if self.question.is_claim and not self.question.overlaps:
-            whole = _("%(amount)s for %(count)s calls that name one, and %(tokens)s tokens.")
-        said = [
-            whole
-            % {
-                "amount": figures.known_money(now.cost_nanodollars, now.unpriced_requests),
-                "count": figures.grouped(now.requests),
-                "tokens": figures.short_count(now.tokens),
-            }
-        ]
+            return [told(_("No call in this range names one.") if named else _("No call in this range."))]
+        said = [self.whole(now)]
         if now.unpriced_requests:
-            told = ngettext(
+            sentence = ngettext(
                 "%(count)s call has no price: its cost is unknown and in no sum here.",
                 "%(count)s calls have no price: their cost is unknown and in no sum here.",
                 now.unpriced_requests,
             )
-            said.append(told % {"count": figures.grouped(now.unpriced_requests)})
+            opens = self.link(self.answer.table.foot.parameters, {"unpriced": "1"})
+            said.append(told(sentence, count=opening(figures.grouped(now.unpriced_requests), opens)))
         if len(rows) > 1 and now.cost_nanodollars and not self.question.overlaps:
             top = max(rows, key=lambda row: row.totals.cost_nanodollars)
             share = figures.share(top.totals.cost_nanodollars, now.cost_nanodollars)
-            said.append(_("%(share)s of it is %(name)s.") % {"share": share, "name": top.row.name})
+            name = name_in_words(top.row.name, top.link)
+            said.append(told(_("%(share)s of it is %(name)s."), share=opening(share, top.link), name=name))
         if self.question.first in CLAIM_DIMENSIONS:
-            said.append(_("Tags, end users and clients are what callers say, counted by whole days."))
+            said.append(told(_("Tags, end users and clients are what callers say, counted by whole days.")))
         return said
+
+    def whole(self, now: Totals) -> SafeString:
+        sentence = _("%(amount)s for %(count)s calls and %(tokens)s tokens.")
+        if self.question.is_claim and not self.question.overlaps:
+            sentence = _("%(amount)s for %(count)s calls that name one, and %(tokens)s tokens.")
+        opens = self.link(self.answer.table.foot.parameters)
+        amount = figures.known_money(now.cost_nanodollars, now.unpriced_requests)
+        return told(
+            sentence,
+            amount=opening(amount, opens and f"{opens}&sort=-cost"),
+            count=opening(figures.grouped(now.requests), opens),
+            tokens=opening(figures.short_count(now.tokens), opens and f"{opens}&sort=-input_tokens"),
+        )
 
 
 def changed(value: int, former: int) -> str:

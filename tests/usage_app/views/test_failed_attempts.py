@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 
 from gateway_project import clock
 from proxy_app.models import Deployment, Model, Provider
@@ -58,7 +59,9 @@ def test_the_overview_tells_of_a_provider_that_fails_every_time(
     context = browse(people.root).get("/ui/").context
     told = {each["name"]: (each["tone"], each["rate"]) for each in context["providers"]}
     assert told == {"gemini": ("error", "0\u202f%"), "openai": ("ok", "100\u202f%")}
-    assert "18 attempts failed, and their calls went on." in context["headline"]
+    told = [strip_tags(sentence) for sentence in context["headline"]]
+    assert "18 attempts failed, and their calls went on." in told
+    assert any('href="models/?range=24h"' in sentence for sentence in context["headline"])
 
 
 def test_lists_of_calls_have_no_line_for_attempts_alone(

@@ -1,10 +1,14 @@
 """The Overview: its figures are those of the rows, whatever one looks at, in a constant number of queries."""
 
+import html
+import re
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import strip_tags
 
 from gateway_project import clock
 from tests.seeding import People, make_request, save, seed_requests
@@ -71,14 +75,15 @@ def test_every_sum_that_leaves_calls_out_says_so(people: People, browse: Browse)
     plus = '<span class="gh-warn-text" title="without a price: 1 call, in no sum">+</span>'
     overview = client.get("/ui/?range=24h")
     text = overview.content.decode()
-    assert "Spend is $3.00+ " in overview.context["headline"][0]
+    assert strip_tags(overview.context["headline"][0]).startswith("Spend is $3.00+ ")
     assert overview.context["tiles"][0].value == "$3.00+"
-    assert f"This month $3.00{plus}" in text
+    assert re.search(f'This month <a class="gh-told" href="[^"]+">{re.escape("$3.00" + plus)}</a>', text)
     assert text.count(f"$2.00{plus}") == 2 and text.count("$1.00</") == 2  # the table, the top of models
     assert text.count(f"$3.00{plus}") == 5  # the month, the foot, the tops of services, users and keys
     usage = client.get("/ui/usage/?range=24h")
-    assert usage.context["headline"][0].startswith("$3.00+ for 3 calls")
-    assert "1 call has no price: its cost is unknown and in no sum here." in usage.context["headline"]
+    told = [strip_tags(sentence) for sentence in usage.context["headline"]]
+    assert told[0].startswith("$3.00+ for 3 calls")
+    assert "1 call has no price: its cost is unknown and in no sum here." in told
     assert usage.content.decode().count(f"$3.00{plus}") == 2 and f"$2.00{plus}" in usage.content.decode()
     count = client.get("/ui/requests/?fragment=count&range=24h", headers={"HX-Request": "true"})
     assert f"3 calls, $3.00{plus}" in count.content.decode()
@@ -166,3 +171,59 @@ def test_every_figure_opens_its_calls(people: People, browse: Browse) -> None:
     tiles = client.get("/ui/").context["tiles"]
     assert [opened(client, tile.link) for tile in tiles] == [f"{n} calls" for n in (6, 6, 6, 3, 6, 6)]
     assert opened(client, tiles[1].note_link) == "1 call"
+
+
+def links_in(sentences: Iterable[str]) -> list[tuple[str, str]]:
+    """(word, address) of each link, as a page has them."""
+    found = re.findall(r'<a class="gh-told" href="([^"]+)">(.*?)</a>', " ".join(sentences))
+    return [(strip_tags(word), html.unescape(address)) for address, word in found]
+
+
+def test_every_number_and_name_of_the_headline_opens_what_it_tells_of(people: People, browse: Browse) -> None:
+    now, key = clock.now() - timedelta(seconds=1), people.keys["search-prod"]
+    rows = [make_request(key, now, cost_nanodollars=3, status=status) for status in ("ok", "error")]
+    for row in rows:
+        row.model = "a & <b>"
+    rows.append(make_request(key, now, cost_nanodollars=1))
+    save([*rows, make_request(key, now - timedelta(hours=30), cost_nanodollars=2)])
+    client = browse(people.root)
+    links = links_in(client.get("/ui/?range=24h").context["headline"])
+    assert [word for word, _link in links] == [
+        "$0.000000007",
+        "250\u202f%",
+        "86\u202f%",
+        "a &amp; &lt;b&gt;",
+        "1",
+        "3",
+    ]
+    (spend, compared, share, name, failed, every) = (link for _word, link in links)
+    assert compared.startswith("usage/?") and "compare=1" in compared
+    assert client.get(f"/ui/{compared}").context["before"].cost_nanodollars == 2
+    counted = [opened(client, link) for link in (spend, share, name, failed, every)]
+    assert counted == ["3 calls", "2 calls", "2 calls", "1 call", "3 calls"]
+    usage = links_in(client.get("/ui/usage/?range=24h").context["headline"])
+    assert [word for word, _link in usage][-1] == "a &amp; &lt;b&gt;"
+    assert [opened(client, link.removeprefix("../")) for _word, link in usage] == [
+        *["3 calls"] * 3,
+        *["2 calls"] * 2,
+    ]
+
+
+def test_what_it_was_a_month_and_why_it_changed_open_their_calls(people: People, browse: Browse) -> None:
+    now, key = clock.now() - timedelta(seconds=1), people.keys["search-prod"]
+    rows = [make_request(key, now, model=model, cost_nanodollars=50) for model in ("gpt-5", "gpt-5-mini")]
+    save([*rows, make_request(key, now - timedelta(hours=30), cost_nanodollars=20)])
+    client = browse(people.root)
+    text = client.get("/ui/?range=24h").content.decode()
+    (month, *_last), (why,) = (
+        links_in(re.findall(found, text, re.DOTALL))
+        for found in (r'<p class="gh-month">.*?</p>', r'<h2 id="why-title">.*?</h2>')
+    )
+    before = now - timedelta(hours=30)
+    this_month = sum(f"{at:%Y%m}" == f"{now:%Y%m}" for at in (now, now, before))
+    assert opened(client, month[1]) == f"{this_month} calls"
+    assert why[0] == "+$0.00000008" and "compare=1" in why[1]
+    causes = re.search(r'<ul class="gh-causes">.*?</ul>', text, re.DOTALL)
+    assert causes is not None
+    amounts = re.findall(r'<a class="is-number" href="([^"]+)"', causes[0])
+    assert [opened(client, html.unescape(link)) for link in amounts] == ["2 calls"] * 5

@@ -242,6 +242,22 @@ def test_before_is_of_the_same_calls_as_the_line_it_is_compared_with(people: Peo
     assert (context["foot"].totals.cost_nanodollars, context["before"].cost_nanodollars) == (100, 70)
 
 
+def test_the_sum_of_calls_that_name_a_client_opens_no_list_of_more(people: People, browse: Browse) -> None:
+    key, now = people.keys["checkout-prod"], clock.now()
+    claim(make_request(key, now, client="curl/8", cost_nanodollars=100), "client", "curl/8")
+    save([make_request(key, now, cost_nanodollars=5)])  # names none
+    for columns in ("", "day"):
+        context = browse(people.root).get(f"/ui/usage/?by=client&columns={columns}&range=today").context
+        assert (context["foot"].totals.requests, context["foot"].link, context["foot"].counted_link) == (
+            1,
+            "",
+            "",
+        )
+        assert not any(cell.link for cell in context["foot"].cells)
+        assert not any(link for *_told, link in context["parts"])
+        assert not any("<a" in sentence for sentence in context["headline"])
+
+
 def test_claims_of_a_part_of_a_day_say_that_they_are_of_all_of_it(people: People, browse: Browse) -> None:
     """And are compared with days before, not with themselves."""
     key, now = people.keys["checkout-prod"], clock.now().replace(hour=12)
