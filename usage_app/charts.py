@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from usage_app.reports import Totals
 from usage_app.reports_grid import Grid
 from usage_app.rollups import FAILURES
-from usage_app.selection import Selection
+from usage_app.selection import NONE, Selection
 
 #: What the sums count as failed, as parameters of Requests.
 FAILED: Mapping[str, Sequence[str]] = {"status": FAILURES}
@@ -50,18 +50,18 @@ MEASURES: dict[str, Measure] = {
     "errors": Measure(gettext_lazy("Errors"), "count", ("errors",), FAILED),
 }
 
-#: Calls that money leaves out.
-UNPRICED = Measure(gettext_lazy("unpriced"), "count", ("unpriced_requests",))
-
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One colour of the stack. `colour` is a palette number or 'other'."""
+    """One colour of the stack. `colour` is a palette number or 'other'; `unpriced` counts the calls a bucket
+    that money leaves out, where there are any.
+    """
 
     id: str
     name: str
     colour: str
     values: tuple[int, ...]
+    unpriced: tuple[int, ...] = ()
 
     @property
     def total(self) -> int:
@@ -78,11 +78,21 @@ def layers_of(grid: Grid, names: Mapping[str, str]) -> list[Layer]:
     if len(rest) == 1:
         shown, rest = lines, []
     colours = colours_for([line[0] for line in shown])
-    layers = [Layer(line[0], line[1] or _("none"), colours[line[0]], line[2]) for line in shown]
+    layers = [
+        Layer(ref, name or _("none"), colours[ref], values, tuple(grid.unpriced.get((ref,), ())))
+        for ref, name, values in shown
+    ]
     if rest:
-        summed = tuple(sum(column) for column in zip(*(line[2] for line in rest), strict=True))
-        layers.append(Layer("", _("other (%(count)s)") % {"count": len(rest)}, OTHER_COLOUR, summed))
+        summed = _added(line[2] for line in rest)
+        unpriced = _added(grid.unpriced[(line[0],)] for line in rest if (line[0],) in grid.unpriced)
+        name = _("other (%(count)s)") % {"count": len(rest)}
+        layers.append(Layer("", name, OTHER_COLOUR, summed, unpriced))
     return layers
+
+
+def _added(lines: Iterable[Sequence[int]]) -> tuple[int, ...]:
+    """Number by number; () of none."""
+    return tuple(sum(column) for column in zip(*lines, strict=True))
 
 
 def colours_for(ids: Sequence[str]) -> dict[str, str]:
@@ -99,20 +109,43 @@ def colours_for(ids: Sequence[str]) -> dict[str, str]:
 
 
 def chart_data(
-    grid: Grid, layers: Sequence[Layer], measure: Measure, chosen: Selection, zone: ZoneInfo, interval: str
+    grid: Grid,
+    layers: Sequence[Layer],
+    measure: Measure,
+    chosen: Selection,
+    zone: ZoneInfo,
+    interval: str,
+    parameter: str,
 ) -> dict[str, Any]:
-    """What the script draws: labels, starts, one data set a layer, and what a click on a bar keeps."""
+    """What the script draws: labels, starts, one data set a layer, and what a click on a bar keeps.
+    `parameter` is that of Requests which leaves the calls of one layer.
+    """
     kept = (("environment", chosen.environment), ("service", chosen.service_id))
+    counts_money = measure.unit == "money"
     return {
         "labels": [bucket_label(bucket, interval, zone) for bucket in grid.buckets],
-        "starts": [bucket.isoformat() for bucket in grid.buckets],
+        # The first bucket may begin before the range, of which its sum is.
+        "starts": [max(bucket, chosen.since).isoformat() for bucket in grid.buckets],
         "unit": measure.unit,
         "until": chosen.until.isoformat(),
         "narrowed": {**{name: [value] for name, value in kept if value}, **measure.counts},
         "unfinished": unfinished_index(grid),
-        "sum": _("Sum"),
+        "unpriced": _added(grid.unpriced.values()) if counts_money else (),
+        "words": {
+            "time": _("Time"),
+            "sum": _("Sum"),
+            "unpriced": _("unpriced"),
+            "left_out": _("without a price"),
+        },
         "layers": [
-            {"id": layer.id, "name": layer.name, "colour": layer.colour, "values": layer.values}
+            {
+                "id": layer.id,
+                "name": layer.name,
+                "colour": layer.colour,
+                "values": layer.values,
+                "unpriced": layer.unpriced if counts_money else (),
+                "opens": {} if layer.colour == OTHER_COLOUR else {parameter: [layer.id or NONE]},
+            }
             for layer in layers
         ],
     }

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gateway_project.money import usd_string
 from usage_app import pivot
-from usage_app.charts import MEASURES, UNPRICED, Measure
+from usage_app.charts import MEASURES, Measure
 from usage_app.reports import (
     Interval,
     Line,
@@ -157,9 +157,7 @@ class Asker:
             interval = cast(Interval, question.columns)
             measure, bounds = MEASURES[question.measure], self.bounds(question)
             over_time = self.grid(question, question.dimensions, interval, measure)
-            unpriced: Mapping[tuple[str, ...], Sequence[int]] = {}
-            if measure.unit == "money" and any(line.totals.unpriced_requests for line in lines):
-                unpriced = self.grid(question, question.dimensions, interval, UNPRICED).values
+            unpriced = over_time.unpriced if measure.unit == "money" else {}
             scope = (bounds, interval, self.zone, measure.of, everything)
             table = pivot.by_time(question.dimensions, lines, over_time, *scope, unpriced)
             return Answer(table, None if question.is_claim else over_time.by_first(), names, interval)
@@ -197,9 +195,12 @@ class Asker:
         starts = buckets(since, until, interval, self.zone)
         places = {at: place for place, at in enumerate(starts)}
         values: dict[tuple[str, ...], list[int]] = {}
+        unpriced: dict[tuple[str, ...], list[int]] = {}
         for at, line in self.cells(question):
             values.setdefault(line.ids, [0] * len(starts))[places[at]] += measure.of(line.totals)
-        return Grid(starts, values, None)
+            if line.totals.unpriced_requests:
+                unpriced.setdefault(line.ids, [0] * len(starts))[places[at]] += line.totals.unpriced_requests
+        return Grid(starts, values, None, unpriced)
 
     def cells(self, question: Question) -> list[tuple[datetime, Line]]:
         """Lines by the bucket they belong to, by the day for claims."""

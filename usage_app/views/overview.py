@@ -96,7 +96,6 @@ class OverviewView(PageView):
         former, former_models = breakdowns([(self.by,), ("model",)], *chosen.before, *scope[2:])
         drawn = self.drawn()
         layers = layers_of(drawn, {line.ids[0]: line.names[0] for line in lines})
-        measure = MEASURES[self.measure]
         shown: dict[str, Any] = {
             "totals": now,
             "total_tokens": now.input_tokens + now.output_tokens,
@@ -106,7 +105,7 @@ class OverviewView(PageView):
             "tiles": tiles(now, before, over_time, self.requests_link),
             "failed_link": self.requests_link(**FAILED),
             "all_link": self.requests_link(),
-            "chart": chart_data(drawn, layers, measure, chosen, self.reporting_zone, self.interval),
+            "chart": self.chart(drawn, layers),
             "rows": self.rows(lines, {line.ids[0]: line for line in former}, layers),
             "more_rows": len(lines) > TABLE_LIMIT,
             "dimensions": DIMENSIONS,
@@ -135,6 +134,11 @@ class OverviewView(PageView):
         chosen, figures = self.selection, MEASURES[self.measure].figures
         scope = (chosen.since, chosen.until, self.interval, self.filters, self.sight)
         return grid((self.by,), figures, *scope, zone=self.reporting_zone)
+
+    def chart(self, drawn: Grid, layers: Sequence[Layer]) -> dict[str, Any]:
+        measure, parameter = MEASURES[self.measure], DIMENSIONS[self.by][1]
+        zone, interval = self.reporting_zone, self.interval
+        return chart_data(drawn, layers, measure, self.selection, zone, interval, parameter)
 
     def rows(self, lines: list[Line], earlier: dict[str, Line], layers: Sequence[Layer]) -> list[Row]:
         colours = {layer.id: layer.colour for layer in layers}

@@ -96,9 +96,9 @@ class UsageView(PageView):
         }
         if drawn is not None:
             measure = MEASURES[question.measure]
-            shown["chart"] = chart_data(
-                drawn, layers, measure, self.selection, self.reporting_zone, self.answer.interval
-            )
+            zone, interval = self.reporting_zone, self.answer.interval
+            parameter = DIMENSIONS[question.first][1]
+            shown["chart"] = chart_data(drawn, layers, measure, self.selection, zone, interval, parameter)
         return self.page(**shown)
 
     @cached_property

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from django.db import connection
 from django.test import Client
@@ -227,3 +228,33 @@ def test_what_it_was_a_month_and_why_it_changed_open_their_calls(people: People,
     assert causes is not None
     amounts = re.findall(r'<a class="is-number" href="([^"]+)"', causes[0])
     assert [opened(client, html.unescape(link)) for link in amounts] == ["2 calls"] * 5
+
+
+def test_each_part_of_each_bar_opens_the_calls_it_counts(people: People, browse: Browse) -> None:
+    """Also that of the first bucket, which may begin before the range; and tells what it leaves out."""
+    now, key = clock.now() - timedelta(seconds=1), people.keys["search-prod"]
+    begun = now - timedelta(days=7)
+    rows = [
+        make_request(key, at, model=model, cost_nanodollars=cost)
+        for at in (now, now - timedelta(days=2), begun, begun.replace(hour=0, minute=0))
+        for model, cost in (("gpt-5", 3), ("gpt-5", None), ("gpt-5-mini", 1))
+    ]
+    save(rows)
+    client = browse(people.root)
+    for by, measure in (
+        ("model", "requests"),
+        ("model", "spend"),
+        ("environment", "requests"),
+        ("user", "requests"),
+    ):
+        chart = client.get("/ui/", {"range": "7d", "by": by, "measure": measure}).context["chart"]
+        ends = [*chart["starts"][1:], chart["until"]]
+        for layer in chart["layers"]:
+            for value, since, until in zip(layer["values"], chart["starts"], ends, strict=True):
+                opens = {**chart["narrowed"], **layer["opens"], "since": [since], "until": [until]}
+                count = opened(client, "requests/?" + urlencode(opens, doseq=True)).split()[0]
+                if measure == "requests":
+                    assert count == str(value)
+        if measure == "spend":
+            assert sum(chart["unpriced"]) == 3 and chart["layers"][0]["unpriced"] == chart["unpriced"]
+            assert chart["layers"][1]["unpriced"] == ()

@@ -1,11 +1,14 @@
-// A page's one chart: stacked bars, the open bucket hatched, a click opens the calls behind a bar.
+// A page's one chart: stacked bars, the open bucket hatched, a click opens the calls behind a bar. The same is
+// a table for whoever reads it, or goes by keys.
 
+import { ChartTable } from "./chart_table.js";
 import { grouped, money, shortCount } from "./figures.js";
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 let chart = null;
 let data = null;
 let drawn = "";
+const table = new ChartTable({ shown, address });
 
 function hatched(colour) {
   const tile = document.createElement("canvas");
@@ -22,7 +25,11 @@ function hatched(colour) {
   return pen.createPattern(tile, "repeat");
 }
 
-const shown = (value) => (data.unit === "money" ? money(value) : grouped(value));
+// A sum that calls without a price would add to ends with a plus; nothing but such calls has no sum.
+function shown(value, unpriced = 0) {
+  if (data.unit !== "money") return grouped(value);
+  return unpriced && !value ? data.words.unpriced : money(value) + (unpriced ? "+" : "");
+}
 
 function sets() {
   return data.layers.map((layer) => {
@@ -52,7 +59,11 @@ function options() {
     responsive: true,
     maintainAspectRatio: false,
     interaction: { mode: "index", intersect: false },
-    onClick: (_event, found) => found.length && open(found[0].index),
+    onClick: (event, found, of) => {
+      if (!found.length) return;
+      const [bar] = of.getElementsAtEventForMode(event.native, "nearest", { intersect: true }, false);
+      location.assign(address(found[0].index, bar && data.layers[bar.datasetIndex]));
+    },
     onHover: (event, found) => event.native.target.classList.toggle("cursor-pointer", found.length > 0),
     plugins: {
       legend: { display: false },
@@ -60,9 +71,13 @@ function options() {
         itemSort: (a, b) => b.raw - a.raw,
         filter: (each) => each.raw > 0,
         callbacks: {
-          label: (each) => ` ${each.dataset.label}  ${shown(each.raw)}`,
+          label: (each) => ` ${each.dataset.label}  ${shown(each.raw, data.layers[each.datasetIndex].unpriced[each.dataIndex])}`,
           labelColor: (each) => ({ backgroundColor: each.dataset.legend, borderColor: each.dataset.legend }),
-          footer: (all) => `${data.sum}  ${shown(all.reduce((sum, each) => sum + each.raw, 0))}`,
+          footer: (all) => {
+            const unpriced = data.unpriced[all[0]?.dataIndex] ?? 0;
+            const sum = `${data.words.sum}  ${shown(all.reduce((sum, each) => sum + each.raw, 0), unpriced)}`;
+            return unpriced ? [sum, `${data.words.left_out}  ${grouped(unpriced)}`] : sum;
+          },
         },
       },
     },
@@ -79,16 +94,14 @@ function options() {
   };
 }
 
-function open(index) {
-  const address = new URL("requests/", new URL(document.body.dataset.root, location.href));
-  const start = data.starts[index];
-  const end = data.starts[index + 1] ?? data.until;
-  for (const [name, values] of Object.entries(data.narrowed ?? {})) {
-    for (const value of values) address.searchParams.append(name, value);
+// The calls of a bucket: of one colour, or of all.
+function address(index, layer) {
+  const found = new URL("requests/", new URL(document.body.dataset.root, location.href));
+  const opens = { ...data.narrowed, ...layer?.opens, since: [data.starts[index]], until: [data.starts[index + 1] ?? data.until] };
+  for (const [name, values] of Object.entries(opens)) {
+    for (const value of values) found.searchParams.append(name, value);
   }
-  address.searchParams.set("since", start);
-  address.searchParams.set("until", end);
-  location.assign(address);
+  return found.href;
 }
 
 function draw(force) {
@@ -104,6 +117,7 @@ function draw(force) {
   if (!force && source.textContent === drawn) return;
   drawn = source.textContent;
   data = JSON.parse(drawn);
+  table.show(data);
   Chart.defaults.font.family = css("--font-sans") || "Inter";
   Chart.defaults.font.size = 12;
   const config = { labels: data.labels, datasets: sets() };
