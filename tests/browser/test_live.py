@@ -143,3 +143,29 @@ def test_keys_work_while_hangul_is_on(chromium: Browser, server: Serving) -> Non
     page.wait_for_url("**/ui/live/**")
     assert watched.complaints == []
     page.context.close()
+
+
+def test_how_a_call_ended_reads_as_on_requests(chromium: Browser, server: Serving) -> None:
+    """A shape, a word and a code, of which the word is left to who listens where there is a code."""
+    key = server.new_key(name="ends badly")
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.goto(f"{server.url}/ui/live/")
+    expect(page.locator(LIVELY)).to_be_visible()
+    ended = page.locator('[data-list="ended"] .gh-live-row:not([hidden])', has_text="ends badly")
+    for model in ("sandbox/error-500", "sandbox/fast"):
+        body = {"model": model, "messages": [{"role": "user", "content": "?"}]}
+        server.call("POST", "/v1/chat/completions", body, key=key)
+    fine, failed = (
+        ended.nth(0).locator(".gh-live-phase > span"),
+        ended.nth(1).locator(".gh-live-phase > span"),
+    )
+    expect(failed).to_have_class("gh-status is-error has-code")
+    expect(failed).to_have_text("▲Errorupstream_refused")
+    expect(failed).to_have_attribute("title", "Error: upstream_refused")
+    expect(failed.locator("code")).to_have_attribute("lang", "en")
+    assert failed.locator("code").bounding_box()["width"] > failed.locator("span").bounding_box()["width"]
+    expect(fine).to_have_class("gh-status is-ok")
+    expect(fine).to_have_text("●OK")
+    assert watched.complaints == []
+    page.context.close()

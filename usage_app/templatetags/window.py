@@ -301,6 +301,7 @@ def live_words() -> dict[str, Any]:
             "streaming": _("streaming"),
             "ended": _("ended"),
         },
+        "shapes": marks.STATUS_SHAPES,
         "statuses": {value: str(label) for value, label in Request.Status.choices},
         "live": _("Live"),
         "connecting": _("Connecting"),

@@ -153,3 +153,10 @@ def test_the_audit_log_of_the_admin_shows_what_changed(admin_client: Client):
     history = admin_client.get(f"/admin/keys_app/service/{service.pk}/history/")
     assert str(service.pk) in history["Location"]
     assert admin_client.get(history["Location"]).status_code == 200
+
+
+def test_a_count_of_what_was_changed_reads_as_a_count(admin_client: Client):
+    for name in ("checkout", "search"):
+        AuditEntry.objects.create(actor="alice", verb="made", kind="keys_app.service", object_name=name)
+    page = admin_client.get("/admin/keys_app/auditentry/").content.decode()
+    assert re.search(r"\b2\s+audit entries", page)

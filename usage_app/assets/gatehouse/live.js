@@ -43,7 +43,17 @@ class Row {
     this.phaseCell = document.createElement("span");
     this.phaseCell.className = "gh-live-phase";
     this.phaseWord = document.createElement("span");
-    this.phaseWord.append((this.texts.phase = document.createTextNode("")));
+    // As Requests has an outcome: its shape, its word, and the code that says more.
+    this.shape = document.createElement("i");
+    this.shape.setAttribute("aria-hidden", "true");
+    this.shape.append((this.texts.shape = document.createTextNode("")));
+    const word = document.createElement("span");
+    word.append((this.texts.phase = document.createTextNode("")));
+    this.code = document.createElement("code");
+    this.code.className = "gh-code";
+    this.code.lang = "en";
+    this.code.append((this.texts.code = document.createTextNode("")));
+    this.phaseWord.append(this.shape, word, this.code);
     this.bar = document.createElementNS(SVG, "svg");
     this.bar.setAttribute("preserveAspectRatio", "none");
     this.bar.setAttribute("viewBox", "0 0 100 8");
@@ -126,11 +136,7 @@ class Row {
     const over = call.status !== "";
     const elapsed = Math.max(0, (over ? call.ended : now) - call.at);
     const word = over ? (WORDS.statuses[call.status] ?? call.status) : (WORDS.phases[call.phase] ?? call.phase);
-    const code = over ? call.error : "";
-    put(this.texts.phase, code || word);
-    if (this.phaseWord.lang !== (code ? "en" : "")) code ? (this.phaseWord.lang = "en") : this.phaseWord.removeAttribute("lang");
-    const tone = over ? { ok: "", error: "gh-error-text", truncated: "gh-warn-text" }[call.status] ?? "gh-muted" : "";
-    if (this.phaseWord.className !== tone) this.phaseWord.className = tone;
+    this.drawOutcome(word, over ? call.error : "", over ? (WORDS.shapes[call.status] ?? ["○", "muted"]) : ["", ""]);
     const ttft = call.ttft === null || call.ttft === undefined ? "" : duration(call.ttft);
     put(this.texts.ttft, ttft && narrow.matches ? fill(WORDS.first_token, { time: ttft }) : ttft);
     put(this.texts.time, elapsed < 1 ? "< 1\u202fms" : duration(elapsed).replace(".0\u202fms", "\u202fms"));
@@ -148,6 +154,18 @@ class Row {
     const tried = call.attempts > 1 ? " has-try" : "";
     const kind = `gh-live-row${tried}${over ? " is-ended" : ""}${over && call.freshUntil > Date.now() ? " is-fresh" : ""}`;
     if (this.element.className !== kind) this.element.className = kind;
+  }
+
+  drawOutcome(word, code, [shape, tone]) {
+    put(this.texts.phase, word);
+    put(this.texts.code, code);
+    put(this.texts.shape, shape);
+    if (this.code.hidden !== !code) this.code.hidden = !code;
+    if (this.shape.hidden !== !shape) this.shape.hidden = !shape;
+    const kind = tone ? `gh-status is-${tone}${code ? " has-code" : ""}` : "";
+    if (this.phaseWord.className !== kind) this.phaseWord.className = kind;
+    const told = code ? `${word}: ${code}` : "";
+    if (this.phaseWord.title !== told) this.phaseWord.title = told;
   }
 
   // A call that failed at one deployment goes on at the next: which try it is, and where.
