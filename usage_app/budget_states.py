@@ -43,6 +43,7 @@ class BudgetState:
     at_ms: int
     end_user: str = ""
     has_refused: bool = False  # a call of late, though something is left (`ledger_refusals`)
+    has_unpriced: bool = False  # calls whose cost is in no charge, where that was asked (`budget_unpriced`)
 
     @property
     def share(self) -> float:

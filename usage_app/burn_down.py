@@ -3,7 +3,7 @@
 Places are shares of the drawing, so that it fits any width and its letters keep their size. Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -17,6 +17,7 @@ from usage_app.charts import bucket_label, round_step
 from usage_app.reports_buckets import Interval, buckets
 from usage_app.reports_spans import ONE_DAY
 
+Link = Callable[[datetime, datetime], str]
 #: The box of the lines, stretched over the drawing.
 BOX = 1000
 #: Marks on an axis, about.
@@ -38,12 +39,26 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A line of the table: what a bucket of time cost, and all until its end."""
+    """A line of the table: what a bucket of time cost, and all until its end; and of how many calls neither
+    is known.
+    """
 
     start: datetime
     end: datetime
     cost: int
     spent: int
+    unpriced: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A step's part of the drawing, in percent; `link` opens its calls."""
+
+    step: Step
+    x: str
+    width: str
+    link: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,11 @@ class BurnDown:
     crosses_late: bool  # in the right half: its name stands left of it
     money: tuple[Mark, ...]
     times: tuple[Mark, ...]
-    steps: tuple[Step, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(column.step for column in self.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +107,11 @@ def burn_down(
     crosses_at: datetime | None,
     interval: Interval,
     zone: ZoneInfo,
+    link: Link = lambda since, until: "",
 ) -> BurnDown:
-    """`span` is the whole period; `forecast` what is spent by its end; the last step ends now."""
+    """`span` is the whole period; `forecast` what is spent by its end; the last step ends now; `link` opens
+    the calls of a part of it.
+    """
     start, end = span
     now, spent = steps[-1].end, steps[-1].spent
     marks = amounts_to(_highest(limit, spent, forecast))
@@ -109,17 +131,31 @@ def burn_down(
         crosses_late=crosses_at is not None and frame.x(crosses_at) > 0.5,
         money=tuple(Mark(_percent(frame.y(each)), figures.money(each)) for each in marks),
         times=_times(frame, interval, zone),
-        steps=tuple(steps),
+        columns=tuple(
+            Column(
+                step,
+                _percent(frame.x(step.start)),
+                _percent((step.end - step.start) / (end - start)),
+                link(step.start, step.end),
+            )
+            for step in steps
+        ),
     )
 
 
-def steps_of(starts: Sequence[datetime], costs: Sequence[int], since: datetime, now: datetime) -> list[Step]:
+def steps_of(
+    starts: Sequence[datetime],
+    costs: Sequence[int],
+    since: datetime,
+    now: datetime,
+    unpriced: Sequence[int] = (),
+) -> list[Step]:
     """Costs of buckets of time, added up, from `since` to now: sums of long ago begin with a whole day."""
     bounds = [since, *(max(at, since) for at in starts[1:]), now]
-    steps, spent = [], 0
-    for (start, end), cost in zip(pairwise(bounds), costs, strict=True):
-        spent += cost
-        steps.append(Step(start, end, cost, spent))
+    steps, spent, left_out = [], 0, 0
+    for (start, end), cost, calls in zip(pairwise(bounds), costs, unpriced or [0] * len(costs), strict=True):
+        spent, left_out = spent + cost, left_out + calls
+        steps.append(Step(start, end, cost, spent, calls, left_out))
     return steps
 
 

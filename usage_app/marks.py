@@ -87,6 +87,14 @@ def exact_spend(nanodollars: int, unpriced: int) -> str:
     return f"{exact} · {unpriced_words(unpriced)}" if unpriced > 0 else exact
 
 
+def charged_mark(nanodollars: int, *, has_unpriced: bool) -> SafeString:
+    """What a budget was charged: with a plus where it has calls without a price, however many."""
+    if not has_unpriced:
+        return format_html("{}", figures.money(nanodollars))
+    plus = '{}<span class="gh-warn-text" title="{}">+</span>'
+    return format_html(plus, figures.money(nanodollars), _now("Calls without a price"))
+
+
 def spend_mark(nanodollars: int, unpriced: int) -> SafeString:
     """A sum as a cell has it: with a plus where calls without a price would add to it, or 'unpriced'."""
     if unpriced <= 0:

@@ -10,8 +10,9 @@ from django.db import connection
 
 from usage_app.dialects import dialect_of
 from usage_app.histograms import LATENCY_COLUMNS, TTFT_COLUMNS
+from usage_app.ledger_series import UTC_ZONE
 from usage_app.models import DayRollup, Rollup
-from usage_app.reports_spans import Spans, start_of
+from usage_app.reports_spans import ONE_DAY, QUARTER, Spans, start_of
 from usage_app.reports_sums import FIELDS
 from usage_app.sight import Sight
 
@@ -78,6 +79,37 @@ def read_sums_over_time(
                 day = row[0] if isinstance(row[0], date) else date.fromisoformat(row[0])
                 at = starts[row[0]] = start_of(day, zone)
             yield at, row[1:]
+
+
+def newest_unpriced(
+    columns: tuple[str, ...], since: datetime, quarters_from: datetime
+) -> Iterable[tuple[tuple[Any, ...], datetime]]:
+    """(columns…), and when the newest calls without a price from `since` on were over at the latest: to a
+    quarter of an hour, and to a day (of UTC) before `quarters_from`. At most two queries.
+    """
+    instant = dialect_of(connection).instant
+    start = max(since.astimezone(UTC) - QUARTER, start_of(quarters_from.astimezone(UTC).date(), UTC_ZONE))
+    where = "bucket_at > %s", [instant(round(start.timestamp() * 1000))]
+    for *ids, newest in _newest(Rollup._meta.db_table, columns, "bucket_at", *where):
+        yield tuple(ids), _instant(newest) + QUARTER
+    if since < start:
+        days = [UTC_ZONE.key, since.astimezone(UTC).date().isoformat(), start.date().isoformat()]
+        where = "zone = %s AND day >= %s AND day < %s", days
+        for *ids, newest in _newest(DayRollup._meta.db_table, columns, "day", *where):
+            day = newest if isinstance(newest, date) else date.fromisoformat(newest)
+            yield tuple(ids), start_of(day + ONE_DAY, UTC_ZONE)
+
+
+def _newest(
+    table: str, columns: tuple[str, ...], when: str, where: str, arguments: list[Any]
+) -> list[tuple[Any, ...]]:
+    selected = ", ".join([*columns, f"MAX({when})"])
+    grouped = f"GROUP BY {', '.join(columns)}" if columns else "HAVING COUNT(*) > 0"
+    sql = f"SELECT {selected} FROM {table} WHERE unpriced_requests > 0 AND {where} {grouped}"  # noqa: S608  names are ours
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def _query(

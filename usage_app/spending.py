@@ -13,6 +13,7 @@ from gateway_project import clock
 from keys_app.models import Budget, Scope, User
 from keys_app.spending import Teller
 from usage_app.budget_states import BudgetState, budgets_in, states
+from usage_app.budget_unpriced import with_unpriced
 from usage_app.figures import known_money
 from usage_app.reports import Filters, Totals, breakdown, reporting_zone
 from usage_app.selection import span
@@ -31,7 +32,7 @@ def teller_of(scope: Scope) -> Teller:
         ids = [str(row.pk) for row in rows]
         budgets = budgets_in(sight).filter(**{"scope": scope, f"{scope.value}__in": ids})
         found: dict[str, list[BudgetState]] = {}
-        for state in states(budgets):
+        for state in with_unpriced(states(budgets)):
             found.setdefault(str(getattr(state.budget, f"{scope.value}_id")), []).append(state)
         cells = {
             subject: _cell(state=fullest, others=len(others), names_period=True)
@@ -45,7 +46,8 @@ def teller_of(scope: Scope) -> Teller:
 def tell_budgets(rows: Sequence[Budget], viewer: User) -> Cells:
     """Of budgets themselves; of one for each end user the fullest."""
     cells: Cells = {}
-    for state in states(budgets_in(sight_of(viewer)).filter(pk__in=[row.pk for row in rows])):
+    budgets = budgets_in(sight_of(viewer)).filter(pk__in=[row.pk for row in rows])
+    for state in with_unpriced(states(budgets)):
         cells.setdefault(str(state.budget.pk), _cell(state=state, names_period=False))
     return cells
 

@@ -289,7 +289,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'day',
                 'verbose_name_plural': 'days',
-                'indexes': [models.Index(fields=['zone', 'day'], name='dayrollup_day'), models.Index(fields=['user_id', 'zone', 'day'], name='dayrollup_user'), models.Index(fields=['service_id', 'zone', 'day'], name='dayrollup_service')],
+                'indexes': [models.Index(fields=['zone', 'day'], name='dayrollup_day'), models.Index(fields=['user_id', 'zone', 'day'], name='dayrollup_user'), models.Index(fields=['service_id', 'zone', 'day'], name='dayrollup_service'), models.Index(condition=models.Q(('unpriced_requests__gt', 0)), fields=['zone', 'day'], name='dayrollup_unpriced')],
                 'constraints': [models.UniqueConstraint(fields=('zone', 'day', 'key_id', 'user_id', 'service_id', 'environment', 'model', 'deployment_id', 'provider_id', 'status'), name='dayrollup_once')],
             },
         ),
@@ -499,7 +499,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'quarter hour',
                 'verbose_name_plural': 'quarter hours',
-                'indexes': [models.Index(fields=['user_id', 'bucket_at'], name='rollup_user'), models.Index(fields=['service_id', 'bucket_at'], name='rollup_service')],
+                'indexes': [models.Index(fields=['user_id', 'bucket_at'], name='rollup_user'), models.Index(fields=['service_id', 'bucket_at'], name='rollup_service'), models.Index(condition=models.Q(('unpriced_requests__gt', 0)), fields=['bucket_at'], name='rollup_unpriced')],
                 'constraints': [models.UniqueConstraint(fields=('bucket_at', 'key_id', 'user_id', 'service_id', 'environment', 'model', 'deployment_id', 'provider_id', 'status'), name='rollup_once')],
             },
         ),

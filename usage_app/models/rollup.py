@@ -99,6 +99,9 @@ DIMENSIONS = (
 )
 
 
+_UNPRICED = models.Q(unpriced_requests__gt=0)
+
+
 class Rollup(Quarter, Dimensions, Figures, Attempts, Distributions):
     """A quarter of an hour, by when calls began. Kept 90 days."""
 
@@ -109,6 +112,8 @@ class Rollup(Quarter, Dimensions, Figures, Attempts, Distributions):
         indexes = [
             models.Index(fields=["user_id", "bucket_at"], name="rollup_user"),
             models.Index(fields=["service_id", "bucket_at"], name="rollup_service"),
+            # Few: what budgets look for, over any time.
+            models.Index(fields=["bucket_at"], name="rollup_unpriced", condition=_UNPRICED),
         ]
 
     def __str__(self) -> str:
@@ -127,6 +132,7 @@ class DayRollup(Day, Dimensions, Figures, Attempts, Distributions):
             models.Index(fields=["zone", "day"], name="dayrollup_day"),
             models.Index(fields=["user_id", "zone", "day"], name="dayrollup_user"),
             models.Index(fields=["service_id", "zone", "day"], name="dayrollup_service"),
+            models.Index(fields=["zone", "day"], name="dayrollup_unpriced", condition=_UNPRICED),
         ]
 
     def __str__(self) -> str:

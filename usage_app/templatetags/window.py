@@ -18,6 +18,7 @@ from gateway_project import clock
 from keys_app.frame import zone_named
 from keys_app.models import Environment
 from usage_app import figures, marks
+from usage_app.budget_states import BudgetState
 from usage_app.models import Attempt, Request
 from usage_app.reports_sums import Totals
 from usage_app.theme import theme_version
@@ -212,6 +213,18 @@ def since(moment: datetime) -> str:
 def spend(totals: Totals) -> SafeString:
     """What is known of a cost, and whether there is more."""
     return marks.spend_mark(totals.cost_nanodollars, totals.unpriced_requests)
+
+
+@register.filter
+def spend_without(nanodollars: int, unpriced: int) -> SafeString:
+    """The same of a sum and of how many calls it leaves out."""
+    return marks.spend_mark(nanodollars, unpriced)
+
+
+@register.filter
+def charged(state: BudgetState) -> SafeString:
+    """What a budget was charged, and whether its calls cost more."""
+    return marks.charged_mark(state.spent, has_unpriced=state.has_unpriced)
 
 
 @register.filter

@@ -1,6 +1,7 @@
 """Budgets: what is left, when does it end, whom did it refuse?"""
 
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,6 +11,7 @@ from gateway_project.clock import from_ms
 from keys_app.models import Scope
 from usage_app.budget_calls import calls_link, period_name, refusals_of, spells_before
 from usage_app.budget_states import BudgetState, budgets_in, filters_of, states
+from usage_app.budget_unpriced import with_unpriced
 from usage_app.burn_down import BurnDown, burn_down, charged, interval_of, steps_of
 from usage_app.reports_grid import grid
 from usage_app.sight import EVERYTHING
@@ -31,7 +33,7 @@ class BudgetsView(PageView):
         if scope in Scope.values:
             budgets = budgets.filter(scope=scope)
         rows = list(budgets.order_by("-id")[: MOST + 1])
-        found = states(rows[:MOST])
+        found = with_unpriced(states(rows[:MOST]))
         return self.page(
             states=found,
             more=len(rows) > MOST,
@@ -56,7 +58,7 @@ class BudgetView(PageView):
         budget = budgets_in(self.sight).filter(pk=budget_id).first()
         if budget is None:
             raise Http404
-        found = states([budget])
+        found = with_unpriced(states([budget]))
         if not found:
             raise Http404
         state = found[0]
@@ -93,13 +95,12 @@ class BudgetView(PageView):
         drawn = grid((), ("cost_nanodollars",), *scope, zone=self.reporting_zone)
         summed = drawn.values.get((), [0] * len(drawn.buckets))
         costs = charged(drawn.buckets, summed, since, state.spent)
-        steps = steps_of(drawn.buckets, costs, since, now)
+        steps = steps_of(drawn.buckets, costs, since, now, drawn.unpriced.get((), ()))
         if not steps or not steps[-1].spent:
             return None
-        forecast = state.spent_by(until)
-        return burn_down(
-            steps, (since, until), state.limit, forecast, state.ends_at, interval, self.reporting_zone
-        )
+        ends = state.spent_by(until), state.ends_at
+        opens = partial(calls_link, state.budget)
+        return burn_down(steps, (since, until), state.limit, *ends, interval, self.reporting_zone, opens)
 
 
 def _horizon(since: datetime, now: datetime, ends_at: datetime | None) -> datetime:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from gateway_project import clock
 from usage_app import figures
 from usage_app.budget_states import NEAR, BudgetState, budgets_in, states
+from usage_app.budget_unpriced import with_unpriced
 from usage_app.differences import Weights, explain
 from usage_app.models import Rollup
 from usage_app.pricebook import prices_now_of
@@ -123,7 +124,7 @@ def tops(lines: Mapping[str, Sequence[Line]], whole: Totals, link: Link) -> list
 
 def budgets_near_end(sight: Sight) -> list[BudgetState]:
     """Budgets that refuse calls, are used up, nearly, or will be before they reset; the former first."""
-    found = states(budgets_in(sight).order_by("-amount_nanodollars")[:MOST_BUDGETS])
+    found = with_unpriced(states(budgets_in(sight).order_by("-amount_nanodollars")[:MOST_BUDGETS]))
     near = [state for state in found if state.share >= NEAR or state.ends_at is not None]
     later = clock.now() + timedelta(days=3650)
     near.sort(key=lambda state: (not state.refuses, state.ends_at or state.resets_at or later))
