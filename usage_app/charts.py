@@ -124,6 +124,7 @@ def chart_data(
     counts_money = measure.unit == "money"
     return {
         "labels": [bucket_label(bucket, interval, zone) for bucket in grid.buckets],
+        "times": [bucket_name(bucket, interval, zone) for bucket in grid.buckets],
         # The first bucket may begin before the range, of which its sum is.
         "starts": [max(bucket, chosen.since).isoformat() for bucket in grid.buckets],
         "unit": measure.unit,
@@ -157,6 +158,14 @@ def bucket_label(bucket: datetime, interval: str, zone: ZoneInfo) -> str:
     if interval in ("quarter", "hour"):
         return local.strftime("%H:%M")
     return date_format(local, _("M Y") if interval == "month" else _("j M"))
+
+
+def bucket_name(bucket: datetime, interval: str, zone: ZoneInfo) -> str:
+    """The same where it stands alone: with its day, and a day with its year."""
+    if interval == "month":
+        return bucket_label(bucket, interval, zone)
+    day = _("j M Y, H:i") if interval in ("quarter", "hour") else _("j M Y")
+    return date_format(bucket.astimezone(zone), day)
 
 
 def unfinished_index(grid: Grid) -> int | None:

@@ -91,8 +91,7 @@ def charged_mark(nanodollars: int, *, has_unpriced: bool) -> SafeString:
     """What a budget was charged: with a plus where it has calls without a price, however many."""
     if not has_unpriced:
         return format_html("{}", figures.money(nanodollars))
-    plus = '{}<span class="gh-warn-text" title="{}">+</span>'
-    return format_html(plus, figures.money(nanodollars), _now("Calls without a price"))
+    return _with_plus(nanodollars, _now("Calls without a price"))
 
 
 def spend_mark(nanodollars: int, unpriced: int) -> SafeString:
@@ -102,6 +101,10 @@ def spend_mark(nanodollars: int, unpriced: int) -> SafeString:
     words = unpriced_words(unpriced)
     if not nanodollars:
         return format_html('<span class="gh-warn-text" title="{}">{}</span>', words, _now("unpriced"))
-    amount = figures.money(nanodollars)
-    plus = '{}<span class="gh-warn-text" title="{}">+</span>'
-    return format_html(plus, amount, words)
+    return _with_plus(nanodollars, words)
+
+
+def _with_plus(nanodollars: int, words: str) -> SafeString:
+    # One piece: the cells of a card on a phone set what they have apart.
+    plus = '<span>{}<span class="gh-warn-text" title="{}">+</span></span>'
+    return format_html(plus, figures.money(nanodollars), words)

@@ -52,10 +52,11 @@ def test_a_part_of_a_bar_opens_its_calls_and_tells_what_the_sum_leaves_out(
     page.mouse.move(*page.evaluate(PLACE, "gpt-5-mini"))
     page.wait_for_function("Chart.getChart(document.querySelector('#page-chart canvas')).tooltip.opacity > 0")
     told = page.evaluate(
-        "(({body, footer}) => [...body.map((each) => each.lines[0].trim()), ...footer])"
+        "(({title, body, footer}) => [title[0].includes(', '), "
+        "...body.map((each) => each.lines[0].trim()), ...footer])"
         "(Chart.getChart(document.querySelector('#page-chart canvas')).tooltip)"
     )
-    assert told == ["gpt-5  $3.00", "gpt-5-mini  $1.00+", "Sum  $4.00+", "without a price  1"]
+    assert told == [True, "gpt-5  $3.00", "gpt-5-mini  $1.00+", "Sum  $4.00+", "without a price  1"]
     page.mouse.click(*page.evaluate(PLACE, "gpt-5"))
     page.wait_for_url("**/ui/requests/?*model=gpt-5&*")
     expect(rows_of(page)).to_have_count(2)

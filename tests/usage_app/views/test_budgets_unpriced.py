@@ -17,7 +17,7 @@ from usage_app.budget_unpriced import with_unpriced
 from usage_app.models import BudgetSpend, DayRollup, KnownName, Rollup
 
 DOLLAR = 10**9
-PLUS = '<span class="gh-warn-text" title="Calls without a price">+</span>'
+CHARGED = '<span>$9.00<span class="gh-warn-text" title="Calls without a price">+</span></span>'
 
 
 def budget(days: int = 0, period: str = "total", **fields: object) -> Budget:
@@ -86,12 +86,12 @@ def test_every_page_that_tells_a_charge_says_what_it_leaves_out(people: People, 
     save([make_request(key, now, cost_nanodollars=cost) for cost in (9 * DOLLAR, None)])
     row = budget(scope="key", key=key, days=1)
     client = browse(people.root)
-    told = f"$9.00{PLUS} / $10.00"
+    told = f"{CHARGED} / $10.00"
     for page in ("/ui/", "/ui/budgets/", "/admin/keys_app/virtualkey/", "/admin/keys_app/budget/"):
         assert told in client.get(page).content.decode(), page
     page = client.get(f"/ui/budgets/{row.pk}/")
     text = page.content.decode()
-    assert f"has spent $9.00{PLUS} of $10.00" in text
+    assert f"has spent {CHARGED} of $10.00" in text
     assert "A line that rises to $9.00+" in text
     step = page.context["chart"].steps[-1]
     assert (sum(each.unpriced for each in page.context["chart"].steps), step.left_out) == (1, 1)

@@ -363,7 +363,7 @@ def test_what_has_no_price_costs_nothing_known_in_every_table(
     address = f"/ui/usage/?range=24h&by={by}&and=service&columns={columns}"
     words = "without a price: 1 call, in no sum"
     unknown, known = f'<span class="gh-warn-text" title="{words}">unpriced</span>', "$0.000000007"
-    least = f'{known}<span class="gh-warn-text" title="{words}">+</span>'
+    least = f'<span>{known}<span class="gh-warn-text" title="{words}">+</span></span>'
 
     def told(measure: str) -> tuple[dict[str, Any], Any]:
         context = browse(people.root).get(f"{address}&measure={measure}").context

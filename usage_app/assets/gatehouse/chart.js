@@ -71,6 +71,7 @@ function options() {
         itemSort: (a, b) => b.raw - a.raw,
         filter: (each) => each.raw > 0,
         callbacks: {
+          title: (all) => (all.length ? data.times[all[0].dataIndex] : ""),
           label: (each) => ` ${each.dataset.label}  ${shown(each.raw, data.layers[each.datasetIndex].unpriced[each.dataIndex])}`,
           labelColor: (each) => ({ backgroundColor: each.dataset.legend, borderColor: each.dataset.legend }),
           footer: (all) => {

@@ -42,7 +42,7 @@ export class ChartTable {
   }
 
   made() {
-    const { labels, starts, layers, words } = this.data;
+    const { times, starts, layers, words } = this.data;
     const table = document.createElement("table");
     table.className = "gh-table";
     const head = table.createTHead().insertRow();
@@ -50,9 +50,9 @@ export class ChartTable {
       head.append(Object.assign(document.createElement("th"), { scope: "col", className: at ? "is-number" : "", textContent: name }));
     }
     const body = table.createTBody();
-    labels.forEach((label, line) => {
+    times.forEach((time, line) => {
       const row = body.insertRow();
-      row.append(Object.assign(document.createElement("th"), { scope: "row", title: starts[line], textContent: label }));
+      row.append(Object.assign(document.createElement("th"), { scope: "row", title: starts[line], textContent: time }));
       for (let column = 0; column <= layers.length; column += 1) {
         const cell = row.insertCell();
         cell.className = "is-number";
