@@ -31,7 +31,12 @@ INBOUND = InboundFormat(
     render_error=render_error,
     forwarded=frozenset({"openai-beta"}),
     output_limit=("max_output_tokens",),
-    words={"messages": "input", "reasoning_effort": "reasoning", "verbosity": "text.verbosity"},
+    words={
+        "messages": "input",
+        "reasoning_effort": "reasoning",
+        "response_format": "text.format",
+        "verbosity": "text.verbosity",
+    },
 )
 
 UPSTREAM = UpstreamFormat(
