@@ -28,6 +28,10 @@ def _page(title: Any, icon: str, name: str) -> dict[str, Any]:
     return {"title": title, "icon": icon, "link": reverse_lazy(name)}
 
 
+#: Pages of a range, an environment and a service take that of the page they are opened from.
+CHOSEN = {"keeps_choice": True}
+
+
 def _control(title: Any, icon: str, model: str) -> dict[str, Any]:
     return {**_page(title, icon, f"admin:{model}_changelist"), "permission": is_admin}
 
@@ -87,13 +91,13 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": _("Observe"),
                 "items": [
-                    _page(_("Overview"), "monitoring", "ui:overview") | {"active": is_overview},
-                    _page(_("Live"), "sensors", "ui:live") | {"counts": True},
-                    _page(_("Requests"), "receipt_long", "ui:requests"),
-                    _page(_("Usage"), "leaderboard", "ui:usage"),
+                    _page(_("Overview"), "monitoring", "ui:overview") | {"active": is_overview} | CHOSEN,
+                    _page(_("Live"), "sensors", "ui:live") | {"counts": True} | CHOSEN,
+                    _page(_("Requests"), "receipt_long", "ui:requests") | CHOSEN,
+                    _page(_("Usage"), "leaderboard", "ui:usage") | CHOSEN,
                     _page(_("Budgets"), "account_balance_wallet", "ui:budgets"),
-                    _page(_("Models"), "neurology", "ui:models"),
-                    _page(_("Prices"), "sell", "ui:prices"),
+                    _page(_("Models"), "neurology", "ui:models") | CHOSEN,
+                    _page(_("Prices"), "sell", "ui:prices") | CHOSEN,
                 ],
             },
             {

@@ -237,7 +237,9 @@ class CountConsumer(Watcher):
     told: int | None = None
 
     def chosen(self, session: Any) -> Chosen | None:
-        return Chosen.of(remembered(session))
+        """As the page's address says; a page without a choice of its own counts what was chosen last."""
+        named = dict(parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        return Chosen.of(named if "environment" in named else remembered(session))
 
     async def connect(self) -> None:
         self.counts: dict[str, tuple[int, float]] = {}  # worker -> how many, and when it said so

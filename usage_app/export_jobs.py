@@ -98,7 +98,9 @@ def ask(owner: User, asked: Asked, rows_expected: int | None) -> Export:
     query = asked.query.copy()
     for name in ("csrfmiddlewaretoken", "kind", "format", "after", "before", "fragment", "range"):
         query.pop(name, None)
-    query.update({name: value for name, value in asked.selection.parameters.items() if name != "range"})
+    for name, value in asked.selection.parameters.items():
+        if name != "range":
+            query[name] = value
     return Export.objects.create(
         owner=owner,
         kind=asked.kind,

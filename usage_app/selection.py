@@ -1,7 +1,7 @@
 """What the window looks at: a range of time, an environment, a service. Chosen once for all pages.
 
-The address wins; what it leaves out comes from the session, so a choice follows the person from
-page to page and a copied address still says all of it.
+An address that names a time says all of the choice: what it leaves out is everything. Only an address
+that names none is filled in from the session, where the last whole page left its choice.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -74,16 +74,13 @@ class Selection:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The choice as an address carries it."""
+        """The choice as an address carries it, as it was made: whole, so that nothing fills it in."""
         if self.range == "custom":
-            chosen = {"since": self.since.isoformat(), "until": self.until.isoformat()}
+            since, until = self.asked or (self.since, self.until)
+            chosen = {"since": since.isoformat(), "until": until.isoformat()}
         else:
             chosen = {"range": self.range}
-        if self.environment:
-            chosen["environment"] = self.environment
-        if self.service_id:
-            chosen["service"] = self.service_id
-        return chosen
+        return chosen | {"environment": self.environment, "service": self.service_id}
 
     @property
     def exactly(self) -> dict[str, str]:
@@ -101,17 +98,19 @@ class Selection:
 
 
 def select(
-    query: Mapping[str, str], session: MutableMapping[str, Any], now: datetime, zone: ZoneInfo
+    query: Mapping[str, str],
+    session: MutableMapping[str, Any],
+    now: datetime,
+    zone: ZoneInfo,
+    *,
+    keeps: bool = True,
 ) -> Selection:
-    """The choice an address and a session make together; the session keeps it."""
-    former: dict[str, str] = session.get(_SESSION_KEY) or {}
+    """The choice an address and a session make together; the session keeps it where it `keeps`."""
+    former = remembered(session)
     given = {name: query[name] for name in _PARAMETERS if name in query}
-    merged = dict(former)
-    if "range" in given or "since" in given:
-        merged = {name: value for name, value in merged.items() if name not in ("range", "since", "until")}
-    merged.update(given)
-    merged = {name: value for name, value in merged.items() if value}
-    if merged != former:
+    names_time = "range" in given or "since" in given
+    merged = {name: value for name, value in {**({} if names_time else former), **given}.items() if value}
+    if keeps and merged != former:
         session[_SESSION_KEY] = merged
     return _checked(merged, now, zone)
 

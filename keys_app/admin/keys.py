@@ -162,7 +162,7 @@ class VirtualKeyAdmin(SpendingAdmin, ManyKeysAdmin, OneKeyAdmin):
 
     @column(description=_("its calls"))
     def calls(self, row: VirtualKey) -> str:
-        page = f"{reverse('ui:requests')}?{urlencode({'key': row.pk})}"
+        page = f"{reverse('ui:requests')}?{urlencode({'environment': '', 'service': '', 'key': row.pk})}"
         return format_html(
             '<a class="text-primary-600 underline" href="{}">{}</a>', page, _now("See its calls")
         )

@@ -112,12 +112,29 @@ def test_the_navigation_opens_by_key_and_the_theme_is_remembered(chromium: Brows
     page = watched.page
     page.keyboard.press("g")
     page.keyboard.press("l")
-    page.wait_for_url("**/ui/live/")
+    page.wait_for_url("**/ui/live/?*")
     page.click("[data-theme-toggle]")
     page.reload()
     assert page.evaluate("document.documentElement.classList.contains('dark')")
     page.goto(f"{server.url}/admin/")
     page.wait_for_function("document.documentElement.classList.contains('dark')")
+    page.context.close()
+
+
+def test_after_back_the_navigation_shows_what_the_page_shows(chromium: Browser, server: Serving) -> None:
+    stream(server, server.new_key(), "sandbox/fast")
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.goto(f"{server.url}/ui/usage/?range=24h")
+    page.goto(f"{server.url}/ui/requests/?range=1h&environment=experiment")
+    page.go_back()
+    assert "environment=&service=" in page.url
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    page.wait_for_url("**/ui/requests/?*")
+    expect(page.locator(".gh-selection [name=environment]")).to_have_value("")
+    expect(page.locator(".gh-selection [name=range]")).to_have_value("24h")
+    assert watched.complaints == []
     page.context.close()
 
 

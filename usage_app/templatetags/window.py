@@ -1,5 +1,6 @@
 """What the window's templates need: figures as text, instants, marks, links that keep the view."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -21,6 +22,7 @@ from usage_app import figures, marks
 from usage_app.budget_states import BudgetState
 from usage_app.models import Attempt, Request
 from usage_app.reports_sums import Totals
+from usage_app.selection import Selection
 from usage_app.theme import theme_version
 
 register = template.Library()
@@ -151,9 +153,7 @@ def item(mapping: dict[str, Any], key: str) -> Any:
 @register.simple_tag(takes_context=True)
 def link_with(context: dict[str, Any], **changes: Any) -> str:
     """This page's query string with some parameters changed; an empty value removes one."""
-    query: QueryDict = context["request"].GET.copy()
-    for name in ("after", "before", "fragment"):
-        query.pop(name, None)
+    query = _own_query(context)
     for name, value in changes.items():
         if value in ("", None):
             query.pop(name, None)
@@ -165,17 +165,40 @@ def link_with(context: dict[str, Any], **changes: Any) -> str:
 @register.simple_tag(takes_context=True)
 def carry(context: dict[str, Any], **parameters: Any) -> str:
     """A query string for another page: the chosen range, environment and service, and these."""
-    chosen: dict[str, str] = dict(context["selection"].parameters) if "selection" in context else {}
-    chosen.update({name: str(value) for name, value in parameters.items() if value not in ("", None)})
-    return "?" + urlencode(chosen) if chosen else ""
+    return _query_string(context["selection"].parameters if "selection" in context else {}, parameters)
+
+
+@register.simple_tag(takes_context=True)
+def exactly(context: dict[str, Any], **parameters: Any) -> str:
+    """A query string for the calls that this page's sums are of, of these those that have these."""
+    return _query_string(context["selection"].exactly, parameters)
+
+
+def _query_string(chosen: Mapping[str, str], more: Mapping[str, Any]) -> str:
+    added = {name: str(value) for name, value in more.items() if value not in ("", None)}
+    return "?" + urlencode({**chosen, **added}) if chosen or added else ""
+
+
+def _own_query(context: dict[str, Any]) -> QueryDict:
+    """This page's parameters, and the choice it shows where the address left it to the session."""
+    query: QueryDict = context["request"].GET.copy()
+    for name in ("after", "before", "fragment"):
+        query.pop(name, None)
+    chosen: Selection | None = context.get("selection")
+    if chosen is not None:
+        names_time = "range" in query or "since" in query
+        for name, value in chosen.parameters.items():
+            # A list that goes on with the present has no end yet.
+            is_open = name == "until" and chosen.live
+            if name in ("environment", "service") or not (names_time or is_open):
+                query.setdefault(name, value)
+    return query
 
 
 @register.simple_tag(takes_context=True)
 def link_with_out(context: dict[str, Any], name: str, value: str) -> str:
     """This page's query string without one value of a parameter."""
-    query: QueryDict = context["request"].GET.copy()
-    for cursor in ("after", "before", "fragment"):
-        query.pop(cursor, None)
+    query = _own_query(context)
     query.setlist(name, [each for each in query.getlist(name) if each != value])
     return "?" + query.urlencode()
 

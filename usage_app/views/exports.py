@@ -60,8 +60,8 @@ class ExportsView(PageView):
         kind, file_format = request.POST.get("kind", ""), request.POST.get("format", "")
         if kind not in ("requests", "usage") or file_format not in WRITERS:
             return HttpResponseBadRequest("kind or format")
-        query = QueryDict(request.POST.get("query", ""))
-        chosen = select(query, request.session, clock.now(), self.reporting_zone)
+        query = QueryDict(request.POST.get("query", "").lstrip("?"))
+        chosen = select(query, request.session, clock.now(), self.reporting_zone, keeps=False)
         if kind == "usage":
             chosen = chosen.over(*counted(chosen.since, chosen.until))
         asked = Asked(kind, file_format, query, chosen)

@@ -69,6 +69,10 @@ class FindView(PageView):
     def query(self) -> str:
         return self.request.GET.get("s", "").strip()[:100]
 
+    def keeping(self, address: Any, **parameters: Any) -> str:
+        """A page with the choice of the one that the palette was opened on."""
+        return f"{address}?{urlencode({**self.asked.parameters, **parameters})}"
+
     def matches(self, text: Any) -> bool:
         return self.query.casefold() in str(text).casefold()
 
@@ -79,7 +83,8 @@ class FindView(PageView):
                 continue
             for item in group["items"]:
                 if item["has_permission"] and self.matches(item["title"]):
-                    yield Found(item["icon"], str(item["title"]), str(group["title"]), item["link"])
+                    link = self.keeping(item["link"]) if item.get("keeps_choice") else item["link"]
+                    yield Found(item["icon"], str(item["title"]), str(group["title"]), link)
 
     def calls(self) -> Iterable[Found]:
         """A call by its whole id: what its answer's `x-request-id` and every error say."""
@@ -105,7 +110,7 @@ class FindView(PageView):
         if self.query:
             for service in self.services:
                 if self.matches(service.name):
-                    address = f"{reverse('ui:overview')}?{urlencode({'service': service.pk})}"
+                    address = self.keeping(reverse("ui:overview"), service=service.pk)
                     yield Found("apps", service.name, "", address)
 
     def models(self) -> Iterable[Found]:
@@ -116,14 +121,14 @@ class FindView(PageView):
             keys = list(rights.visible_keys(self.viewer)[:MOST_KEYS])
             names = [name for name in names if any(may_call(key, name) for key in keys)]
         for name in names:
-            yield Found("neurology", name, "", f"{reverse('ui:requests')}?{urlencode({'model': name})}")
+            yield Found("neurology", name, "", self.keeping(reverse("ui:requests"), model=name))
 
     def people(self) -> Iterable[Found]:
         if len(self.query) < 2 or not self.sight.everything:
             return
         named = Q(username__icontains=self.query) | Q(email__icontains=self.query)
         for person in User.objects.filter(named).order_by("username")[:MOST]:
-            address = f"{reverse('ui:usage')}?{urlencode({'by': 'model', 'user': person.pk})}"
+            address = self.keeping(reverse("ui:requests"), user=person.pk)
             yield Found("person", person.username, person.get_role_display(), address)
 
     def controlled(self) -> Iterable[Found]:

@@ -37,8 +37,9 @@ class PageView(FrameView):
 
     @cached_property
     def asked(self) -> Selection:
-        """The choice as it was made."""
-        return select(self.request.GET, self.request.session, clock.now(), self.reporting_zone)
+        """The choice as it was made. A part of a page keeps nothing: another page may be open beside it."""
+        keeps = not self.request.headers.get("HX-Request")
+        return select(self.request.GET, self.request.session, clock.now(), self.reporting_zone, keeps=keeps)
 
     @cached_property
     def selection(self) -> Selection:

@@ -86,6 +86,7 @@ class UsageView(PageView):
             "columns": self.columns,
             "headline": self.headline(now, rows),
             "parts": self.parts(now),
+            "unpriced_link": self.link(table.foot.parameters, {"unpriced": ("1",)}),
             "totals": now,
             "before": self.before if question.compares else None,
             "bounds": self.asker.bounds(question),

@@ -69,6 +69,16 @@ async def test_the_number_follows_what_the_header_chose(
     await socket.leave()
 
 
+async def test_the_number_is_of_what_its_page_shows(people: People, registry: Registry) -> None:
+    """Though another page has chosen something else since."""
+    for environment in ("test", "production"):
+        registry.open(live_call(environment=environment))
+    socket, _, _ = await connect(people.root, f"{ADDRESS}?range=24h&environment=&service=")
+    await sync_to_async(_choose)("test")
+    await told(socket, 2)
+    await socket.leave()
+
+
 def _choose(environment: str) -> None:
     session = SessionStore(Session.objects.get().session_key)
     session["window"] = {"environment": environment}

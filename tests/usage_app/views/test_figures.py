@@ -129,6 +129,17 @@ def test_the_address_wins_over_memory_and_memory_over_the_default() -> None:
     assert select({}, memory, NOW, SEOUL).range == "7d"
 
 
+def test_an_address_that_names_a_time_says_all_of_the_choice() -> None:
+    memory: dict[str, Any] = {}
+    select({"range": "7d", "environment": "test", "service": "one"}, memory, NOW, SEOUL)
+    shared = select({"range": "yesterday"}, memory, NOW, SEOUL)
+    assert (shared.environment, shared.service_id) == ("", "")
+    assert shared.parameters == {"range": "yesterday", "environment": "", "service": ""}
+    part = select({"range": "7d", "environment": "test"}, memory, NOW, SEOUL, keeps=False)
+    assert part.environment == "test"
+    assert memory["window"] == {"range": "yesterday"}
+
+
 def test_a_named_range_replaces_a_chosen_one() -> None:
     memory: dict[str, Any] = {}
     chosen = select({"since": "2026-11-01", "until": "2026-11-02"}, memory, NOW, SEOUL)

@@ -8,6 +8,7 @@ from proxy_app.models import Model
 from tests.seeding import People, make_request, save
 from tests.usage_app.views.conftest import Browse
 
+ALL = "?range=24h&environment=&service="
 HTMX = {"HX-Request": "true"}
 
 
@@ -21,7 +22,7 @@ def found(browse: Browse, user: User, text: str) -> dict[str, list[str]]:
 def test_without_a_word_the_pages_are_offered(people: People, browse: Browse) -> None:
     groups = found(browse, people.bob, "")
     assert list(groups) == ["Go to"]
-    assert "/ui/live/" in groups["Go to"]
+    assert f"/ui/live/{ALL}" in groups["Go to"]
 
 
 @pytest.mark.parametrize(
@@ -41,9 +42,7 @@ def test_a_service_and_a_call_are_found_by_who_sees_them(
     row = make_request(people.keys["checkout-prod"], clock.now())
     save([row])
     viewer = getattr(people, who)
-    assert (
-        f"/ui/?service={people.checkout.pk}" in found(browse, viewer, "check").get("Services", [])
-    ) is seen
+    assert (f"/ui/{ALL}{people.checkout.pk}" in found(browse, viewer, "check").get("Services", [])) is seen
     assert found(browse, viewer, str(row.pk)).get("Calls", []) == (
         [f"/ui/requests/{row.pk}/"] if seen else []
     )
@@ -53,12 +52,12 @@ def test_models_that_ones_keys_may_call_are_found(people: People, browse: Browse
     for name in ("gpt-hidden", "gpt-open", "gpt-*"):
         Model.objects.create(name=name)
     people.keys["checkout-test"].__class__.objects.filter(user=people.bob).update(models_allowed=["gpt-open"])
-    assert found(browse, people.bob, "gpt").get("Models") == ["/ui/requests/?model=gpt-open"]
+    assert found(browse, people.bob, "gpt").get("Models") == [f"/ui/requests/{ALL}&model=gpt-open"]
     assert len(found(browse, people.root, "gpt")["Models"]) == 2
 
 
 def test_people_and_the_control_pages_are_an_admins(people: People, browse: Browse) -> None:
-    assert found(browse, people.root, "charl")["Users"] == [f"/ui/usage/?by=model&user={people.charlie.pk}"]
+    assert found(browse, people.root, "charl")["Users"] == [f"/ui/requests/{ALL}&user={people.charlie.pk}"]
     assert (
         f"/admin/keys_app/user/{people.charlie.pk}/change/" in found(browse, people.root, "charl")["Control"]
     )

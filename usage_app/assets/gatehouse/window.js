@@ -153,7 +153,7 @@ for (const tabs of document.querySelectorAll("[data-tabs]")) {
   });
 }
 
-const home = document.querySelector(".gh-sidebar-brand")?.href ?? "/ui/";
+const home = new URL(document.querySelector(".gh-sidebar-brand")?.href ?? "/ui/", location.href);
 // Keys: g and a letter to go, / to search, ? for the list.
 const PLACES = { o: "", l: "live/", r: "requests/", u: "usage/", s: "get-started/" };
 let going = 0;
@@ -162,7 +162,10 @@ const letter = (event) => (/^Key[A-Z]$/.test(event.code) && !/^[a-z]$/i.test(eve
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable]")) return;
   if (going && event.timeStamp - going < 1200 && letter(event) in PLACES) {
-    location.assign(home + PLACES[letter(event)]);
+    // As the navigation leads there: with the choice of this page.
+    const place = new URL(PLACES[letter(event)], home);
+    const links = [...document.querySelectorAll(".gh-sidebar-nav a")];
+    location.assign(links.find((link) => link.pathname === place.pathname)?.href ?? place.href);
   } else if (event.key === "/") {
     const search = document.querySelector("[data-search]");
     if (search) {
