@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_lazy as _
 
+from keys_app.frame import available_zones
 from usage_app.reports_reading import Filters
 
 Interval = Literal["quarter", "hour", "day"]
@@ -107,12 +108,24 @@ def select(
 ) -> Selection:
     """The choice an address and a session make together; the session keeps it where it `keeps`."""
     former = remembered(session)
-    given = {name: query[name] for name in _PARAMETERS if name in query}
+    given = _given(query, zone)
     names_time = "range" in given or "since" in given
     merged = {name: value for name, value in {**({} if names_time else former), **given}.items() if value}
     if keeps and merged != former:
         session[_SESSION_KEY] = merged
     return _checked(merged, now, zone)
+
+
+def _given(query: Mapping[str, str], zone: ZoneInfo) -> dict[str, str]:
+    """What an address says. Times that were typed are of the `zone` it names, whoever opens it; without one,
+    and without an offset of their own, of the reporting zone."""
+    given = {name: query[name] for name in _PARAMETERS if name in query}
+    typed_in = query.get("zone", "")
+    if typed_in in available_zones():
+        for name in ("since", "until"):
+            if (at := _instant(given.get(name, ""), ZoneInfo(typed_in))) is not None:
+                given[name] = at.isoformat()
+    return given
 
 
 def remembered(session: Mapping[str, Any]) -> Mapping[str, str]:

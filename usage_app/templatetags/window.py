@@ -135,10 +135,14 @@ def civil_end(moment: datetime, zone: str) -> str:
     return date_format(local, _("j M Y, H:i"))
 
 
-@register.filter
-def for_input(moment: datetime, zone: str) -> str:
-    """A local time as a date field takes it."""
-    return moment.astimezone(zone_named(zone)).strftime("%Y-%m-%dT%H:%M")
+@register.simple_tag
+def told_range(since: datetime, until: datetime, zone: str) -> str:
+    """A chosen range and its zone: whole days of the reporting zone, else times in the viewer's."""
+    ends = [at.astimezone(zone_named(zone)) for at in (since, until)]
+    if all(map(_is_midnight, ends)):
+        return f"{civil(since, zone)} – {civil_end(until, zone)} · {zone}"
+    first, last = (date_format(timezone.localtime(at), _("j M Y, H:i")) for at in (since, until))
+    return f"{first} – {last} · {timezone.get_current_timezone_name()}"
 
 
 def _is_midnight(local: datetime) -> bool:

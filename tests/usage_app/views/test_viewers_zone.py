@@ -114,3 +114,26 @@ def admin_page(key: VirtualKey) -> str:
 def management(prefix: str) -> dict[str, str]:
     """A form's rows of another kind: none."""
     return {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+
+
+def test_a_range_is_typed_and_told_in_the_zone_of_its_rows(people: People, browse: Browse) -> None:
+    save([make_request(people.keys["checkout-prod"], AT)])
+    client = browse(people.root)
+    client.cookies["gatehouse_zone"] = "Asia/Seoul"
+    typed = "since=2026-11-04T07:30&until=2026-11-04T08:00"
+    text = client.get(f"/ui/requests/?{typed}&zone=Asia/Seoul").content.decode()
+    assert "07:30:15" in text
+    assert "4 Nov 2026, 07:30 – 4 Nov 2026, 08:00 · Asia/Seoul" in text
+    assert 'name="since" required value="2026-11-04T07:30"' in text
+    assert 'name="zone" value="Asia/Seoul"' in text
+    client.cookies["gatehouse_zone"] = "America/New_York"  # whoever is sent the address
+    text = client.get(f"/ui/requests/?{typed}&zone=Asia/Seoul").content.decode()
+    assert "3 Nov 2026, 17:30 – 3 Nov 2026, 18:00 · America/New_York" in text
+    assert "17:30:15" in text
+
+
+def test_a_range_of_whole_days_is_told_in_the_zone_of_the_days(people: People, browse: Browse) -> None:
+    client = browse(people.root)
+    client.cookies["gatehouse_zone"] = "Asia/Seoul"
+    text = client.get("/ui/usage/?since=2026-11-01T00:00:00Z&until=2026-11-03T00:00:00Z").content.decode()
+    assert "1 Nov 2026 – 2 Nov 2026 · UTC" in text

@@ -29,6 +29,7 @@ document.querySelector("[data-selection-form]")?.addEventListener("change", (eve
   if (event.target.name === "range") {
     address.searchParams.delete("since");
     address.searchParams.delete("until");
+    address.searchParams.delete("zone");
   }
   address.searchParams.set(event.target.name, event.target.value);
   location.assign(address);
