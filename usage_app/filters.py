@@ -8,6 +8,7 @@ import django_filters
 from django.db import connection
 from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from gateway_project.money import NANODOLLARS_PER_DOLLAR
@@ -113,7 +114,9 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
     max_cost_usd = django_filters.NumberFilter(method="cost_under", label=_("Cost under, $"), min_value=0)
     min_tokens = django_filters.NumberFilter(method="tokens_from", label=_("Tokens from"), min_value=0)
     max_tokens = django_filters.NumberFilter(method="tokens_under", label=_("Tokens under"), min_value=0)
-    unpriced = django_filters.CharFilter(method="without_price", label=_("Without a price"))
+    unpriced = django_filters.ChoiceFilter(
+        choices=[("1", _("yes"))], method="without_price", label=_("Without a price")
+    )
 
     class Meta:
         model = Request
@@ -177,8 +180,21 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
             (name, self.filters[name].label, value)
             for name in self.filters
             for value in self.data.getlist(name)
-            if value
+            if value and (name, value) not in self._wrong
         ]
+
+    @property
+    def misunderstood(self) -> list[tuple[str, Any, str]]:
+        """(parameter, label, value) of what means nothing: no filter, so nothing is listed by the rest."""
+        return [(name, self.filters[name].label, value) for name, value in self._wrong]
+
+    @cached_property
+    def _wrong(self) -> list[tuple[str, str]]:
+        found = []
+        for name in self.form.errors:
+            knows = getattr(self.form.fields[name], "valid_value", lambda value: False)
+            found += [(name, value) for value in self.data.getlist(name) if value and not knows(value)]
+        return found
 
     @property
     def names(self) -> frozenset[str]:

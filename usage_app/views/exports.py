@@ -65,6 +65,8 @@ class ExportsView(PageView):
         if kind == "usage":
             chosen = chosen.over(*counted(chosen.since, chosen.until))
         asked = Asked(kind, file_format, query, chosen)
+        if kind == "requests" and RequestSearch(query, chosen, self.sight).filter.misunderstood:
+            return HttpResponseBadRequest("query")
         direct = self.direct_usage(asked) if kind == "usage" else self.direct_requests(asked)
         if direct is not None:
             return direct

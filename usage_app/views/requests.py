@@ -40,6 +40,8 @@ class RequestsView(PageView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         fragment = request.GET.get("fragment") if request.headers.get("HX-Request") else None
+        if self.filter.misunderstood and fragment != "choices":
+            return HttpResponse(status=400) if fragment else self.page(status=400, filter=self.filter)
         if fragment == "tail":
             return self.tail()
         if fragment == "choices":

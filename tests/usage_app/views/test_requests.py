@@ -137,3 +137,29 @@ def test_a_broken_cursor_is_the_first_page(people: People, browse: Browse) -> No
     seed_requests(people, 10, 5)
     for cursor in ("x", "1~2", "nan~zz", "~"):
         assert browse(people.root).get("/ui/requests/", {"after": cursor}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("status=foo", "Status “foo”"),
+        ("status=ok&status=foo", "Status “foo”"),
+        ("min_latency_ms=abc", "Latency from, ms “abc”"),
+        ("max_cost_usd=NaN", "Cost under, $ “NaN”"),
+        ("unpriced=0", "Without a price “0”"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_told_and_lists_nothing(
+    people: People, browse: Browse, asked: str, told: str
+) -> None:
+    save([make_request(people.keys["search-prod"], clock.now())])
+    client = browse(people.root)
+    answer = client.get(f"/ui/requests/?range=24h&{asked}")
+    text = answer.content.decode()
+    assert answer.status_code == 400
+    assert f"Not understood: {told}." in text
+    assert "gh-chip" not in text
+    assert 'id="request-rows"' not in text
+    assert client.get(f"/ui/requests/?{asked}&fragment=count", headers=FRAGMENT).status_code == 400
+    exported = {"kind": "requests", "format": "csv", "query": asked}
+    assert client.post("/ui/exports/", exported).status_code == 400
