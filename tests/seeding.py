@@ -202,7 +202,7 @@ def save(rows: Sequence[Request], attempts: Sequence[Attempt] = ()) -> None:
     refused: ledger_refusals.Refusals = {}
     for row in rows:
         at_ms = int(row.started_at.timestamp() * 1000)
-        told = ledger_refusals.refusals_of(row.status, row.error_code, row.decision, at_ms)
+        told = ledger_refusals.refusals_of(row.status, row.error_code, row.decision, at_ms, row.repeated)
         ledger_refusals.add(refused, told)
     ledger_refusals.write(refused)
     with transaction.atomic():  # as the ledger does: PostgreSQL keeps its staging table for no longer

@@ -43,6 +43,7 @@ class BudgetState:
     at_ms: int
     end_user: str = ""
     has_refused: bool = False  # a call of late, though something is left (`ledger_refusals`)
+    refused_requests: int = 0  # in this period
     has_unpriced: bool = False  # calls whose cost is in no charge, where that was asked (`budget_unpriced`)
 
     @property
@@ -89,7 +90,8 @@ class BudgetState:
         if not self.budget.hard or not self.left:
             return False
         is_soon = self._due_ms is not None and self._due_ms < self.at_ms + SOON_MS
-        return self.share >= ALMOST_ALL or (self.share >= NEAR and (self.has_refused or is_soon))
+        # What a call may cost is held: one that holds more than the whole budget leaves it unspent.
+        return self.has_refused or self.share >= ALMOST_ALL or (self.share >= NEAR and is_soon)
 
     @property
     def _due_ms(self) -> int | None:
@@ -114,7 +116,7 @@ class BudgetState:
     def tone(self) -> str:
         if self.spent >= self.limit:
             return "error"
-        return "warn" if self.share >= NEAR or self.ends_at is not None else "ok"
+        return "warn" if self.share >= NEAR or self.refuses or self.ends_at is not None else "ok"
 
     @property
     def _start_ms(self) -> int:
@@ -138,7 +140,7 @@ def budgets_in(sight: Sight) -> "QuerySet[Budget]":
 
 
 def states(budgets: Iterable[Budget]) -> list[BudgetState]:
-    """Each budget in its present period, fullest first; three queries for any number of them."""
+    """Each budget in its present period, those that refuse first, then the fullest; three queries for all."""
     rows = {str(row.pk): row for row in budgets}
     if not rows:
         return []
@@ -176,9 +178,10 @@ def states(budgets: Iterable[Budget]) -> list[BudgetState]:
                     at_ms,
                     person,
                     _has_refused(spend, limit, at_ms),
+                    spend.refused_requests or 0,
                 )
             )
-    found.sort(key=lambda state: (-state.share, state.name))
+    found.sort(key=lambda state: (bool(state.left) and not state.refuses, -state.share, state.name))
     return found
 
 

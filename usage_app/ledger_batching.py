@@ -120,7 +120,8 @@ class Batcher:
             batch.attempt_rows.setdefault(row[0], row)
         batch.sums.add(countable(end))
         batch.charge(end.charges, end.cost_nanodollars or 0, 1)
-        refused = ledger_refusals.refusals_of(end.status, end.error_code, end.decision, end.at_ms)
+        told = (end.status, end.error_code, end.decision, end.at_ms, end.repeated)
+        refused = ledger_refusals.refusals_of(*told)
         ledger_refusals.add(batch.refused, refused)
         for key in refused:
             batch.spend.setdefault(key, [0, 0])

@@ -461,12 +461,14 @@ def test_a_budget_that_refused_a_call_is_known_by_its_spend(writer: JournalWrite
         return a_refusal(id=call_id(at_ms), **fields | changes)
 
     writer.append(refusal(NOON_MS + 60_000, 7))
-    writer.append(refusal(NOON_MS, 5))
+    earlier = refusal(NOON_MS, 5)
+    writer.append(earlier)
     read_all(ledger)
-    writer.append(refusal(NOON_MS + 30_000, 6))
+    writer.append(earlier)  # read twice
+    writer.append(refusal(NOON_MS + 30_000, 6, repeated=7))
     writer.append(refusal(NOON_MS + 90_000, 8, error_code="rate_limited"))
     read_all(ledger)
     (row,) = BudgetSpend.objects.all()
     assert (row.refused_at, row.refused_limit_nanodollars) == (from_ms(NOON_MS + 60_000), 7)
-    assert (row.spent_nanodollars, row.requests) == (0, 0)
+    assert (row.spent_nanodollars, row.requests, row.refused_requests) == (0, 0, 9)
     assert list(spends_of_calls()) == []

@@ -161,6 +161,7 @@ class Migration(migrations.Migration):
                 ('period', models.CharField(max_length=40)),
                 ('spent_nanodollars', models.BigIntegerField(default=0)),
                 ('requests', models.BigIntegerField(default=0)),
+                ('refused_requests', models.BigIntegerField(null=True)),
                 ('refused_at', models.DateTimeField(null=True)),
                 ('refused_limit_nanodollars', models.BigIntegerField(null=True)),
             ],

@@ -95,14 +95,15 @@ class Adjustment(models.Model):
 
 
 class BudgetSpend(models.Model):
-    """What a budget was charged in a period, from the charges that end records list; and when it refused a
-    call last, with the limit it had then (it may have been raised since).
+    """What a budget was charged in a period, from the charges that end records list; how many calls it
+    refused, and when the last of them, with the limit it had then (it may have been raised since).
     """
 
     budget_id = models.CharField(max_length=36)
     period = models.CharField(max_length=40)
     spent_nanodollars = models.BigIntegerField(default=0)
     requests = models.BigIntegerField(default=0)
+    refused_requests = models.BigIntegerField(null=True)
     refused_at = models.DateTimeField(null=True)
     refused_limit_nanodollars = models.BigIntegerField(null=True)
 

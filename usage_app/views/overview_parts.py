@@ -125,7 +125,7 @@ def tops(lines: Mapping[str, Sequence[Line]], whole: Totals, link: Link) -> list
 def budgets_near_end(sight: Sight) -> list[BudgetState]:
     """Budgets that refuse calls, are used up, nearly, or will be before they reset; the former first."""
     found = with_unpriced(states(budgets_in(sight).order_by("-amount_nanodollars")[:MOST_BUDGETS]))
-    near = [state for state in found if state.share >= NEAR or state.ends_at is not None]
+    near = [state for state in found if state.share >= NEAR or state.refuses or state.ends_at is not None]
     later = clock.now() + timedelta(days=3650)
     near.sort(key=lambda state: (not state.refuses, state.ends_at or state.resets_at or later))
     return near[:5]

@@ -387,6 +387,27 @@ def test_a_budget_that_refused_calls_is_not_said_to_end_soon(people: People, bro
         assert REFUSES not in client.get(page).content.decode()
 
 
+def test_a_budget_that_no_call_fits_into_is_told_to_refuse_them(people: People, browse: Browse) -> None:
+    """What a call may cost is more than all of it: nothing is ever spent, and every call is refused."""
+    key = people.keys["checkout-test"]
+    row = budget(0, scope="key", key=key, period="total")
+    budget(3 * DOLLAR, scope="global", period="total")
+    allowance = {"id": str(row.pk), "period": "total", "limit": 10 * DOLLAR, "refused": True}
+    fields = {"status": "refused", "error_code": "budget_exceeded", "decision": {"allowances": [allowance]}}
+    save([make_request(key, clock.now() - timedelta(minutes=1), repeated=703, **fields)])
+    client, told = browse(people.root), "703 calls refused in this period"
+    page, table, overview, of_key = (
+        client.get(each).content.decode()
+        for each in (f"/ui/budgets/{row.pk}/", "/ui/budgets/", "/ui/", f"/ui/keys/{key.pk}/")
+    )
+    for text in (page, table, overview, of_key):
+        assert REFUSES in text and told in text
+    assert 'class="gh-verdict is-slow"' in page
+    assert "1 budget refuses calls that may cost more than is left." in table
+    assert "No budget is used up." not in table
+    assert client.get("/ui/budgets/").context["states"][0].budget == row
+
+
 def test_those_that_refuse_calls_stand_first_on_the_overview(people: People, browse: Browse) -> None:
     calm = [budget(85 * DOLLAR // 10, scope="model", target=f"m{n}", period="day") for n in range(5)]
     row = budget(92 * DOLLAR // 10, scope="service", service=people.checkout, period="month")
