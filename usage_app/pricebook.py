@@ -132,6 +132,26 @@ def prices_now_of(wanted: Mapping[Any, tuple[Any, str]]) -> dict[Any, CompiledPr
     return {key: price for key, price in found.items() if price is not None}
 
 
+def kept_out(deployments: Iterable[Any]) -> dict[str, list[Any]]:
+    """Prices set for all deployments of a model, by their ids, and those that they would hold of now
+    but for a price of their own."""
+    rows = list(deployments)
+    enabled = Price.objects.filter(is_enabled=True)
+    own = enabled.filter(deployment_id__in=[row.pk for row in rows])
+    own_ids = {str(pk) for pk in own.values_list("pk", flat=True)}
+    if not own_ids:
+        return {}
+    held = prices_now(rows)
+    general = _book(_compiled(enabled.filter(deployment_id=None).exclude(source=Price.Source.LIST)))
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        if row.pk in held and held[row.pk].id in own_ids:
+            price = general.find("", _price_kind(row), row.upstream_model, now_ms())
+            if price is not None:
+                found.setdefault(price.id, []).append(row)
+    return found
+
+
 def _price_kind(deployment: Any) -> str:
     kind: str = deployment.provider.kind
     return PRICE_KINDS.get(kind, kind)

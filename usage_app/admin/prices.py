@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
 from django.db.models import Model
 from django.http import HttpRequest
@@ -18,7 +19,7 @@ from keys_app.admin.fields import DollarColumnsMixin, DollarsField
 from keys_app.admin.marks import column
 from usage_app.admin.price_units import UNIT_FIELDS, UnitRatesMixin, told_units
 from usage_app.models import Price
-from usage_app.pricebook import RATE_COLUMNS
+from usage_app.pricebook import RATE_COLUMNS, kept_out
 
 #: field of the form -> (column, label)
 RATES = {
@@ -109,10 +110,19 @@ class PriceAdmin(ControlAdmin):
 
     def save_model(self, request: HttpRequest, obj: Price, form: Any, change: Any) -> None:
         super().save_model(request, obj, form, change)
+        for deployment in self._kept_out_by(obj):
+            told = _now("Not charged at %(deployment)s: it has a price of its own. Set one for it instead.")
+            self.message_user(request, told % {"deployment": deployment}, messages.WARNING)
         if obj.valid_from is None or obj.valid_from < now():
             text = _now("Calls that were made already keep what they were charged.")
             page, word = reverse("ui:correction", args=[obj.pk]), _now("See what a correction would change")
             self.message_user(request, format_html('{} <a href="{}">{}</a>', text, page, word), messages.INFO)
+
+    @staticmethod
+    def _kept_out_by(obj: Price) -> list[Any]:
+        """Deployments that this price would hold of, but for one of their own."""
+        deployments = apps.get_model("proxy_app", "Deployment")._default_manager.filter(is_enabled=True)
+        return kept_out(deployments.select_related("provider", "model")).get(str(obj.pk), [])
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None or self.has_change_permission(request, obj):

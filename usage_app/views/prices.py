@@ -9,7 +9,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from usage_app.models import Price
-from usage_app.pricebook import prices_now
+from usage_app.pricebook import kept_out, prices_now
 from usage_app.reports import Line, breakdown
 from usage_app.views.page import PageView
 
@@ -27,13 +27,26 @@ class PricesView(PageView):
         query = request.GET.get("q", "").strip()[:100]
         rows = list(self.searched(query) if query else self.served())
         return self.page(
-            prices=rows[:PAGE],
+            prices=self.told(rows[:PAGE]),
             more=len(rows) > PAGE,
             query=query,
             unpriced=self.unpriced(),
             calls=sum(line.totals.requests - line.totals.refused for line in self.lines),
             may_correct=self.sight.everything and self.viewer.has_perm("usage_app.change_price"),
         )
+
+    def told(self, rows: list[Price]) -> list[tuple[Price, str, str]]:
+        """(price, the one deployment it is for, those that have one of their own instead)."""
+        names = {row.pk: _named(row) for row in self.deployments}
+        kept = kept_out(self.deployments)
+        return [
+            (
+                row,
+                names.get(row.deployment_id, str(row.deployment_id)) if row.deployment_id else "",
+                ", ".join(map(_named, kept.get(str(row.pk), ()))),
+            )
+            for row in rows
+        ]
 
     def searched(self, query: str) -> Any:
         found = Price.objects.filter(Q(model__icontains=query) | Q(provider_kind=query), is_enabled=True)
@@ -72,6 +85,10 @@ class PricesView(PageView):
         by_id = {str(row.pk): row for row in self.deployments}
         found = [(line, by_id.get(line.ids[1])) for line in self.lines if line.totals.unpriced_requests]
         return found[:50]
+
+
+def _named(deployment: Any) -> str:
+    return f"{deployment.model.name} · {deployment.provider.name}"
 
 
 def _ordered(prices: Any) -> Any:
