@@ -10,7 +10,16 @@ from usage_app.views.scope import between, visible_requests
 TRIES_WITHIN = timedelta(minutes=10)
 LOOKED_AT = 300
 SHOWN = 10
-_COLUMNS = ("id", "started_at", "model", "status", "cost_nanodollars", "latency_ms", "decision")
+_COLUMNS = (
+    "id",
+    "started_at",
+    "model",
+    "status",
+    "cost_nanodollars",
+    "usage_source",
+    "latency_ms",
+    "decision",
+)
 
 
 def tries_of(row: Request, sight: Sight) -> list[Request]:
@@ -31,7 +40,7 @@ def neighbours_of(row: Request, sight: Sight) -> list[Request]:
     if not row.session:
         return []
     near = visible_requests(sight).filter(session=row.session, key_id=row.key_id)
-    near = near.only("id", "started_at", "model", "status", "cost_nanodollars", "latency_ms")
+    near = near.only("id", "started_at", "model", "status", "cost_nanodollars", "usage_source", "latency_ms")
     earlier = list(near.filter(id__lt=row.pk).order_by("-id")[:3])
     later = list(near.filter(id__gt=row.pk).order_by("id")[:3])
     return [*reversed(earlier), *later]

@@ -193,17 +193,7 @@ class RequestTable(tables.Table):  # type: ignore[misc]
         return _or_unknown(record.output_tokens, figures.grouped, record)
 
     def render_cost(self, record: Request) -> str:
-        if record.cost_nanodollars is None:
-            if record.status in (Request.Status.REFUSED, Request.Status.ERROR):
-                return format_html('<span class="gh-muted">{}</span>', _("none"))
-            return format_html('<span class="gh-warn-text">{}</span>', _("unpriced"))
-        estimate = record.usage_source == Request.UsageSource.ESTIMATE
-        return format_html(
-            '<span title="{}">{}{}</span>',
-            figures.exact_money(record.cost_nanodollars),
-            "≈ " if estimate else "",
-            figures.money(record.cost_nanodollars),
-        )
+        return cost_of(record)
 
     def render_ttft(self, record: Request) -> str:
         return _or_unknown(record.ttft_ms, figures.duration, record)
@@ -265,6 +255,21 @@ def _or_unknown(value: Any, shown: Callable[[Any], str], record: Request) -> str
         word = _("none") if is_unanswered(record) else _("unknown")
         return format_html('<span class="gh-muted">{}</span>', word)
     return shown(value)
+
+
+def cost_of(record: Request) -> str:
+    """What a call cost, the same in every list of calls."""
+    if record.cost_nanodollars is None:
+        if record.status in (Request.Status.REFUSED, Request.Status.ERROR):
+            return format_html('<span class="gh-muted">{}</span>', _("none"))
+        return format_html('<span class="gh-warn-text">{}</span>', _("unpriced"))
+    estimate = record.usage_source == Request.UsageSource.ESTIMATE
+    return format_html(
+        '<span title="{}">{}{}</span>',
+        figures.exact_money(record.cost_nanodollars),
+        "≈ " if estimate else "",
+        figures.money(record.cost_nanodollars),
+    )
 
 
 def is_unanswered(record: Request) -> bool:

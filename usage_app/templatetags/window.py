@@ -23,6 +23,7 @@ from usage_app.budget_states import BudgetState
 from usage_app.models import Attempt, Request
 from usage_app.reports_sums import Totals
 from usage_app.selection import Selection
+from usage_app.tables import cost_of
 from usage_app.theme import theme_version
 
 register = template.Library()
@@ -281,6 +282,11 @@ def quoting(sentence: str, said: str) -> str:
 @register.simple_tag
 def status_of(row: Request | Attempt) -> SafeString:
     return marks.status_mark(row.status, row.get_status_display())
+
+
+@register.simple_tag
+def call_cost(row: Request) -> str:
+    return cost_of(row)
 
 
 @register.simple_tag

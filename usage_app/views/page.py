@@ -66,11 +66,17 @@ class PageView(FrameView):
         chosen = self.selection.service_id
         return chosen not in ("", NONE, *(str(service.id) for service in self.services))
 
+    @property
+    def awaits_service(self) -> bool:
+        """Whether this person may only look, and at no service yet: no call of theirs will come."""
+        return self.viewer.changes_nothing and not self.sight.everything and not self.sight.service_ids
+
     def context(self, **extra: Any) -> dict[str, Any]:
         context = super().context()
         if self.has_selection:
             context |= {
                 "selection": self.selection,
+                "awaits_service": self.awaits_service,
                 "ranges": RANGE_LABELS,
                 "environments": Environment.choices,
                 "services": self.services,
@@ -85,6 +91,7 @@ class PageView(FrameView):
             "zone": self.reporting_zone.key,
             "is_admin": self.viewer.sees_everything,
             **({"selection": self.selection} if self.has_selection else {}),
+            "awaits_service": self.awaits_service,
             **extra,
         }
         response = render(self.request, template, context)

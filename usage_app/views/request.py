@@ -1,12 +1,14 @@
 """Request: why was this slow, what did it cost, who asked? One call, opened until nothing is hidden."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +27,7 @@ from usage_app.pricebook import price_of_row
 from usage_app.pricing import CompiledPrice
 from usage_app.related import neighbours_of, retry_number, tries_of
 from usage_app.reports import recent_percentiles
+from usage_app.selection import ROLLING
 from usage_app.tables import is_unanswered
 from usage_app.timeline import draw, usual_marks
 from usage_app.transcript import transcript
@@ -76,6 +79,7 @@ class RequestView(PageView):
             "strategy": strategy_of(row.decision),
             "allowances": allowances_of(row, self.sight),
             "facts": self.facts(row),
+            "claims": self.claims(row),
             "again": call_again(row, config().public_url),
             "neighbours": neighbours,
             "tries": tries,
@@ -83,7 +87,7 @@ class RequestView(PageView):
             "can_replay": is_kept and self.may_read and row.endpoint in captured.CONVERSATIONS,
             "may_read": self.may_read,
             "unanswered": is_unanswered(row),
-            "unpriced_word": _("none") if row.status == Request.Status.REFUSED else _("unknown"),
+            "unpriced_word": _("none") if row.status == Request.Status.REFUSED else _("unpriced"),
         }
         return self.page(**shown)
 
@@ -140,15 +144,30 @@ class RequestView(PageView):
             (_("Provider's model"), row.upstream_model, True),
             (_("Deployment"), row.deployment, True),
             (_("Finish reason"), row.finish_reason, True),
-            (_("End user (as the client says)"), row.end_user, False),
-            (_("Session"), row.session, True),
-            (_("Client"), row.client, False),
-            (_("Tags"), ", ".join(map(str, row.tags)), False),
             (_("Where the token counts come from"), row.get_usage_source_display(), False),
             (_("Error code"), row.error_code, True),
             (_("Retry of the client's SDK"), str(retry_number(row) or ""), False),
         ]
         return [fact for fact in facts if fact[1]]
+
+    def claims(self, row: Request) -> list[tuple[Any, list[tuple[str, str]]]]:
+        """(what, [(value, all calls that say the same)]) of what its client says of it."""
+        named = (
+            (_("End user (as the client says)"), "end_user", [row.end_user]),
+            (_("Session"), "session", [row.session]),
+            (_("Client"), "client", [row.client]),
+            (_("Tags"), "tag", list(map(str, row.tags))),
+        )
+        everything = {**range_with(row.started_at), "environment": "", "service": ""}
+        page = reverse("ui:requests")
+        return [
+            (
+                label,
+                [(value, f"{page}?{urlencode({**everything, name: value})}") for value in values if value],
+            )
+            for label, name, values in named
+            if any(values)
+        ]
 
     def said(self, row: Request) -> HttpResponse:
         """The fragment with what was said: for who may read it, and never unseen."""
@@ -175,6 +194,13 @@ class RequestView(PageView):
     def may_read(self) -> bool:
         """Whether the viewer may read what was said in calls they see."""
         return self.viewer.has_perm("usage_app.read_bodies")
+
+
+def range_with(moment: datetime) -> dict[str, str]:
+    """The shortest range up to now that a moment lies in, as an address has it."""
+    age = clock.now() - moment
+    named = next((name for name in ("24h", "7d", "30d", "90d") if age < ROLLING[name][1]), "")
+    return {"range": named} if named else {"since": moment.isoformat()}
 
 
 def readable(text: str) -> str:

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
 from gateway_project import clock
+from keys_app.models import Membership, User
 from tests.seeding import People, make_request, save, seed_requests
 from tests.usage_app.views.conftest import Browse
 from usage_app import figures
@@ -99,6 +100,18 @@ def test_an_empty_house_shows_the_first_call_to_copy(people: People, browse: Bro
     assert "No call yet" in text
     assert "$GATEHOUSE_API_KEY" in text
     assert "/v1/chat/completions" in text
+
+
+def test_a_viewer_without_a_service_is_told_so_and_offered_no_call(people: People, browse: Browse) -> None:
+    seed_requests(people, 5, 2)
+    viewer = User.objects.create(username="victor", role=User.Role.VIEWER)
+    client = browse(viewer)
+    for page in ("/ui/", "/ui/requests/", "/ui/usage/"):
+        text = client.get(page).content.decode()
+        assert "You see no service yet" in text, page
+        assert "No call yet" not in text and "GATEHOUSE_API_KEY" not in text
+    Membership.objects.create(user=viewer, service=people.checkout, role=Membership.Role.MANAGER)
+    assert "You see no service yet" not in client.get("/ui/").content.decode()
 
 
 def test_environment_and_service_narrow_every_figure_and_follow_to_other_pages(

@@ -1,6 +1,9 @@
 """One call's page: verdict, way, bill to the nanodollar, decision; and a call that is not written yet."""
 
+import html
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from gateway_project import clock
 from tests.seeding import People, decision_of, make_attempt, make_request, marks_of, save
@@ -180,3 +183,24 @@ def test_a_model_s_first_calls_are_not_told_to_be_as_usual(people: People, brows
 
     assert "Too few recent calls to compare." in told(1)
     assert "As usual: it took 2.0" in told(4)
+
+
+@pytest.mark.parametrize("days", [0, 20, 100])
+def test_what_a_client_says_of_a_call_leads_to_all_that_say_the_same(
+    people: People, browse: Browse, days: int
+) -> None:
+    at, key = clock.now() - timedelta(days=days, minutes=5), people.keys["checkout-prod"]
+    fields = {"session": "a b", "end_user": "ann", "client": "curl/8", "tags": ["x&y", "z"]}
+    row, near = make_request(key, at, **fields), make_request(key, at, cost_nanodollars=None, **fields)
+    save([row, near, make_request(key, at)])
+    client = browse(people.root)
+    client.get("/ui/requests/?range=1h&environment=experiment")
+    answer = client.get(f"/ui/requests/{row.pk}/")
+    links = [link for _label, claims in answer.context["claims"] for _value, link in claims]
+    assert len(links) == 5
+    for link in links:
+        assert html.escape(link) in answer.content.decode()
+        found = client.get(link).context["rows_page"].rows
+        assert {each.pk for each in found} == {row.pk, near.pk}, link
+    around = answer.content.decode().partition("Around it in its session")[2]
+    assert "unpriced" in around and "unknown" not in around
