@@ -142,8 +142,9 @@ def told_range(since: datetime, until: datetime, zone: str) -> str:
     ends = [at.astimezone(zone_named(zone)) for at in (since, until)]
     if all(map(_is_midnight, ends)):
         return f"{civil(since, zone)} – {civil_end(until, zone)} · {zone}"
-    first, last = (date_format(timezone.localtime(at), _("j M Y, H:i")) for at in (since, until))
-    return f"{first} – {last} · {timezone.get_current_timezone_name()}"
+    first, last = timezone.localtime(since), timezone.localtime(until)
+    start = date_format(first, _("j M, H:i") if first.year == last.year else _("j M Y, H:i"))
+    return f"{start} – {date_format(last, _('j M Y, H:i'))} · {timezone.get_current_timezone_name()}"
 
 
 def _is_midnight(local: datetime) -> bool:
