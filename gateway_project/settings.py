@@ -152,6 +152,7 @@ LOGIN_REDIRECT_URL = "ui:overview"
 LOGOUT_REDIRECT_URL = "ui:sign-in"
 SESSION_COOKIE_NAME = "gatehouse_session"
 CSRF_COOKIE_NAME = "gatehouse_csrf"
+CSRF_FAILURE_VIEW = "usage_app.views.failures.not_from_this_page"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 _https = GATEHOUSE.public_url.startswith("https://")

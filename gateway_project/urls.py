@@ -31,5 +31,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("usage_app.api.urls")),
 ]
 
-handler403 = "usage_app.views.accounts.no_permission"
-handler404 = "usage_app.views.accounts.not_found"
+handler403 = "usage_app.views.failures.no_permission"
+handler404 = "usage_app.views.failures.not_found"
+handler500 = "usage_app.views.failures.failed"

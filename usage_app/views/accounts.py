@@ -1,4 +1,4 @@
-"""Signing in and out, the language of the pages, and the pages for what may not or cannot be seen."""
+"""Signing in and out, and the language of the pages."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
@@ -14,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.generic import View
 
-from keys_app.frame import skeleton
 from keys_app.models import User
 from usage_app.forms import SignInForm
 from usage_app.theme import theme_stylesheet
@@ -81,19 +79,3 @@ def keep_language(response: HttpResponseBase, language: str) -> None:
 def theme(request: HttpRequest) -> HttpResponse:
     """Unfold's colours as a stylesheet: it writes them into each page, which our policy forbids."""
     return HttpResponse(theme_stylesheet(), content_type="text/css; charset=utf-8")
-
-
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """404: what is not there, and what this person may not know to be there."""
-    return _refusal(request, 404, _("Nothing here"), "ui/not_found.html")
-
-
-def no_permission(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """403: signed in, but not for this."""
-    return _refusal(request, 403, _("Not yours to see"), "ui/no_permission.html")
-
-
-def _refusal(request: HttpRequest, status: int, title: str, template: str) -> HttpResponse:
-    signed_in = request.user.is_authenticated if hasattr(request, "user") else False
-    context = skeleton(request) if signed_in else {}
-    return render(request, template, {**context, "title": title, "signed_in": signed_in}, status=status)
