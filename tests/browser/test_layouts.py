@@ -115,3 +115,55 @@ def test_a_burn_down_keeps_its_names_within_its_card_and_its_table_opens(visit: 
     page.locator("details", has=page.locator("#burn-table")).locator("summary").click()
     expect(page.locator("#burn-table tbody tr").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+#: What would be on paper: which heads of columns the tables have, how far to the right any cell goes, and how
+#: light the page and the words on it are, in parts of 255.
+PRINTED = """() => {
+  const tables = [...document.querySelectorAll(".gh-table")].filter((table) => table.checkVisibility());
+  const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const lightness = (colour) => {
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, 1, 1);
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    const [red, green, blue] = pen.getImageData(0, 0, 1, 1).data;
+    return (red + green + blue) / 3;
+  };
+  const style = (element) => getComputedStyle(element);
+  const words = [...document.querySelectorAll(".gh-headline, .gh-table :is(td, th, a), .gh-title")];
+  return {
+    heads: tables.flatMap((table) => [...table.tHead.rows[0].cells].map((cell) => cell.innerText)),
+    right: Math.max(...tables.flatMap((table) => [...table.querySelectorAll("th, td")]
+      .map((cell) => cell.getBoundingClientRect().right))),
+    paper: lightness(style(document.body).backgroundColor),
+    words: Math.max(...words.map((each) => lightness(style(each).color))),
+  };
+}"""
+
+
+def test_a_table_of_a_month_is_printed_whole_and_in_dark_ink(visit: Open) -> None:
+    page = visit(LAPTOP, "/ui/usage/?by=key&columns=day&range=30d")
+    page.emulate_media(color_scheme="dark")
+    page.locator("html.dark").wait_for(state="attached")
+    days = page.locator("#usage thead th").all_inner_texts()
+    assert len(days) > 30
+    page.evaluate("""addEventListener("beforeprint", () => {
+      window.inParts = document.querySelectorAll(".gh-table.is-part").length;
+      window.theme = document.documentElement.className;
+    })""")
+    page.pdf(format="A4", prefer_css_page_size=True)
+    assert page.evaluate("[window.inParts > 1, window.theme.includes('dark')]") == [True, False]
+    expect(page.locator(".gh-table.is-part")).to_have_count(0)
+    page.locator("html.dark").wait_for(state="attached")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_viewport_size({"width": 1040, "height": 720})  # A4 on its side, within its margins
+    assert page.evaluate(PRINTED)["words"] < 130  # by the style sheet alone
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    printed = page.evaluate(PRINTED)
+    assert set(days) == set(printed["heads"])
+    assert printed["right"] <= 1040
+    assert printed["paper"] == 255
+    assert printed["words"] < 130
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator(".gh-table:visible")).to_have_count(1)

@@ -11,12 +11,15 @@
       return "auto";
     }
   };
-  const apply = () => {
-    const theme = chosen() === "auto" ? (dark.matches ? "dark" : "light") : chosen();
+  const show = (theme) => {
     root.classList.toggle("dark", theme === "dark");
     root.classList.toggle("light", theme !== "dark");
   };
+  const apply = () => show(chosen() === "auto" ? (dark.matches ? "dark" : "light") : chosen());
   apply();
+  // Paper is white. The style sheet knows, what is drawn on a canvas and Unfold's own classes do not.
+  addEventListener("beforeprint", () => show("light"));
+  addEventListener("afterprint", apply);
   dark.addEventListener("change", apply);
   addEventListener("storage", apply);
   if (localStorage.getItem("sidebarDesktopOpen") === "0") root.classList.add("gh-sidebar-closed");
