@@ -116,6 +116,7 @@ def _make_pool(ends: list[Any]) -> None:
     from django.db import connection
 
     from usage_app.dialects import dialect_of, insert_rows
+    from usage_app.histograms import BOUND_COLUMNS
     from usage_app.ledger_rows import ATTEMPT_COLUMNS, REQUEST_COLUMNS, attempt_row, countable, request_row
     from usage_app.models.rollup import DIMENSIONS
     from usage_app.rollups import CLAIM_KEYS, FIGURES, SUM_COLUMNS, ClaimValues, Sums
@@ -135,7 +136,7 @@ def _make_pool(ends: list[Any]) -> None:
         figures += [(n, *keys, *added) for (_bucket, keys), added in sums.quarters.items()]
         place = (end.caller.service_id, end.model, end.caller.environment)
         claims += [(n, kind, value, *place, *call.figures) for kind, value in call.claims]
-    insert_rows(connection, "big_sums", ("n", *DIMENSIONS, *SUM_COLUMNS), figures)
+    insert_rows(connection, "big_sums", ("n", *DIMENSIONS, *SUM_COLUMNS, *BOUND_COLUMNS), figures)
     insert_rows(connection, "big_claims", ("n", *CLAIM_KEYS[2:], *FIGURES), claims)
     with connection.cursor() as cursor:
         for table in POOLS:
@@ -177,14 +178,16 @@ def _of_rows(spelt: Spelling) -> Iterator[tuple[str, str]]:
 
 def _of_sums(spelt: Spelling) -> Iterator[tuple[str, str]]:
     """In the order of time, as a ledger writes them."""
+    from usage_app.histograms import BOUND_COLUMNS
     from usage_app.models.rollup import DIMENSIONS
     from usage_app.rollups import CLAIM_KEYS, FIGURES, SUM_COLUMNS
 
-    dimensions, columns = _listed(DIMENSIONS), _listed((*DIMENSIONS, *SUM_COLUMNS))
+    dimensions, columns = _listed(DIMENSIONS), _listed((*DIMENSIONS, *SUM_COLUMNS, *BOUND_COLUMNS))
+    bounds = _listed(f"{how}({name})" for name, how in BOUND_COLUMNS.items())
     yield (
         "quarters",
         f"INSERT INTO usage_app_rollup (bucket_at, {columns}) "
-        f"SELECT {spelt.bucket}, {dimensions}, {_summed(SUM_COLUMNS)} "
+        f"SELECT {spelt.bucket}, {dimensions}, {_summed(SUM_COLUMNS)}, {bounds} "
         f"FROM {spelt.calls} JOIN big_sums USING (n) GROUP BY bucket_s, {dimensions} ORDER BY bucket_s",
     )
     for zone, hours in (("UTC", 0), (ZONE, 9)):
@@ -192,7 +195,7 @@ def _of_sums(spelt: Spelling) -> Iterator[tuple[str, str]]:
             f"days of {zone}",
             f"INSERT INTO usage_app_dayrollup (zone, day, {columns}) "
             f"SELECT '{zone}', {spelt.day('bucket_at', hours)}, {dimensions}, "
-            f"{_listed(f'SUM({name})' for name in SUM_COLUMNS)} "
+            f"{_listed(f'SUM({name})' for name in SUM_COLUMNS)}, {bounds} "
             f"FROM usage_app_rollup GROUP BY 2, {dimensions} ORDER BY 2",
         )
     claims = _listed(CLAIM_KEYS[2:])

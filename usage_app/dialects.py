@@ -1,9 +1,10 @@
 """How the ledger writes to SQLite and PostgreSQL: values as text, bulk inserts, additive upserts."""
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -36,6 +37,11 @@ def _postgres_instant(at_ms: int) -> str:
 
 SQLITE = Dialect("sqlite", lambda value: value.hex, _sqlite_instant, target_s=0.025, most_records=1_000)
 POSTGRESQL = Dialect("postgresql", str, _postgres_instant, target_s=0.25, most_records=4_000)
+#: The lesser and the greater of two values.
+SCALAR_BOUNDS = {
+    "sqlite": {"MIN": "MIN", "MAX": "MAX"},
+    "postgresql": {"MIN": "LEAST", "MAX": "GREATEST"},
+}
 
 
 def dialect_of(connection: BaseDatabaseWrapper) -> Dialect:
@@ -67,18 +73,23 @@ def upsert_rows(
     keys: Sequence[str],
     sums: Sequence[str],
     rows: Iterable[Row],
+    bounds: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Add each row's figures (after its keys) to what is there, in key order.
+    """Add each row's figures (after its keys) to what is there, in key order; `bounds`, the last columns,
+    are not added: the MIN or MAX of both stays.
 
     The order is the same in every process, so that two of them never wait for each other.
     """
     rows = sorted(rows, key=lambda row: row[: len(keys)])
     if not rows:
         return
-    columns = (*keys, *sums)
+    columns = (*keys, *sums, *bounds)
     names = ", ".join(f'"{column}"' for column in columns)
     conflict = ", ".join(f'"{column}"' for column in keys)
     added = ", ".join(f'"{column}" = {table}."{column}" + excluded."{column}"' for column in sums)
+    of_both = SCALAR_BOUNDS[connection.vendor]
+    for column, how in bounds.items():
+        added += f', "{column}" = {of_both[how]}({table}."{column}", excluded."{column}")'
     ending = f"ON CONFLICT ({conflict}) DO UPDATE SET {added}"
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

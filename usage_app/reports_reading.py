@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from usage_app.dialects import dialect_of
-from usage_app.histograms import LATENCY_COLUMNS, TTFT_COLUMNS
+from usage_app.histograms import BOUND_COLUMNS, LATENCY_COLUMNS, TTFT_COLUMNS
 from usage_app.ledger_series import UTC_ZONE
 from usage_app.models import DayRollup, Rollup
 from usage_app.reports_spans import ONE_DAY, QUARTER, Spans, start_of
@@ -44,12 +44,12 @@ class Filters:
 
 
 def sums_of(durations: bool) -> tuple[str, ...]:
-    """What is summed: FIELDS, and the histograms; without them it is a fifth of the work.
+    """What is summed: FIELDS, and the histograms with their bounds; without them it is a fifth of the work.
 
     A status is no group of its own: it would make four times as many rows.
     """
     figures = tuple(FIELDS.values())
-    return (*figures, *LATENCY_COLUMNS, *TTFT_COLUMNS) if durations else figures
+    return (*figures, *LATENCY_COLUMNS, *TTFT_COLUMNS, *BOUND_COLUMNS) if durations else figures
 
 
 def read_sums(
@@ -122,7 +122,7 @@ def _query(
     sight: Sight,
 ) -> list[tuple[Any, ...]]:
     conditions, more = _conditions(filters, sight)
-    selected = ", ".join([*groups, *(f"SUM({column})" for column in sums)])
+    selected = ", ".join([*groups, *(f"{BOUND_COLUMNS.get(column, 'SUM')}({column})" for column in sums)])
     grouped = f"GROUP BY {', '.join(groups)}" if groups else "HAVING COUNT(*) > 0"
     sql = f"SELECT {selected} FROM {table} WHERE ({where}){conditions} {grouped}"  # noqa: S608  names are ours
     with connection.cursor() as cursor:

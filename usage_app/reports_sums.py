@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from usage_app.histograms import BUCKETS, percentile
+from usage_app.histograms import BUCKETS, joined_bounds, percentile
 from usage_app.rollups import FAILURES, FIGURES
 
 Ids = tuple[str, ...]
@@ -25,6 +25,8 @@ FIELDS: dict[str, str] = {
     "interrupted_cost_nanodollars": _of("cost_nanodollars", "interrupted"),
     "estimated_finished_nanodollars": _of("estimated_cost_nanodollars", "interrupted", but=True),
 }
+#: Where the bounds of the durations begin, if those were asked for.
+_BOUNDS = len(FIELDS) + 2 * BUCKETS
 
 
 @dataclass(frozen=True)
@@ -89,14 +91,14 @@ class Sums:
     __slots__ = ("columns",)
 
     def __init__(self) -> None:
-        self.columns: list[int] = []
+        self.columns: list[Any] = []
 
     def add(self, figures: Sequence[Any]) -> None:
         known = self.columns
         if len(known) == len(figures):
-            self.columns = [a + int(b) for a, b in zip(known, figures, strict=True)]
+            self.columns = _joined(known, figures)
         elif not known:
-            self.columns = [int(each) for each in figures]
+            self.columns = [*map(int, figures[:_BOUNDS]), *map(float, figures[_BOUNDS:])]
         else:
             raise ValueError("rows of different questions")
 
@@ -107,14 +109,22 @@ class Sums:
         named = dict(zip(FIELDS, self.columns, strict=False))
         if len(self.columns) == width:
             return Totals(**named)
-        latency, ttft = self.columns[width : width + BUCKETS], self.columns[width + BUCKETS :]
+        latency, ttft = self.columns[width : width + BUCKETS], self.columns[width + BUCKETS : _BOUNDS]
+        of_latency, of_ttft = self.columns[_BOUNDS : _BOUNDS + 2], self.columns[_BOUNDS + 2 :]
         return Totals(
             **named,
-            latency_p50_ms=percentile(latency, 0.5),
-            latency_p95_ms=percentile(latency, 0.95),
-            ttft_p50_ms=percentile(ttft, 0.5),
-            ttft_p95_ms=percentile(ttft, 0.95),
+            latency_p50_ms=percentile(latency, 0.5, *of_latency),
+            latency_p95_ms=percentile(latency, 0.95, *of_latency),
+            ttft_p50_ms=percentile(ttft, 0.5, *of_ttft),
+            ttft_p95_ms=percentile(ttft, 0.95, *of_ttft),
         )
+
+
+def _joined(some: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    added: list[Any] = [a + int(b) for a, b in zip(some[:_BOUNDS], others[:_BOUNDS], strict=True)]
+    if len(some) > _BOUNDS:
+        added += joined_bounds(some[_BOUNDS:], others[_BOUNDS:])
+    return added
 
 
 def folded(groups: dict[Ids, Sums], places: list[int]) -> list[tuple[Ids, Totals]]:

@@ -9,7 +9,15 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from gateway_project.clock import from_ms
 from usage_app.dialects import Dialect, upsert_rows
-from usage_app.histograms import BUCKETS, LATENCY_COLUMNS, TTFT_COLUMNS, bucket_of
+from usage_app.histograms import (
+    BOUND_COLUMNS,
+    BUCKETS,
+    LATENCY_COLUMNS,
+    NO_BOUNDS,
+    TTFT_COLUMNS,
+    bucket_of,
+    joined_bounds,
+)
 from usage_app.models import ClaimRollup, DayRollup, Rollup
 from usage_app.models.rollup import DIMENSIONS
 
@@ -35,6 +43,7 @@ _FAILED_ATTEMPTS = len(FIGURES)
 _LATENCY = _FAILED_ATTEMPTS + 1
 _TTFT = _LATENCY + BUCKETS
 SUM_COLUMNS = (*FIGURES, "failed_attempts", *LATENCY_COLUMNS, *TTFT_COLUMNS)
+_BOUNDS = len(SUM_COLUMNS)
 CLAIM_KEYS = ("zone", "day", "kind", "value", "service_id", "model", "environment")
 
 Keys = tuple[str, ...]
@@ -93,7 +102,8 @@ class Sums:
 
     zones: tuple[ZoneInfo, ...]  # the reporting zone first, then UTC if it is another
     claim_values: ClaimValues
-    quarters: dict[tuple[int, Keys], list[int]] = field(default_factory=dict)
+    #: in the order of SUM_COLUMNS, then of BOUND_COLUMNS
+    quarters: dict[tuple[int, Keys], list[float]] = field(default_factory=dict)
     claims: dict[tuple[str, date, str, str, str, str, str], list[int]] = field(default_factory=dict)
 
     def add(self, call: Countable) -> None:
@@ -104,8 +114,10 @@ class Sums:
                 sums[position] += value
         if call.latency_ms is not None:
             sums[_LATENCY + bucket_of(call.latency_ms)] += 1
+            _widen(sums, _BOUNDS, call.latency_ms)
         if call.ttft_ms is not None:
             sums[_TTFT + bucket_of(call.ttft_ms)] += 1
+            _widen(sums, _BOUNDS + 2, call.ttft_ms)
         for deployment_id, provider_id in call.failed_at:
             keys = list(call.dimensions)
             keys[_DEPLOYMENT], keys[_PROVIDER] = deployment_id, provider_id
@@ -132,31 +144,32 @@ class Sums:
             (dialect.instant(bucket_ms), *keys, *sums) for (bucket_ms, keys), sums in self.quarters.items()
         ]
         table = Rollup._meta.db_table
-        upsert_rows(connection, table, ("bucket_at", *DIMENSIONS), SUM_COLUMNS, quarter_rows)
+        upsert_rows(connection, table, ("bucket_at", *DIMENSIONS), SUM_COLUMNS, quarter_rows, BOUND_COLUMNS)
         day_rows = [
             (zone, dialect.day(day), *keys, *sums) for (zone, day, keys), sums in self._days().items()
         ]
-        upsert_rows(connection, DayRollup._meta.db_table, ("zone", "day", *DIMENSIONS), SUM_COLUMNS, day_rows)
+        table = DayRollup._meta.db_table
+        upsert_rows(connection, table, ("zone", "day", *DIMENSIONS), SUM_COLUMNS, day_rows, BOUND_COLUMNS)
         claim_rows = [(key[0], dialect.day(key[1]), *key[2:], *sums) for key, sums in self.claims.items()]
         upsert_rows(connection, ClaimRollup._meta.db_table, CLAIM_KEYS, FIGURES, claim_rows)
 
     # ------------------------------------------------------------ inside
 
-    def _quarter(self, started_ms: int, keys: Keys) -> list[int]:
+    def _quarter(self, started_ms: int, keys: Keys) -> list[float]:
         key = (started_ms - started_ms % QUARTER_MS, keys)
         sums = self.quarters.get(key)
         if sums is None:
-            sums = self.quarters[key] = [0] * len(SUM_COLUMNS)
+            sums = self.quarters[key] = [*[0] * len(SUM_COLUMNS), *NO_BOUNDS]
         return sums
 
-    def _days(self) -> dict[tuple[str, date, Keys], list[int]]:
+    def _days(self) -> dict[tuple[str, date, Keys], list[float]]:
         """Days are sums of quarters: every civil zone is a multiple of 15 minutes off UTC."""
-        days: dict[tuple[str, date, Keys], list[int]] = {}
+        days: dict[tuple[str, date, Keys], list[float]] = {}
         for (bucket_ms, keys), sums in self.quarters.items():
             for zone in self.zones:
                 key = (zone.key, from_ms(bucket_ms).astimezone(zone).date(), keys)
                 known = days.get(key)
-                days[key] = [a + b for a, b in zip(known, sums, strict=True)] if known else sums
+                days[key] = _joined(known, sums) if known else sums
         return days
 
     def _add_claims(self, call: Countable) -> None:
@@ -169,6 +182,16 @@ class Sums:
             sums = self.claims.setdefault(key, [0] * len(FIGURES))
             for position, figure in enumerate(call.figures):
                 sums[position] += figure
+
+
+def _widen(sums: list[float], at: int, duration_ms: float) -> None:
+    """The least at a place, the most after it."""
+    sums[at], sums[at + 1] = min(sums[at], duration_ms), max(sums[at + 1], duration_ms)
+
+
+def _joined(some: list[float], others: list[float]) -> list[float]:
+    added = [a + b for a, b in zip(some[:_BOUNDS], others[:_BOUNDS], strict=True)]
+    return added + joined_bounds(some[_BOUNDS:], others[_BOUNDS:])
 
 
 def _once(claims: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -238,6 +238,31 @@ def test_percentiles_lie_within_a_bucket_of_the_truth(writer: JournalWriter, led
     assert reports.recent_percentiles("gpt-nope").latency_p50_ms is None
 
 
+def test_no_percentile_is_beyond_the_calls_there_were(writer: JournalWriter, ledger: Ledger) -> None:
+    """The first call's are that call's own, wherever they are read; of several they lie among them, whenever
+    the ledger read which."""
+    at_ms = int(NOW.timestamp() * 1000)
+
+    def read(number: int, latency_ms: float, ttft_ms: float) -> tuple[Totals, Totals, Totals]:
+        end = an_end(call_id(at_ms + number), at_ms=at_ms, latency_ms=latency_ms, ttft_ms=ttft_ms)
+        write(writer, ledger, [end])
+        span, rest = (NOW - timedelta(days=40), NOW + timedelta(minutes=15)), (ALL, EVERYTHING)
+        line = reports.breakdown(("model",), *span, *rest)[0].totals
+        over_time = reports.series(*span, "day", "model", *rest, zone=ZoneInfo("UTC"))
+        return reports.totals(*span, *rest), line, over_time.lines[0].whole
+
+    for found in read(1, 1900.0, 300.0):
+        assert (found.latency_p50_ms, found.latency_p95_ms) == (1900.0, 1900.0)
+        assert (found.ttft_p50_ms, found.ttft_p95_ms) == (300.0, 300.0)
+    for latency_ms in (1650.0, 2100.0):
+        whole = read(int(latency_ms), latency_ms, 290.0)
+    for found in whole:
+        assert found.latency_p50_ms is not None and found.latency_p95_ms is not None
+        assert 1650.0 <= found.latency_p50_ms <= found.latency_p95_ms <= 2100.0
+        assert (found.ttft_p50_ms, found.ttft_p95_ms) == pytest.approx((290.0, 300.0), abs=10.0)
+    assert reports.recent_percentiles("gpt-4o").latency_p95_ms == whole[0].latency_p95_ms
+
+
 def test_a_changed_reporting_zone_begins_a_series_and_the_sums_stay_true(
     writer: JournalWriter, ledger: Ledger
 ) -> None:

@@ -227,3 +227,6 @@ def test_a_percentile_lies_in_the_bucket_of_the_true_one(durations: list[float],
     assert found is not None
     assert low * 0.999 <= found <= high * 1.001
     assert percentile([0] * BUCKETS, percent / 100) is None
+    bounded = percentile(counts, percent / 100, min(durations), max(durations))
+    assert bounded is not None
+    assert min(durations) <= bounded <= max(durations)

@@ -286,6 +286,10 @@ class Migration(migrations.Migration):
                 ('ttft_29', models.IntegerField(default=0)),
                 ('ttft_30', models.IntegerField(default=0)),
                 ('ttft_31', models.IntegerField(default=0)),
+                ('latency_least', models.FloatField(default=1000000000.0)),
+                ('latency_most', models.FloatField(default=0.0)),
+                ('ttft_least', models.FloatField(default=1000000000.0)),
+                ('ttft_most', models.FloatField(default=0.0)),
             ],
             options={
                 'verbose_name': 'day',
@@ -496,6 +500,10 @@ class Migration(migrations.Migration):
                 ('ttft_29', models.IntegerField(default=0)),
                 ('ttft_30', models.IntegerField(default=0)),
                 ('ttft_31', models.IntegerField(default=0)),
+                ('latency_least', models.FloatField(default=1000000000.0)),
+                ('latency_most', models.FloatField(default=0.0)),
+                ('ttft_least', models.FloatField(default=1000000000.0)),
+                ('ttft_most', models.FloatField(default=0.0)),
             ],
             options={
                 'verbose_name': 'quarter hour',

@@ -6,7 +6,7 @@ Dimensions are ids ('' where there is none, so that they compare and conflict); 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from usage_app.histograms import LATENCY_COLUMNS, TTFT_COLUMNS
+from usage_app.histograms import BOUND_COLUMNS, LATENCY_COLUMNS, NO_BOUNDS, TTFT_COLUMNS
 from usage_app.models.request import Request
 
 
@@ -78,7 +78,7 @@ class Dimensions(models.Model):
 
 
 class Distributions(models.Model):
-    """Histograms of latency and time to first token, of calls that reached a provider."""
+    """Histograms of latency and time to first token, of calls that reached a provider, and their bounds."""
 
     class Meta:
         abstract = True
@@ -86,6 +86,8 @@ class Distributions(models.Model):
 
 for _name in (*LATENCY_COLUMNS, *TTFT_COLUMNS):
     Distributions.add_to_class(_name, models.IntegerField(default=0))
+for _name, _none in zip(BOUND_COLUMNS, NO_BOUNDS, strict=True):
+    Distributions.add_to_class(_name, models.FloatField(default=_none))
 
 DIMENSIONS = (
     "key_id",
