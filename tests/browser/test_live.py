@@ -124,9 +124,55 @@ def test_no_row_moves_under_a_pointer_or_the_focus(chromium: Browser, server: Se
     expect(rows).to_have_count(3, timeout=5000)
     expect(rows.nth(1)).to_have_attribute("data-call", first)
     page.keyboard.press("Enter")
+    expect(rows.nth(1).locator(".gh-live-stop")).to_have_text("Stop?")
+    page.keyboard.press("Enter")
     expect(rows.nth(1)).to_have_class(re.compile("is-ended"), timeout=5000)
     expect(rows.nth(1)).to_have_attribute("data-call", first)
     assert watched.complaints == []
+    page.context.close()
+
+
+def test_a_text_that_no_call_in_flight_has_is_told_from_nothing_in_flight(
+    chromium: Browser, server: Serving, start: Start
+) -> None:
+    watched = Watched(chromium, server)
+    page, rows = watched.page, watched.page.locator(FLYING)
+    page.goto(f"{server.url}/ui/live/")
+    start()
+    expect(rows).to_have_count(1, timeout=5000)
+    nothing = page.locator('[data-none="flying"]')
+    page.locator("[data-live-filter]").fill("nobody")
+    expect(page.get_by_text("In flight: 1. None of them has this text.")).to_be_visible()
+    expect(page.get_by_text("the figures above count all of them")).to_be_visible()
+    expect(nothing).to_be_hidden()
+    expect(page).to_have_url(re.compile("[?&]text=nobody$"))
+    page.reload()
+    expect(page.get_by_text("In flight: 1. None of them has this text.")).to_be_visible(timeout=5000)
+    page.get_by_role("button", name="Show all").click()
+    expect(rows).to_have_count(1)
+    expect(page).not_to_have_url(re.compile("text="))
+    expect(page.locator("[data-live-filter]")).to_have_value("")
+    assert watched.complaints == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [1024, 1440])
+def test_bar_and_names_have_room(chromium: Browser, server: Serving, start: Start, width: int) -> None:
+    page = Watched(chromium, server, viewport={"width": width, "height": 768}).page
+    page.goto(f"{server.url}/ui/live/")
+    start()
+    expect(page.locator(FLYING)).to_have_count(1, timeout=5000)
+    for part, least in ((".gh-live-phase svg", 100), (".gh-live-model", 150), (".gh-live-service", 85)):
+        box = page.locator(f"{FLYING} {part}").bounding_box()
+        assert box is not None
+        assert box["width"] >= least, part
+    columns, heads = page.locator(".gh-live-head").evaluate(
+        """(head) => [
+          getComputedStyle(head).gridTemplateColumns.split(" ").length,
+          [...head.children].filter((each) => getComputedStyle(each).display !== "none").length,
+        ]"""
+    )
+    assert columns == heads
     page.context.close()
 
 

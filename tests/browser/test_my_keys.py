@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.accessible import violations
 from tests.browser.watching import Watched, stream
@@ -54,7 +54,18 @@ def test_a_call_in_flight_is_stopped_by_its_button(server: Serving, chromium: Br
     )
     calling.start()
     page.wait_for_selector("[data-list=flying] .gh-live-row:not([hidden]) .gh-live-stop:not([hidden])")
-    page.click("[data-list=flying] .gh-live-row:not([hidden]) .gh-live-stop")
+    button = page.locator("[data-list=flying] .gh-live-row:not([hidden]) .gh-live-stop")
+    button.click()
+    expect(button).to_have_accessible_name(re.compile("Its caller gets an error. Press again"))
+    page.keyboard.press("Escape")  # and the first click alone stops nothing
+    expect(button).to_have_text("✕")
+    assert calling.is_alive()
+    button.click()
+    page.locator("[data-live-filter]").focus()
+    expect(button).to_have_text("✕")
+    button.click()
+    expect(button).to_have_text("Stop?")
+    button.click()
     calling.join(30)
     assert "call_stopped" in str(told[0][2])
     # Calls that other tests made may have ended a moment ago: it is this one's row that is waited for.

@@ -81,9 +81,13 @@ class Row {
     this.stop.textContent = "✕";
     this.stop.addEventListener("click", (event) => {
       event.preventDefault();
+      if (!this.asks) return this.ask(true);
+      this.ask(false);
       if (event.detail === 0) this.element.focus(); // by a key: the button is about to go
       stopCall(this.id, this.stop);
     });
+    this.stop.addEventListener("blur", () => this.ask(false));
+    this.stop.addEventListener("keydown", (event) => event.key === "Escape" && this.ask(false));
     buttons.append(this.stop);
     this.mark = document.createElement("i");
     this.mark.className = "gh-mark is-sandbox";
@@ -107,6 +111,16 @@ class Row {
     this.element.append(cell);
   }
 
+  // A call is somebody's: its button asks before it stops one, and forgets when it is left.
+  ask(asks) {
+    this.asks = asks;
+    this.stop.classList.toggle("is-asking", asks);
+    this.stop.textContent = asks ? WORDS.stop_now : "✕";
+    this.stop.title = fill(asks ? WORDS.stop_sure : WORDS.stop, { call: `${this.call.model} · ${this.call.key || this.call.hint}` });
+    this.stop.setAttribute("aria-label", this.stop.title);
+    if (asks) page.querySelector("[data-live-said]").textContent = this.stop.title;
+  }
+
   show(call, top, now) {
     this.call = call;
     if (this.id !== call.id) {
@@ -114,8 +128,7 @@ class Row {
       this.element.href = page.dataset.requests + call.id + "/";
       this.element.dataset.call = call.id;
       this.stop.disabled = false;
-      this.stop.title = fill(WORDS.stop, { call: `${call.model} · ${call.key || call.hint}` });
-      this.stop.setAttribute("aria-label", this.stop.title);
+      this.ask(false);
       if (this.read) {
         this.read.title = fill(WORDS.read, { call: `${call.model} · ${call.key || call.hint}` });
         this.read.setAttribute("aria-label", this.read.title);
@@ -308,6 +321,33 @@ function tellNavigation(count) {
   if (count !== toldCount) document.dispatchEvent(new CustomEvent("gh:in-flight", { detail: (toldCount = count) }));
 }
 
+// A text that is looked for narrows the lists alone, and stands in the address.
+const filter = page.querySelector("[data-live-filter]");
+const filterNote = page.querySelector("[data-filter-note]");
+const noneWithText = page.querySelector("[data-none-with-text]");
+function tellFilter(flying) {
+  filterNote.hidden = !wanted;
+  noneWithText.hidden = !wanted || !flying.length || flying.some(matches);
+  if (noneWithText.hidden) return;
+  lists.flying.none.hidden = true;
+  const told = fill(WORDS.none_with_text, { count: grouped(flying.length) });
+  const words = noneWithText.querySelector("[data-none-with-text-words]");
+  if (words.textContent !== told) words.textContent = told;
+}
+function look(text) {
+  wanted = text.trim().toLowerCase();
+  const address = new URL(location.href);
+  wanted ? address.searchParams.set("text", text.trim()) : address.searchParams.delete("text");
+  if (address.href !== location.href) history.replaceState(history.state, "", address);
+  schedule();
+}
+filter.addEventListener("input", () => look(filter.value));
+page.querySelector("[data-filter-clear]").addEventListener("click", () => {
+  look((filter.value = ""));
+  filter.focus();
+});
+look((filter.value = new URLSearchParams(location.search).get("text") ?? ""));
+
 let drawnAt = 0;
 function draw() {
   scheduled = false;
@@ -320,6 +360,7 @@ function draw() {
   lists.flying.show(frozen ? newestFirst(flying.filter(matches)) : order.of(flying.filter(matches)), now);
   lists.ended.show(ended.filter(matches).reverse(), now);
   put(nodes.flying, grouped(flying.length));
+  tellFilter(flying);
   tellNavigation(isTold ? socket.flying.size : 0);
   if (!frozen && isTold) {
     // Until a minute was watched, what was seen is scaled up to one.
@@ -364,10 +405,6 @@ pause.addEventListener("click", () => {
   pause.setAttribute("aria-pressed", String(Boolean(frozen)));
   pause.querySelector("[data-pause-word]").textContent = frozen ? WORDS.resume : WORDS.pause;
   sayState();
-  schedule();
-});
-page.querySelector("[data-live-filter]").addEventListener("input", (event) => {
-  wanted = event.target.value.trim().toLowerCase();
   schedule();
 });
 
