@@ -86,6 +86,31 @@ def test_a_table_over_time_opens_at_the_present_beside_its_names(visit: Open, wi
         assert abs(total[0] - name[2]) <= 1
 
 
+@pytest.mark.parametrize("width", [PHONE, 1024, 1366, LAPTOP])
+def test_no_cell_lies_half_under_those_that_stay(visit: Open, width: int) -> None:
+    page = visit(width, "/ui/usage/?by=key&columns=hour&range=24h")
+    cut = page.evaluate(
+        """() => {
+          const cells = [...document.querySelector("#usage tbody tr").cells];
+          const stays = (cell) => getComputedStyle(cell).position === "sticky";
+          const edge = Math.max(...cells.filter(stays).map((cell) => cell.getBoundingClientRect().right));
+          const moves = cells.filter((cell) => !stays(cell)).map((cell) => cell.getBoundingClientRect());
+          return moves.filter((cell) => cell.left < edge - 1 && cell.right > edge + 1).length;
+        }"""
+    )
+    assert cut == 0
+
+
+@pytest.mark.parametrize("width", [PHONE, 1024])
+def test_the_button_of_a_long_choice_is_in_sight(visit: Open, width: int) -> None:
+    page = visit(width, "/ui/requests/")
+    page.set_viewport_size({"width": width, "height": 768})
+    page.locator(".gh-filters > summary").first.click()
+    shown = page.locator(".gh-filters-panel:visible .gh-filter-form > .gh-button")
+    _left, top, _right, bottom = box(shown)
+    assert 0 < top < bottom <= 768
+
+
 def test_a_range_of_ones_own_is_told_whole(visit: Open) -> None:
     page = visit(LAPTOP, "/ui/usage/?since=2026-11-20T10:15&until=2026-11-28T12:30")
     room = page.evaluate(

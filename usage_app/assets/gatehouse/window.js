@@ -56,7 +56,18 @@ document.body.addEventListener("htmx:sendError", () => lost && (lost.hidden = fa
 document.body.addEventListener("htmx:afterOnLoad", () => lost && (lost.hidden = true));
 
 // A wide table over time opens at its end: the newest is what is asked for.
-for (const table of document.querySelectorAll("[data-scroll-end]")) table.scrollLeft = table.scrollWidth;
+// The last column takes what it needs for no other one to lie half under those that stay.
+for (const box of document.querySelectorAll("[data-scroll-end]")) {
+  const cells = [...(box.querySelector("tbody tr")?.cells ?? [])];
+  const stay = cells.filter((cell) => getComputedStyle(cell).position === "sticky");
+  const edge = box.scrollWidth - box.clientWidth + stay.reduce((sum, cell) => sum + cell.offsetWidth, 0);
+  const lefts = cells.filter((cell) => !stay.includes(cell)).map((cell) => cell.getBoundingClientRect().left);
+  const start = box.querySelector("table").getBoundingClientRect().left;
+  const next = lefts.map((left) => left - start).find((left) => left >= edge - 0.5);
+  const last = cells.at(-1);
+  if (next && box.scrollWidth > box.clientWidth) last.style.minWidth = `${last.offsetWidth + next - edge}px`;
+  box.scrollLeft = box.scrollWidth;
+}
 
 for (const form of document.querySelectorAll("[data-auto-submit]")) {
   form.addEventListener("change", () => form.requestSubmit());
