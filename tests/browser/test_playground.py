@@ -37,6 +37,17 @@ def test_models_are_asked_side_by_side_and_told_apart_in_the_ledger(
     page.context.close()
 
 
+def test_a_model_that_is_added_is_another_one(chromium: Browser, server: Serving) -> None:
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.goto(f"{server.url}/ui/playground/?model=sandbox/fast")
+    page.locator("[data-play-add]").click()
+    models = page.locator(".gh-play-pane header input").evaluate_all("all => all.map((each) => each.value)")
+    assert len(set(models)) == len(models) == 2
+    assert watched.complaints == []
+    page.context.close()
+
+
 def test_tools_are_called_and_a_stop_ends_every_answer(chromium: Browser, server: Serving) -> None:
     watched = Watched(chromium, server)
     page = watched.page

@@ -177,6 +177,16 @@ def test_the_admin_follows_the_system_and_keeps_no_choice_that_nobody_made(
     page.context.close()
 
 
+def test_a_stroke_searches_on_a_page_or_everywhere(chromium: Browser, server: Serving) -> None:
+    page = Watched(chromium, server).page
+    for path, field in (("/ui/requests/", "[data-search]"), ("/ui/usage/", "#gh-palette-word")):
+        page.goto(server.url + path)
+        page.keyboard.press("/")
+        expect(page.locator(field)).to_be_focused()
+        expect(page.locator(field)).to_have_value("")
+    page.context.close()
+
+
 def stopped(server: Serving, key: str) -> None:
     """A slow call that is stopped before its end."""
     with contextlib.suppress(OSError, HTTPException):

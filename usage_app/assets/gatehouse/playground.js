@@ -375,7 +375,12 @@ function play() {
   });
   find("stop").addEventListener("click", () => panes.forEach((pane) => pane.stopper?.abort()));
   find("add").addEventListener("click", () => {
-    add(panes.at(-1)?.model.value ?? "");
+    // The next one that is not there yet: what is compared are different ones.
+    const names = [...document.querySelectorAll("#play-models option")].map((each) => each.value);
+    const taken = new Set(panes.map((pane) => pane.model.value));
+    const from = names.indexOf(panes.at(-1)?.model.value) + 1;
+    const next = [...names.slice(from), ...names.slice(0, from)].find((name) => !taken.has(name));
+    add(next ?? panes.at(-1)?.model.value ?? "");
     panes.at(-1).model.select();
   });
   find("clear").addEventListener("click", () => {

@@ -184,6 +184,9 @@ document.addEventListener("keydown", (event) => {
       event.preventDefault();
       search.focus();
       search.select();
+    } else {
+      event.preventDefault();
+      document.querySelector("[data-palette-open]")?.click();
     }
   } else if (event.key === "?") {
     document.getElementById("gh-keys")?.showModal();
