@@ -164,7 +164,7 @@ UNSAYABLE: list[JSON] = [
     {"$ref": "#"},
     {"$ref": "https://example.com/schema.json"},
     {"$ref": "#/$defs/absent", "$defs": {}},
-    {"$defs": {"N": {"allOf": [{"$ref": "#/$defs/N"}]}}, "$ref": "#/$defs/N"},
+    {"$defs": {"N": {"allOf": [{"$ref": "#/$defs/N"}]}}, "properties": {"n": {"$ref": "#/$defs/N"}}},
     {"$defs": {"N": {**NODE, "properties": {"n": {"allOf": [{"$ref": "#/$defs/N"}]}}}}, "$ref": "#/$defs/N"},
     {"allOf": [{"type": "string"}, {"type": "integer"}]},
     {"type": "money"},

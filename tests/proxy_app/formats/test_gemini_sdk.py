@@ -193,7 +193,7 @@ def test_a_body_the_sdk_writes_is_read_whole(sdk: Reading) -> None:
     sdk.client.models.generate_content(model="m", contents=parts, config=config)
     body = sdk.bodies[-1]
     facts = exchange.read_call("gemini", body, Address("m"))
-    outgoing = exchange.build_outgoing("gemini", Target("anthropic", "claude"), b"", body, facts)
+    outgoing = exchange.build_outgoing("gemini", Target("anthropic", "claude-sonnet-4-5"), b"", body, facts)
     told = orjson.loads(outgoing.body)
     sources = [block["source"] for block in told["messages"][0]["content"][:2]]
     assert sources == [
@@ -204,4 +204,5 @@ def test_a_body_the_sdk_writes_is_read_whole(sdk: Reading) -> None:
     assert told["tools"][0] == {"name": "f", "input_schema": {"type": "object"}}
     assert told["tool_choice"] == {"type": "tool", "name": "f"}
     schema = told["output_config"]["format"]["schema"]
-    assert schema == {"type": "object", "properties": {"a_b": {"type": "string"}}}
+    properties = {"a_b": {"type": "string"}}
+    assert schema == {"type": "object", "properties": properties, "additionalProperties": False}

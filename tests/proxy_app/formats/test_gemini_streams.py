@@ -351,7 +351,11 @@ def test_thoughts_are_signed_by_whoever_signed_them() -> None:
     assert [part.get("thought", False) for part in parts] == [True, True, True, False, False]
     assert parts[3] == {"text": "", "thoughtSignature": "c2ln"}
     assert parts[4]["thoughtSignature"] == "b3du"
-    talk = [{"parts": [{"text": "Hi"}]}, {"role": "model", "parts": parts[:3]}]
+    talk = [
+        {"parts": [{"text": "Hi"}]},
+        {"role": "model", "parts": parts[:3]},
+        {"parts": [{"text": "Go on"}]},
+    ]
     body = {"contents": talk}
     facts = exchange.read_call("gemini", body, exchange.Address("m"))
     outgoing = exchange.build_outgoing("gemini", Target("anthropic", "claude"), b"", body, facts)

@@ -65,7 +65,7 @@ EVERY = sorted(path for paths in ADDRESSES.values() for path in paths)
 
 def format_of(path: str) -> str:
     """The format of an address, by its own words."""
-    if ":" in path or path.startswith(("/gemini/", "/v1beta", "/upload/")):
+    if ":" in path or path.startswith(("/gemini/", "/v1beta", "/v1alpha", "/upload/")):
         return "gemini"
     if "/messages" in path or path.startswith("/anthropic/"):
         return "anthropic"
