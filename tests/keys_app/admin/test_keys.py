@@ -73,7 +73,7 @@ def test_a_key_s_form_tells_its_last_use_as_a_date_and_leads_to_its_calls(admin_
     page = admin_client.get(path(key), headers={"accept-language": "en"}).content.decode()
     assert re.search(r"\d+ Nov 2026, \d\d:\d\d", page)
     assert "016000+00:00" not in page
-    assert f'href="/ui/requests/?key={key.pk}"' in page
+    assert f'href="/ui/requests/?environment=&amp;service=&amp;key={key.pk}"' in page
 
 
 def test_a_budget_s_form_explains_its_number(admin_client: Client):

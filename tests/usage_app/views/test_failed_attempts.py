@@ -61,7 +61,8 @@ def test_the_overview_tells_of_a_provider_that_fails_every_time(
     assert told == {"gemini": ("error", "0\u202f%"), "openai": ("ok", "100\u202f%")}
     told = [strip_tags(sentence) for sentence in context["headline"]]
     assert "18 attempts failed, and their calls went on." in told
-    assert any('href="models/?range=24h"' in sentence for sentence in context["headline"])
+    whole = 'href="models/?range=24h&amp;environment=&amp;service="'
+    assert any(whole in sentence for sentence in context["headline"])
 
 
 def test_lists_of_calls_have_no_line_for_attempts_alone(

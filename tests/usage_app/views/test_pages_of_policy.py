@@ -273,10 +273,10 @@ def test_what_has_no_price_is_told_with_what_it_was_called_for(
     )
     answer = browse(people.root).get("/ui/prices/")
     assert [line.ids[0] for line, _deployment in answer.context["unpriced"]] == ["house-llama"]
-    assert [price.model for price in answer.context["prices"]] == ["gpt-5-2025-08-07"]
+    assert [price.model for price, *_ in answer.context["prices"]] == ["gpt-5-2025-08-07"]
     assert "house-llama" not in browse(people.charlie).get("/ui/prices/").content.decode()
     found = browse(people.root).get("/ui/prices/?q=GPT-5").context["prices"]
-    assert [price.model for price in found] == ["gpt-5-2025-08-07"]
+    assert [price.model for price, *_ in found] == ["gpt-5-2025-08-07"]
 
 
 def test_the_overview_says_why_the_spend_changed_and_the_parts_are_the_difference(
