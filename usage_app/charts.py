@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from usage_app.reports import Totals
+from usage_app.reports import Series, Totals
 from usage_app.reports_grid import Grid
 from usage_app.rollups import FAILURES
 from usage_app.selection import NONE, Selection
@@ -120,17 +120,11 @@ def chart_data(
     """What the script draws: labels, starts, one data set a layer, and what a click on a bar keeps.
     `parameter` is that of Requests which leaves the calls of one layer.
     """
-    kept = (("environment", chosen.environment), ("service", chosen.service_id))
     counts_money = measure.unit == "money"
-    return {
-        "labels": [bucket_label(bucket, interval, zone) for bucket in grid.buckets],
-        "times": [bucket_name(bucket, interval, zone) for bucket in grid.buckets],
-        # The first bucket may begin before the range, of which its sum is.
-        "starts": [max(bucket, chosen.since).isoformat() for bucket in grid.buckets],
+    axis = time_axis(grid, chosen, zone, interval)
+    return axis | {
         "unit": measure.unit,
-        "until": chosen.until.isoformat(),
-        "narrowed": {**{name: [value] for name, value in kept if value}, **measure.counts},
-        "unfinished": unfinished_index(grid),
+        "narrowed": {**axis["narrowed"], **measure.counts},
         "unpriced": _added(grid.unpriced.values()) if counts_money else (),
         "words": {
             "time": _("Time"),
@@ -152,6 +146,20 @@ def chart_data(
     }
 
 
+def time_axis(over: Grid | Series, chosen: Selection, zone: ZoneInfo, interval: str) -> dict[str, Any]:
+    """The buckets of a chart, and what opens the calls of one."""
+    kept = (("environment", chosen.environment), ("service", chosen.service_id))
+    return {
+        "labels": [bucket_label(bucket, interval, zone) for bucket in over.buckets],
+        "times": [bucket_name(bucket, interval, zone) for bucket in over.buckets],
+        # The first bucket may begin before the range, of which its sum is.
+        "starts": [max(bucket, chosen.since).isoformat() for bucket in over.buckets],
+        "until": chosen.until.isoformat(),
+        "narrowed": {name: [value] for name, value in kept if value},
+        "unfinished": unfinished_index(over),
+    }
+
+
 def bucket_label(bucket: datetime, interval: str, zone: ZoneInfo) -> str:
     """A bucket by its start, in the zone whose days it follows."""
     local = bucket.astimezone(zone)
@@ -168,14 +176,14 @@ def bucket_name(bucket: datetime, interval: str, zone: ZoneInfo) -> str:
     return date_format(bucket.astimezone(zone), day)
 
 
-def unfinished_index(grid: Grid) -> int | None:
+def unfinished_index(over: Grid | Series) -> int | None:
     """The first bucket that is not over yet."""
-    if grid.unfinished_from is None:
+    if over.unfinished_from is None:
         return None
-    for index, bucket in enumerate(grid.buckets):
-        if bucket >= grid.unfinished_from:
+    for index, bucket in enumerate(over.buckets):
+        if bucket >= over.unfinished_from:
             return index
-    return len(grid.buckets) - 1 if grid.buckets else None
+    return len(over.buckets) - 1 if over.buckets else None
 
 
 def round_step(highest: float, marks: int) -> float:

@@ -88,9 +88,7 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
     key = django_filters.CharFilter(field_name="key_id", method="exactly", label=_("Key"))
     user = django_filters.CharFilter(field_name="user_id", method="exactly", label=_("User"))
     provider = django_filters.CharFilter(method="of_provider", label=_("Provider"))
-    deployment = django_filters.CharFilter(
-        field_name="deployment_id", method="exactly", label=_("Deployment")
-    )
+    deployment = django_filters.CharFilter(field_name="deployment_id", method="at_any", label=_("Deployment"))
     tried_at = django_filters.CharFilter(method="with_attempt", label=_("Tried at"))
     failed_at = django_filters.CharFilter(method="with_failure", label=_("Failed at, and went on"))
     error_code = django_filters.CharFilter(field_name="error_code", label=_("Error code"))
@@ -133,6 +131,11 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def exactly(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
         return rows.filter(**{name: named(value)})
+
+    def at_any(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
+        """Several are any of them, as a model's that is served in several places."""
+        asked = [named(each) for each in self.data.getlist("deployment") if each]
+        return rows.filter(**{f"{name}__in": asked})
 
     def of_provider(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
         """By id, as pages link it, or by name, as people write it."""

@@ -119,10 +119,11 @@ def breakdown(
     order: str = "-cost_nanodollars",
     limit: int | None = None,
     durations: bool = True,
+    attempts: bool = False,
 ) -> list[Line]:
     """The range by one or more dimensions, ordered by a field of Totals ('-' for descending)."""
-    scope = (since, until, filters, sight)
-    return breakdowns((dimensions,), *scope, order=order, limit=limit, durations=durations)[0]
+    scope, grouped = (since, until, filters, sight), (dimensions,)
+    return breakdowns(grouped, *scope, order=order, limit=limit, durations=durations, attempts=attempts)[0]
 
 
 @one_picture()

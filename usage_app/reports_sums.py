@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from usage_app.histograms import BUCKETS, joined_bounds, percentile
+from usage_app.histograms import BUCKETS, joined_bounds, percentile, total_ms
 from usage_app.rollups import FAILURES, FIGURES
 
 Ids = tuple[str, ...]
@@ -55,6 +55,7 @@ class Totals:
     latency_p95_ms: float | None = None
     ttft_p50_ms: float | None = None
     ttft_p95_ms: float | None = None
+    generating_ms: float | None = None  # all together, from the first token on, as near as buckets tell
 
     @property
     def tokens(self) -> int:
@@ -68,6 +69,13 @@ class Totals:
     @property
     def answered(self) -> int:
         return self.requests - self.refused - self.errors
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Output tokens a second, while there were any; None where so much was not seen."""
+        if not self.generating_ms or not self.output_tokens:
+            return None
+        return 1000 * self.output_tokens / self.generating_ms
 
     @property
     def is_attempts_alone(self) -> bool:
@@ -117,7 +125,14 @@ class Sums:
             latency_p95_ms=percentile(latency, 0.95, *of_latency),
             ttft_p50_ms=percentile(ttft, 0.5, *of_ttft),
             ttft_p95_ms=percentile(ttft, 0.95, *of_ttft),
+            generating_ms=_generating_ms(total_ms(latency, *of_latency), total_ms(ttft, *of_ttft)),
         )
+
+
+def _generating_ms(latency_ms: float, ttft_ms: float) -> float | None:
+    """What is left of the one without the other: None of so little that buckets may have made it up."""
+    left = latency_ms - ttft_ms
+    return left if left > latency_ms / 5 else None
 
 
 def _joined(some: Sequence[Any], others: Sequence[Any]) -> list[Any]:

@@ -1,8 +1,11 @@
-"""A chart's bars in Chromium: a click, or a key in the table of the same, opens the calls of a part."""
+"""Charts in Chromium: a click on a bar or a point, or a key in the table of the same, opens its calls."""
+
+import re
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.accessible import violations
 from tests.browser.watching import Watched
 from tests.serving import Serving
 
@@ -18,6 +21,12 @@ rows = [make_request(key, now, cost_nanodollars=2 * 10**9), make_request(key, no
 rows += [make_request(key, now - timedelta(hours=3), cost_nanodollars=10**9)]
 rows += [make_request(key, now, model="gpt-5-mini", cost_nanodollars=10**9)]
 rows += [make_request(key, now, model="gpt-5-mini", cost_nanodollars=None)]
+from proxy_app.models import Deployment, Model, Provider
+model = Model.objects.create(name="drawn")
+provider = Provider.objects.create(name="near", kind="openai")
+at = Deployment.objects.create(model=model, provider=provider, upstream_model="drawn")
+times, ids = [now - timedelta(days=days) for days in (3, 4)], {"deployment_id": str(at.pk)}
+rows += [make_request(key, each, status=status, **ids) for each in times for status in ("ok", "error")]
 save(rows)
 """
 
@@ -84,6 +93,38 @@ def test_by_keys_the_table_of_a_chart_leads_to_the_same_calls(
         expect(last.locator("a").last).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/ui/requests/?*model=gpt-5-mini&*")
+    expect(rows_of(page)).to_have_count(2)
+    assert watched.complaints == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_deployment_over_time_is_drawn_when_it_is_opened_and_leads_to_its_calls(
+    chromium: Browser, server: Serving, theme: str
+) -> None:
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    page.goto(f"{server.url}/ui/models/?range=7d&environment=&service=")
+    card = page.locator(".gh-card", has=page.get_by_role("heading", name="drawn", exact=True))
+    assert page.locator(".gh-models canvas").count() == 0
+    card.get_by_text("Over time").click()
+    drawn = "document.querySelectorAll('[data-lines] canvas')[2]"
+    expect(card.locator("[data-lines] canvas").nth(2)).to_have_attribute("style", re.compile("height"))
+    values = page.evaluate(f"Chart.getChart({drawn}).data.datasets[0].data")
+    assert [each for each in values if each is not None] == [50, 50]
+    table = card.locator("[data-lines-table]")
+    table.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(table.locator("tbody a[href]", has_text="50")).to_have_count(2)
+    assert violations(page) == []
+    place = page.evaluate(
+        f"(() => {{ const canvas = {drawn}, box = canvas.getBoundingClientRect();"
+        "const point = Chart.getChart(canvas).getDatasetMeta(0).data.filter((each) => !each.skip).at(-1);"
+        "return [box.x + point.x, box.y + point.y]; })()"
+    )
+    page.mouse.click(*place)
+    page.wait_for_url("**/ui/requests/?*deployment=*")
     expect(rows_of(page)).to_have_count(2)
     assert watched.complaints == []
     page.context.close()

@@ -1,23 +1,27 @@
 """Models: which deployments serve what, how well, how fast, at which price?"""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from django.apps import apps
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from usage_app import figures
-from usage_app.charts import spark
+from usage_app.deployment_lines import lines_of
+from usage_app.models import Request
 from usage_app.pricebook import prices_now
 from usage_app.pricing import CompiledPrice
-from usage_app.reports import Series, Totals, series
+from usage_app.reports import Line, Series, Totals, breakdown, series
 from usage_app.reports_claims import summed
 from usage_app.views.page import PageView
 from usage_app.worker_health import NowOf, WorkerHealth
+
+#: A deployment's traffic: all calls it was chosen for and that went there.
+NOT_REFUSED = tuple(status for status in Request.Status.values if status != "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,10 @@ class Card:
     success: str
     tone: str
     word: str
-    latency: str  # points of a line
-    ttft: str
     link: str  # its calls, those that others answered too
     failed_link: str
     served_link: str
+    share_link: str
 
 
 class ModelsView(PageView):
@@ -45,19 +48,12 @@ class ModelsView(PageView):
     template = "ui/models.html"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        chosen, filters = self.selection, self.selection.filters
-        over_time = series(
-            chosen.since,
-            chosen.until,
-            self.interval,
-            "deployment",
-            filters,
-            self.sight,
-            zone=self.reporting_zone,
-            attempts=True,
-        )
-        groups = self.groups(over_time)
-        cards = [card for _name, _spend, cards in groups for card in cards]
+        if request.headers.get("HX-Request") and request.GET.get("fragment") == "lines":
+            return self.over_time(request.GET.get("deployment", ""))
+        chosen = self.selection
+        scope = (chosen.since, chosen.until, chosen.filters, self.sight)
+        groups = self.groups(breakdown(("deployment",), *scope, attempts=True))
+        cards = [card for _name, _spend, _link, cards in groups for card in cards]
         return self.page(
             groups=groups,
             calls=sum(card.totals.attempts for card in cards),
@@ -67,18 +63,31 @@ class ModelsView(PageView):
             health_is_known=WorkerHealth(request).is_known,
         )
 
-    def groups(self, over_time: Series) -> list[tuple[str, Totals, list[Card]]]:
-        """(model, its spend, its deployments), most expensive first; members see what they called."""
-        deployments = apps.get_model("proxy_app", "Deployment")._default_manager.select_related(
-            "model", "provider"
-        )
-        rows = list(deployments.filter(is_enabled=True, model__is_enabled=True)[:500])
+    def over_time(self, asked: str) -> HttpResponse:
+        """How one of the page's deployments did, bucket by bucket: made when its card is asked for it."""
+        row = next((each for each in _deployments() if str(each.pk) == asked), None)
+        if row is None:
+            raise Http404
+        every, answered = self.series_of(asked), self.series_of(asked, status="ok")
+        if not every.lines and not self.sight.everything:
+            raise Http404
+        data = lines_of(asked, every, answered, self.selection, self.reporting_zone, self.interval)
+        return self.fragment("ui/_deployment_lines.html", deployment=row, lines=data)
+
+    def series_of(self, deployment_id: str, status: str = "") -> Series:
+        chosen = self.selection
+        filters = replace(chosen.filters, deployment_id=deployment_id, status=status)
+        scope = (chosen.since, chosen.until, self.interval, "deployment", filters, self.sight)
+        return series(*scope, zone=self.reporting_zone, attempts=True)
+
+    def groups(self, lines: Sequence[Line]) -> list[tuple[str, Totals, str, list[Card]]]:
+        """(model, its spend, its calls, its deployments), the dearest first; members see what they called."""
+        rows = _deployments()
         # By deployment alone: calls by a wildcard or an alias are counted under the name they were asked by.
-        called = {line.id: line.whole for line in over_time.lines}
+        called = {line.ids[0]: line.totals for line in lines}
         if not self.sight.everything:
             rows = [row for row in rows if str(row.pk) in called]
         prices, health = prices_now(rows), WorkerHealth(self.request)
-        drawn = {line.id: line.totals for line in over_time.lines}
         whole: dict[str, int] = {}
         for row in rows:
             totals = called.get(str(row.pk), Totals())
@@ -91,10 +100,9 @@ class ModelsView(PageView):
                 health.of(str(row.pk)),
                 prices.get(row.pk),
                 whole.get(row.model.name, 0),
-                drawn.get(str(row.pk), []),
             )
             groups.setdefault(row.model.name, []).append(card)
-        found = [(name, _spend_of(cards), cards) for name, cards in groups.items()]
+        found = [(name, _spend_of(cards), self.calls_of(cards), cards) for name, cards in groups.items()]
         return sorted(found, key=lambda group: (-group[1].cost_nanodollars, -group[1].requests, group[0]))
 
     def card(
@@ -104,9 +112,8 @@ class ModelsView(PageView):
         now: NowOf,
         price: CompiledPrice | None,
         whole: int,
-        drawn: Sequence[Totals],
     ) -> Card:
-        tried = totals.attempts
+        tried, went = totals.attempts, totals.requests - totals.refused
         failed = (tried - totals.answered) / tried if tried else 0.0
         if now.cooling_s:
             tone, word = "warn", _("cooling down")
@@ -121,19 +128,31 @@ class ModelsView(PageView):
             totals,
             now,
             price,
-            figures.share(totals.requests - totals.refused, whole),
+            figures.share(went, whole),
             figures.share(totals.answered, tried),
             tone,
             word,
-            spark([each.latency_p95_ms for each in drawn]),
-            spark([each.ttft_p95_ms for each in drawn]),
-            self.link("tried_at" if totals.failed_attempts else "deployment", row),
-            self.link("failed_at", row),
-            self.link("deployment", row),
+            self.link({"tried_at" if totals.failed_attempts else "deployment": str(row.pk)}),
+            self.link({"failed_at": str(row.pk)}),
+            self.link({"deployment": str(row.pk)}),
+            self.link({"deployment": str(row.pk), "status": NOT_REFUSED if totals.refused else ()})
+            if went
+            else "",
         )
 
-    def link(self, parameter: str, row: Any) -> str:
-        return "../requests/?" + urlencode({**self.selection.exactly, parameter: str(row.pk)})
+    def calls_of(self, cards: Sequence[Card]) -> str:
+        """The calls that a model's spend is of; '' where there are none."""
+        called = [str(card.deployment.pk) for card in cards if card.totals.requests]
+        return self.link({"deployment": called, "sort": "-cost"}) if called else ""
+
+    def link(self, parameters: Mapping[str, str | Sequence[str]]) -> str:
+        return "../requests/?" + urlencode({**self.selection.exactly, **parameters}, doseq=True)
+
+
+def _deployments() -> list[Any]:
+    """What is served, as far as a page shows it."""
+    rows = apps.get_model("proxy_app", "Deployment")._default_manager.select_related("model", "provider")
+    return list(rows.filter(is_enabled=True, model__is_enabled=True)[:500])
 
 
 def _spend_of(cards: Sequence[Card]) -> Totals:

@@ -42,7 +42,7 @@ def test_models_tells_of_a_deployment_that_fails_every_time(
     people: People, browse: Browse, falling: Deployment
 ) -> None:
     answer = browse(people.root).get("/ui/models/")
-    ((_name, _spend, cards),) = answer.context["groups"]
+    ((_name, _spend, _link, cards),) = answer.context["groups"]
     seen = {card.deployment.pk == falling.pk: card for card in cards}
     broken, sound = seen[True], seen[False]
     assert (broken.tone, broken.success, broken.share) == ("error", "0\u202f%", "0\u202f%")
@@ -101,7 +101,7 @@ def test_failed_attempts_open_the_calls_that_were_tried_there(
     saved = {str(pk) for pk in Request.objects.exclude(pk=failed_for_good.pk).values_list("pk", flat=True)}
     everything = saved | {str(failed_for_good.pk)}
     client = browse(people.root)
-    ((_name, _spend, cards),) = client.get("/ui/models/").context["groups"]
+    ((_name, _spend, _link, cards),) = client.get("/ui/models/").context["groups"]
     card = next(card for card in cards if card.deployment.pk == falling.pk)
     assert ids_listed(client, card.failed_link.replace("../", "/ui/")) == saved
     assert ids_listed(client, card.link.replace("../", "/ui/")) == everything

@@ -196,7 +196,7 @@ def test_a_deployment_is_told_by_its_calls_and_its_price(
     failed = make_request(key, now - timedelta(minutes=3), deployment_id=str(served.pk), status="error")
     save([*calls, failed])
     answer = browse(people.root).get("/ui/models/")
-    ((name, _spend, (card,)),) = answer.context["groups"]
+    ((name, _spend, _link, (card,)),) = answer.context["groups"]
     assert (name, card.tone, card.totals.requests, card.totals.errors) == ("gpt-5", "error", 10, 1)
     assert "$1.25 / $10.00" in answer.content.decode()
     assert browse(people.charlie).get("/ui/models/").context["groups"] == []
@@ -209,12 +209,12 @@ def test_a_model_without_a_price_is_not_said_to_cost_nothing(
     at, ids = clock.now() - timedelta(minutes=1), {"deployment_id": str(served.pk)}
     save([make_request(people.keys["search-lab"], at, cost_nanodollars=None, **ids)])
     answer = browse(people.root).get("/ui/models/")
-    ((_name, spend, _cards),) = answer.context["groups"]
+    ((_name, spend, _link, _cards),) = answer.context["groups"]
     assert spend.is_unpriced
-    assert ">unpriced</span></span></div>" in answer.content.decode()
+    assert ">unpriced</span></a></div>" in answer.content.decode()
     save([make_request(people.keys["search-lab"], at, cost_nanodollars=7, **ids)])
     answer = browse(people.root).get("/ui/models/")
-    ((_name, spend, _cards),) = answer.context["groups"]
+    ((_name, spend, _link, _cards),) = answer.context["groups"]
     assert (spend.cost_nanodollars, spend.unpriced_requests) == (7, 1)
     assert '$0.000000007<span class="gh-warn-text" title="without a price: 1 call, in no sum">+</span>' in (
         answer.content.decode()
@@ -237,7 +237,7 @@ def test_calls_by_an_alias_or_a_wildcard_count_for_the_deployment_that_answered(
         fields = {"deployment_id": str(deployment.pk), "model": asked, "status": status}
         rows.append(make_request(key, now - timedelta(minutes=1), **fields))
     save(rows)
-    ((name, spend, cards),) = browse(people.root).get("/ui/models/").context["groups"]
+    ((name, spend, _link, cards),) = browse(people.root).get("/ui/models/").context["groups"]
     assert name == "gpt-*"
     assert spend.cost_nanodollars == sum(row.cost_nanodollars or 0 for row in rows)
     seen = {card.deployment.pk: (card.totals.requests, card.totals.errors, card.share) for card in cards}

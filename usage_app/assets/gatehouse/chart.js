@@ -1,14 +1,14 @@
 // A page's one chart: stacked bars, the open bucket hatched, a click opens the calls behind a bar. The same is
 // a table for whoever reads it, or goes by keys.
 
+import { callsOf, css, paper } from "./chart_parts.js";
 import { ChartTable } from "./chart_table.js";
 import { grouped, money, shortCount } from "./figures.js";
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 let chart = null;
 let data = null;
 let drawn = "";
-const table = new ChartTable({ shown, address });
+const table = new ChartTable({ box: () => document.querySelector("[data-chart-table]"), columns });
 
 function hatched(colour) {
   const tile = document.createElement("canvas");
@@ -52,8 +52,7 @@ function sets() {
 }
 
 function options() {
-  const ink = css(document.documentElement.classList.contains("dark") ? "--color-base-400" : "--color-base-500");
-  const line = css(document.documentElement.classList.contains("dark") ? "--color-base-800" : "--color-base-200");
+  const { ink, line } = paper();
   return {
     animation: false,
     responsive: true,
@@ -97,12 +96,17 @@ function options() {
 
 // The calls of a bucket: of one colour, or of all.
 function address(index, layer) {
-  const found = new URL("requests/", new URL(document.body.dataset.root, location.href));
-  const opens = { ...data.narrowed, ...layer?.opens, since: [data.starts[index]], until: [data.starts[index + 1] ?? data.until] };
-  for (const [name, values] of Object.entries(opens)) {
-    for (const value of values) found.searchParams.append(name, value);
-  }
-  return found.href;
+  return callsOf(data, index, layer?.opens);
+}
+
+// What counts nothing opens nothing.
+function columns({ layers, unpriced, words }) {
+  const cell = (value, without, index, layer) => [shown(value, without), value || without ? address(index, layer) : ""];
+  const sum = (index) => layers.reduce((all, layer) => all + layer.values[index], 0);
+  return [
+    { name: words.sum, cell: (index) => cell(sum(index), unpriced[index], index) },
+    ...layers.map((layer) => ({ name: layer.name, cell: (index) => cell(layer.values[index], layer.unpriced[index], index, layer) })),
+  ];
 }
 
 function draw(force) {
@@ -119,8 +123,6 @@ function draw(force) {
   drawn = source.textContent;
   data = JSON.parse(drawn);
   table.show(data);
-  Chart.defaults.font.family = css("--font-sans") || "Inter";
-  Chart.defaults.font.size = 12;
   const config = { labels: data.labels, datasets: sets() };
   if (chart) {
     chart.data = config;
