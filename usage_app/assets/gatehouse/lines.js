@@ -5,7 +5,7 @@ import { callsOf, css, paper } from "./chart_parts.js";
 import { ChartTable } from "./chart_table.js";
 import { duration, shortCount } from "./figures.js";
 
-const UNITS = { duration, count: shortCount, percent: (value) => `${value}\u202f%` };
+const UNITS = { duration: (ms) => (ms ? duration(ms) : "0"), count: shortCount, percent: (value) => `${value}\u202f%` };
 const charts = new Map(); // a canvas -> its chart
 
 function sets(data, drawing) {
@@ -79,13 +79,12 @@ function draw(box) {
   return data;
 }
 
-document.body.addEventListener("htmx:afterSwap", (event) => {
-  const box = event.detail.target.querySelector("[data-lines]");
-  if (!box || !window.Chart) return;
+export function show(box) {
   const data = draw(box);
   const details = box.querySelector("[data-lines-table]");
   new ChartTable({ box: () => details, columns }).show(data);
-});
+}
+
 new MutationObserver(() => document.querySelectorAll("[data-lines]").forEach(draw)).observe(document.documentElement, {
   attributes: true,
   attributeFilter: ["class"],
