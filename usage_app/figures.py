@@ -7,6 +7,8 @@ from gateway_project.money import NANODOLLARS_PER_DOLLAR, usd_string
 from usage_app.histograms import BOUNDS_MS
 
 THIN_SPACE = "\u202f"
+#: From this percentage on a change is told as how many times as much it is.
+FOUR_FIGURES = 1000
 _HUNDREDTHS = NANODOLLARS_PER_DOLLAR // 100
 
 
@@ -44,12 +46,12 @@ def exact_money(nanodollars: int) -> str:
 
 
 def short_count(number: float) -> str:
-    """At most four characters and a unit: 999, 12.4 k, 3.05 M, 1.2 B."""
-    for limit, unit in ((1e9, "B"), (1e6, "M"), (1e4, "k")):
+    """At most four characters and a unit, as long as there is one: 999, 12.4 k, 3.05 M, 1.2 B, 30.0 T."""
+    for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k")):
         if abs(number) >= limit:
             scaled = number / (1e3 if unit == "k" else limit)
             digits = 2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0
-            return f"{scaled:.{digits}f}{THIN_SPACE}{unit}"
+            return f"{scaled:,.{digits}f}{THIN_SPACE}{unit}".replace(",", THIN_SPACE)
     return grouped(round(number))
 
 
@@ -92,7 +94,7 @@ def share(part: float, whole: float) -> str:
     if abs(percent) < 0.1:
         return f"<{THIN_SPACE}0.1{THIN_SPACE}%"
     digits = 1 if abs(percent) < 10 else 0
-    return f"{percent:.{digits}f}{THIN_SPACE}%"
+    return f"{percent:,.{digits}f}{THIN_SPACE}%".replace(",", THIN_SPACE)
 
 
 def change(now: float | None, before: float | None) -> float | None:
@@ -106,7 +108,7 @@ def signed_percent(change: float) -> str:
     """+18 %, −3 %, ±0 %; how many times as much where a percentage has four figures: × 22."""
     if abs(change) < 0.5:
         return f"±0{THIN_SPACE}%"
-    if change >= 1000:
+    if change >= FOUR_FIGURES:
         return f"×{THIN_SPACE}{grouped(round(1 + change / 100))}"
     return f"{change:+.0f}{THIN_SPACE}%".replace("-", "−")
 

@@ -65,6 +65,10 @@ def _spend(chosen: Selection, now: Totals, before: Totals, ways: Ways) -> SafeSt
     change = figures.change(now.cost_nanodollars, before.cost_nanodollars)
     if change is None or abs(change) < 0.5:
         return told(_("Spend is %(amount)s %(when)s."), amount=amount, when=when)
+    if change >= figures.FOUR_FIGURES:
+        times = opening(figures.signed_percent(change), ways.compared)
+        sentence = _("Spend is %(amount)s %(when)s, %(times)s against the period before.")
+        return told(sentence, amount=amount, when=when, times=times)
     difference = opening(f"{abs(change):.0f}{figures.THIN_SPACE}%", ways.compared)
     values = {"amount": amount, "when": when, "change": difference}
     if change > 0:

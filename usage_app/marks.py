@@ -63,6 +63,11 @@ def opening(text: str, link: str) -> SafeString:
     return format_html('<a class="gh-told" href="{}">{}</a>', link, text) if link else format_html("{}", text)
 
 
+def in_one_piece(text: str) -> SafeString:
+    """What no line ends within."""
+    return format_html('<span class="gh-unbroken">{}</span>', text)
+
+
 def name_in_words(name: str, link: str) -> SafeString:
     """A name within a sentence, that opens what it names: in one piece wherever a line has room for it."""
     return format_html('<span class="gh-whole">{}</span>', opening(name, link))

@@ -94,10 +94,10 @@ def local_input(moment: datetime) -> str:
 
 
 @register.filter
-def signed_money(nanodollars: int) -> str:
-    """+$4.20, −$0.31, ±$0.00."""
+def signed_money(nanodollars: int) -> SafeString:
+    """+$4.20, −$0.31, ±$0.00: a line may end between a sign and a dollar, so it is said to be one piece."""
     sign = "+" if nanodollars > 0 else "−" if nanodollars < 0 else "±"
-    return sign + figures.money(abs(nanodollars))
+    return marks.in_one_piece(sign + figures.money(abs(nanodollars)))
 
 
 @register.filter

@@ -305,9 +305,18 @@ class UsageView(PageView):
         return said
 
     def whole(self, now: Totals) -> SafeString:
-        sentence = _("%(amount)s for %(count)s calls and %(tokens)s tokens.")
         if self.question.is_claim and not self.question.overlaps:
-            sentence = _("%(amount)s for %(count)s calls that name one, and %(tokens)s tokens.")
+            sentence = ngettext(
+                "%(amount)s for %(count)s call that names one, and %(tokens)s tokens.",
+                "%(amount)s for %(count)s calls that name one, and %(tokens)s tokens.",
+                now.requests,
+            )
+        else:
+            sentence = ngettext(
+                "%(amount)s for %(count)s call and %(tokens)s tokens.",
+                "%(amount)s for %(count)s calls and %(tokens)s tokens.",
+                now.requests,
+            )
         opens = self.link(self.answer.table.foot.parameters)
         amount = figures.known_money(now.cost_nanodollars, now.unpriced_requests)
         return told(

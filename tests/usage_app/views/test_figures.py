@@ -16,6 +16,7 @@ from usage_app.marks import number_cell
 from usage_app.reports import Series, Totals
 from usage_app.reports_grid import Grid
 from usage_app.selection import RANGE_LABELS, select, span
+from usage_app.templatetags.window import signed_money
 from usage_app.tiles import tiles
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -68,10 +69,27 @@ def test_a_duration_is_in_the_unit_a_person_would_say(milliseconds: float, shown
 
 
 @pytest.mark.parametrize(
-    ("number", "shown"), [(999, "999"), (9_999, "9 999"), (12_400, "12.4 k"), (3_050_000, "3.05 M")]
+    ("number", "shown"),
+    [
+        (999, "999"),
+        (9_999, "9 999"),
+        (12_400, "12.4 k"),
+        (3_050_000, "3.05 M"),
+        (30 * 10**12, "30.0 T"),
+        (12_345 * 10**12, "12 345 T"),
+    ],
 )
 def test_large_counts_are_short(number: int, shown: str) -> None:
     assert plain(figures.short_count(number)) == shown
+
+
+def test_a_share_of_more_than_the_whole_has_its_thousands_apart() -> None:
+    assert plain(figures.share(49_649_977, 10)) == "496 499 770 %"
+
+
+def test_a_difference_of_money_is_one_piece() -> None:
+    """A line may end between a minus and a dollar."""
+    assert signed_money(-14_083_881_630_000_000) == '<span class="gh-unbroken">−$14,083,881.63</span>'
 
 
 def test_more_than_seven_lines_become_seven_and_other_with_the_same_sum() -> None:

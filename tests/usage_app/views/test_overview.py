@@ -196,6 +196,21 @@ def links_in(sentences: Iterable[str]) -> list[tuple[str, str]]:
     return [(strip_tags(word), html.unescape(address)) for address, word in found]
 
 
+def test_spend_of_many_times_as_much_is_told_in_times_and_one_call_as_one(
+    people: People, browse: Browse
+) -> None:
+    key, now = people.keys["search-lab"], clock.now()
+    earlier = make_request(key, now - timedelta(hours=30), cost_nanodollars=1_000)
+    save([earlier, make_request(key, now - timedelta(minutes=5), cost_nanodollars=4_964_999_760)])
+    client = browse(people.root)
+
+    def said(page: str) -> str:
+        return strip_tags(client.get(f"{page}?range=24h").context["headline"][0])
+
+    assert said("/ui/").endswith(" ×\u202f4\u202f965\u202f000 against the period before.")
+    assert " for 1 call and " in said("/ui/usage/")
+
+
 def test_every_number_and_name_of_the_headline_opens_what_it_tells_of(people: People, browse: Browse) -> None:
     now, key = clock.now() - timedelta(seconds=1), people.keys["search-prod"]
     rows = [make_request(key, now, cost_nanodollars=3, status=status) for status in ("ok", "error")]

@@ -20,11 +20,11 @@ export function money(nanodollars, significant = 3) {
 }
 
 export function shortCount(number) {
-  for (const [limit, divisor, unit] of [[1e9, 1e9, "B"], [1e6, 1e6, "M"], [1e4, 1e3, "k"]]) {
+  for (const [limit, divisor, unit] of [[1e12, 1e12, "T"], [1e9, 1e9, "B"], [1e6, 1e6, "M"], [1e4, 1e3, "k"]]) {
     if (Math.abs(number) >= limit) {
       const scaled = number / divisor;
       const digits = Math.abs(scaled) < 10 ? 2 : Math.abs(scaled) < 100 ? 1 : 0;
-      return scaled.toFixed(digits) + THIN + unit;
+      return (digits ? scaled.toFixed(digits) : grouped(scaled)) + THIN + unit;
     }
   }
   return grouped(number);
