@@ -56,6 +56,7 @@ class GettingStartedView(PageView):
             connected=any(provider.kind != "sandbox" for provider in providers),
             provider_kinds=PROVIDER_KINDS,
             may_connect=self.viewer.sees_everything,
+            awaits_service=self.awaits_service and not self.keys,
             may_make_keys=self.viewer.has_perm("keys_app.make_keys"),
         )
 

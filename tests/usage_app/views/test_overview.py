@@ -106,10 +106,10 @@ def test_a_viewer_without_a_service_is_told_so_and_offered_no_call(people: Peopl
     seed_requests(people, 5, 2)
     viewer = User.objects.create(username="victor", role=User.Role.VIEWER)
     client = browse(viewer)
-    for page in ("/ui/", "/ui/requests/", "/ui/usage/"):
+    for page in ("/ui/", "/ui/requests/", "/ui/usage/", "/ui/live/", "/ui/get-started/"):
         text = client.get(page).content.decode()
         assert "You see no service yet" in text, page
-        assert "No call yet" not in text and "GATEHOUSE_API_KEY" not in text
+        assert "No call yet" not in text and "GATEHOUSE_API_KEY" not in text and "Make one" not in text
     Membership.objects.create(user=viewer, service=people.checkout, role=Membership.Role.MANAGER)
     assert "You see no service yet" not in client.get("/ui/").content.decode()
 
