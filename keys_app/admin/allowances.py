@@ -13,7 +13,7 @@ from gateway_project.money import usd_string
 from keys_app.admin.base import ControlAdmin, ControlInline
 from keys_app.admin.credit import CreditAdmin
 from keys_app.admin.fields import DollarColumnsMixin, DollarsField, LinesField
-from keys_app.admin.marks import column
+from keys_app.admin.marks import column, shown_field
 from keys_app.admin.spending import SpendingAdmin
 from keys_app.issuing import LimitTerms
 from keys_app.models import Budget, RateLimit, Scope
@@ -207,12 +207,15 @@ class RateLimitAdmin(ScopedAdmin):
     form = WholeRateLimitForm
     list_display = (
         "applies_to",
-        "requests_per_minute",
-        "tokens_per_minute",
-        "parallel",
+        "requests_most",
+        "tokens_most",
+        "at_once",
         "state",
         "managed",
     )
+    requests_most = shown_field("requests_per_minute", _("requests a minute"), _("no limit"))
+    tokens_most = shown_field("tokens_per_minute", _("tokens a minute"), _("no limit"))
+    at_once = shown_field("parallel", _("calls at once"), _("no limit"))
     fieldsets = (
         (_("Applies to"), {"fields": ("scope", "key", "user", "service", "target")}),
         (_("Limits"), {"fields": (*LimitTerms.NAMES, "is_enabled")}),

@@ -31,6 +31,7 @@ class ControlAdmin(ModelAdmin):  # type: ignore[misc]
     """Rows of a configuration file can be looked at and nothing else; each change is in the audit log."""
 
     list_per_page = 50
+    empty_value_display = _("none")
     show_full_result_count = False
     compressed_fields = True
     warn_unsaved_form = True
@@ -108,9 +109,10 @@ class ControlAdmin(ModelAdmin):  # type: ignore[misc]
             request, queryset.filter(managed_by="") if _has_mark(self.model) else queryset
         )
 
-    @column(description=_("managed by"), label=True)
-    def managed(self, row: Any) -> str:
-        return row.managed_by or ""
+    @column(description=_("managed by"), empty_value=_("nobody"))
+    def managed(self, row: Any) -> str | None:
+        """A file, which no one edits here."""
+        return row.managed_by or None
 
 
 def _inlines_of(message: Any) -> list[str]:

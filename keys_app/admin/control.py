@@ -14,7 +14,7 @@ from gateway_project.clock import now
 from keys_app.admin.acting import show_secret
 from keys_app.admin.base import ControlAdmin
 from keys_app.admin.fields import DollarColumnsMixin, DollarsField, LinesField
-from keys_app.admin.marks import column
+from keys_app.admin.marks import column, shown_field
 from keys_app.alert_targets import check_address, set_secret, shown_address
 from keys_app.api.authentication import ALL_SCOPES
 from keys_app.models import AlertTarget, EnvironmentDefaults, ManagementKey
@@ -70,8 +70,10 @@ class ManagementKeyAdmin(ControlAdmin):
     """Keys for automation, beside the master key."""
 
     form = ManagementKeyForm
-    list_display = ("name", "hint", "granted", "expires_at", "state", "created_by")
+    list_display = ("name", "hint", "granted", "ends", "state", "made_by")
     search_fields = ("name", "last_four")
+    ends = shown_field("expires_at", _("expires"), _("never"))
+    made_by = shown_field("created_by", _("created by"), _("unknown"))
 
     @column(description=_("shown as"))
     def hint(self, row: ManagementKey) -> str:
@@ -115,7 +117,11 @@ class EnvironmentDefaultsAdmin(ControlAdmin):
     """What new keys of an environment start with, where they name nothing of their own."""
 
     form = DefaultsForm
-    list_display = ("environment", "key_days", "requests_per_minute", "tokens_per_minute", "parallel")
+    list_display = ("environment", "days", "requests_most", "tokens_most", "at_once")
+    days = shown_field("key_days", _("keys last, days"), _("no limit"))
+    requests_most = shown_field("requests_per_minute", _("requests a minute"), _("no limit"))
+    tokens_most = shown_field("tokens_per_minute", _("tokens a minute"), _("no limit"))
+    at_once = shown_field("parallel", _("calls at once"), _("no limit"))
 
 
 class AlertTargetForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -155,9 +161,11 @@ class AlertTargetAdmin(ControlAdmin):
     """Where alerts go."""
 
     form = AlertTargetForm
-    list_display = ("name", "kind", "shown", "service", "is_enabled")
+    list_display = ("name", "kind", "shown", "of_service", "is_enabled")
     list_filter = ("kind", "is_enabled")
     autocomplete_fields = ("service",)
+    list_select_related = ("service",)
+    of_service = shown_field("service", _("service"), _("All services"))
 
     @column(description=_("address"))
     def shown(self, row: AlertTarget) -> str:

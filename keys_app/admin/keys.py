@@ -27,7 +27,7 @@ from keys_app.admin.key_filters import StateFilter
 from keys_app.admin.key_forms import BlockForm, KeyForm, RotateForm
 from keys_app.admin.key_policy import OneKeyAdmin
 from keys_app.admin.many_keys import ManyKeysAdmin
-from keys_app.admin.marks import column, doing
+from keys_app.admin.marks import column, doing, shown_field
 from keys_app.admin.spending import SpendingAdmin
 from keys_app.audit import record_change
 from keys_app.models import Budget, KeyUse, RateLimit, Scope, Service, User, VirtualKey
@@ -45,7 +45,7 @@ class VirtualKeyAdmin(SpendingAdmin, ManyKeysAdmin, OneKeyAdmin):
     list_display = (
         "titled",
         "service",
-        "user",
+        "owner",
         "environment_label",
         "models_shown",
         "spent",
@@ -115,6 +115,8 @@ class VirtualKeyAdmin(SpendingAdmin, ManyKeysAdmin, OneKeyAdmin):
     @column(description=_("key"), header=True, ordering="name")
     def titled(self, row: VirtualKey) -> list[str]:
         return [row.name, row.hint]
+
+    owner = shown_field("user", _("user"), _("nobody"))
 
     @column(
         description=_("environment"),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
-from keys_app.admin.marks import column
+from keys_app.admin.marks import column, shown_field
 from keys_app.admin.told import ToldValuesFilter
 from keys_app.models import AuditEntry
 from keys_app.models.auditing import ACTORS, VERBS
@@ -41,7 +41,7 @@ class EntryFilter(ToldValuesFilter):
 class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc]
     """Every change made in the admin, in the window, over the API and by commands."""
 
-    list_display = ("at", "who", "address", "did", "about", "named", "changed")
+    list_display = ("at", "who", "came_from", "did", "about", "named", "changed")
     list_filter = (
         ("at", RangeDateTimeFilter),
         ("verb", EntryFilter),
@@ -53,7 +53,10 @@ class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc]
     readonly_fields = ("at", "who", "address", "done", "about", "shown_id", "named", "changed")
     fields = readonly_fields
     list_per_page = 50
+    empty_value_display = _("none")
     show_full_result_count = False
+
+    came_from = shown_field("address", _("address"), _("none"))
 
     @column(
         description=_("did"),
@@ -85,12 +88,12 @@ class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc]
         return format_html("<code>{}</code>", row.object_id)
 
     @column(description=_("changes"))
-    def changed(self, row: AuditEntry) -> str:
+    def changed(self, row: AuditEntry) -> str | None:
         parts = [(name, values) for name, values in row.changes.items() if _says_something(name, values)]
         changes = ((_change(row, name, values),) for name, values in parts[:SHOWN])
         shown = format_html_join(", ", "{}", changes)
         more = len(parts) - SHOWN
-        return format_html("{} +{}", shown, more) if more > 0 else shown
+        return format_html("{} +{}", shown, more) if more > 0 else shown or None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

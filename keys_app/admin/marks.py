@@ -13,6 +13,17 @@ def column(**options: Any) -> Callable[[F], F]:
     return cast(Callable[[F], F], display(**options))
 
 
+def shown_field(name: str, description: Any, empty: Any) -> Callable[[Any, Any], Any]:
+    """A column of a field that may be empty, with the word for that: Django takes one for a whole list."""
+
+    @column(description=description, ordering=name, empty_value=empty)
+    def shown(page: Any, row: Any) -> Any:
+        value = getattr(row, name)
+        return None if value == "" else value
+
+    return shown
+
+
 def doing(**options: Any) -> Callable[[F], F]:
     """A method that does something to rows; options as `unfold.decorators.action` takes them."""
     return cast(Callable[[F], F], action(**options))

@@ -18,7 +18,7 @@ from keys_app.admin.allowances import inlines_for
 from keys_app.admin.base import ControlInline
 from keys_app.admin.fields import LinesField, NetworksField
 from keys_app.admin.leaving import LeavingAdmin
-from keys_app.admin.marks import column
+from keys_app.admin.marks import column, shown_field
 from keys_app.admin.spending import SpendingAdmin
 from keys_app.models import Membership, Scope, Service, User, VirtualKey
 from keys_app.roles import apply_role
@@ -91,7 +91,7 @@ class UserAdmin(SpendingAdmin, DjangoUserAdmin, LeavingAdmin):  # type: ignore[t
     add_form = NewPersonForm
     add_form_template = "admin/change_form.html"
     change_password_form = AdminPasswordChangeForm
-    list_display = ("person", "role_label", "service_names", "key_count", "spent", "last_login", "state")
+    list_display = ("person", "role_label", "service_names", "key_count", "spent", "signed_in", "state")
     list_filter = ("role", "is_active", "services")
     search_fields = ("username", "first_name", "last_name", "email")
     ordering = ("username",)
@@ -157,8 +157,10 @@ class UserAdmin(SpendingAdmin, DjangoUserAdmin, LeavingAdmin):  # type: ignore[t
         return row.get_role_display()
 
     @column(description=_("services"))
-    def service_names(self, row: User) -> str:
-        return ", ".join(service.name for service in row.services.all())
+    def service_names(self, row: User) -> str | None:
+        return ", ".join(service.name for service in row.services.all()) or None
+
+    signed_in = shown_field("last_login", _("last login"), _("never"))
 
     @column(description=_("keys"), ordering="keys_held")
     def key_count(self, row: Any) -> int:
@@ -209,7 +211,7 @@ class ServiceAdmin(SpendingAdmin):
     """Applications and teams."""
 
     form = ServiceForm
-    list_display = ("name", "about", "cost_centre", "parent", "key_count", "spent", "state", "managed")
+    list_display = ("name", "about", "centre", "parent", "key_count", "spent", "state", "managed")
     list_filter = ("is_active", "cost_centre")
     search_fields = ("name", "description", "cost_centre")
     autocomplete_fields = ("parent",)
@@ -227,8 +229,10 @@ class ServiceAdmin(SpendingAdmin):
         return found
 
     @column(description=_("description"), ordering="description")
-    def about(self, row: Service) -> str:
-        return row.described
+    def about(self, row: Service) -> str | None:
+        return row.described or None
+
+    centre = shown_field("cost_centre", _("cost centre"), _("none"))
 
     @column(description=_("keys"), ordering="keys_held")
     def key_count(self, row: Any) -> int:

@@ -94,8 +94,8 @@ class ModelAdmin(ControlAdmin):
         return found
 
     @column(description=_("aliases"))
-    def aliases_shown(self, row: Model) -> str:
-        return ", ".join(row.aliases)
+    def aliases_shown(self, row: Model) -> str | None:
+        return ", ".join(row.aliases) or None
 
     @column(description=_("deployments"), ordering="serving")
     def deployment_count(self, row: Any) -> int:

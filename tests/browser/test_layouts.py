@@ -192,3 +192,22 @@ def test_a_table_of_a_month_is_printed_whole_and_in_dark_ink(visit: Open) -> Non
     assert printed["words"] < 130
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     expect(page.locator(".gh-table:visible")).to_have_count(1)
+
+
+@pytest.mark.parametrize("path", ["keys_app/virtualkey/?q=a", "proxy_app/deployment/", "keys_app/user/"])
+def test_a_list_of_the_admin_names_itself_and_its_columns_on_a_phone(visit: Open, path: str) -> None:
+    page = visit(PHONE, f"/admin/{path}")
+    title = page.locator("h1").first
+    expect(title).not_to_have_text("")
+    name = title.locator("a:visible")
+    expect(name).to_have_count(1)
+    assert name.evaluate("(link) => link.scrollWidth - link.clientWidth") <= 1
+    expect(title.locator("span span:visible, .gh-crumb-count:visible")).to_have_count(0)
+    said = page.evaluate(
+        """() => [...document.querySelectorAll("#result_list tbody tr:first-child :is(td, th)[data-label]")]
+          .map((cell) => [cell.dataset.label, getComputedStyle(cell, "::before").textTransform])"""
+    )
+    assert len(said) > 4
+    for label, transformed in said:
+        assert transformed == "none", label
+        assert label[:1] == label[:1].upper()

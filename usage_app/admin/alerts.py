@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
-from keys_app.admin.marks import column
+from keys_app.admin.marks import column, shown_field
 from keys_app.admin.told import ToldValuesFilter
 from usage_app.models import Alert, AlertDelivery
 from usage_app.models.ledger import ALERT_KINDS
@@ -53,10 +53,12 @@ class KindFilter(ToldValuesFilter):
 class AlertAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     """What an operator must know, and who was told."""
 
-    list_display = ("last_at", "grade", "about", "told", "count", "resolved_at", "reached")
+    list_display = ("last_at", "grade", "about", "told", "count", "resolved", "reached")
     list_filter = ("level", ("kind", KindFilter), ("resolved_at", admin.EmptyFieldListFilter))
     search_fields = ("subject", "detail")
     list_per_page = 50
+    empty_value_display = _("none")
+    resolved = shown_field("resolved_at", _("resolved"), _("not yet"))
     show_full_result_count = False
     inlines = [DeliveryInline]
 
@@ -77,10 +79,10 @@ class AlertAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def told(self, row: Alert) -> str:
         return _english(row.detail)
 
-    @column(description=_("told"))
-    def reached(self, row: Alert) -> str:
+    @column(description=_("told"), empty_value=_("nobody"))
+    def reached(self, row: Alert) -> str | None:
         rows = row.deliveries.all()
-        return f"{sum(one.delivered_at is not None for one in rows)}/{len(rows)}" if rows else ""
+        return f"{sum(one.delivered_at is not None for one in rows)}/{len(rows)}" if rows else None
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("deliveries")

@@ -15,7 +15,15 @@ const nameByColumn = (field) => {
   if (label && !field.labels?.length && !field.ariaLabel) field.ariaLabel = label;
 };
 
+// On a phone a row is a card, and the columns' names stand before its values.
+const beginLarge = (cell) => {
+  const { label } = cell.dataset;
+  const begun = label.charAt(0).toLocaleUpperCase() + label.slice(1);
+  if (begun !== label) cell.dataset.label = begun;
+};
+
 const nameAll = () => {
+  document.querySelectorAll("td[data-label], th[data-label]").forEach(beginLarge);
   document.querySelectorAll(".tabular td :is(input:not([type=hidden]), select, textarea)").forEach(nameByColumn);
   document.querySelectorAll(".select2-selection, .select2-selection__rendered").forEach(named);
   const scrollable = document.querySelector("[data-words]")?.dataset.scrollable;
