@@ -178,8 +178,7 @@ def trouble(server: Serving) -> list[str]:
     return made.stdout.split()
 
 
-def cool_down(server: Serving, model: str, calls: int) -> None:
-    key = server.new_key(name=f"cooling {model}")
+def cool_down(server: Serving, key: str, model: str, calls: int) -> None:
     for _each in range(calls):
         body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
         server.call("POST", "/v1/chat/completions", body, key=key)
@@ -198,9 +197,10 @@ def test_what_refuses_and_what_cools_down_is_told_in_korean(
             found[path] = words
 
     paths = trouble(server)
-    cool_down(server, "sandbox/error-429", 2)  # the second while it cools down for a second
-    cool_down(server, "sandbox/error-500", 9)  # for a minute
+    key = server.new_key(name="cooling sandbox/error")
     names = frozenset(printed(server, NAMES)["names"])
+    cool_down(server, key, "sandbox/error-429", 2)  # the second while it cools down for a second
+    cool_down(server, key, "sandbox/error-500", 9)  # for some seconds: what is slow came before
     look("/ui/models/")
     expect(watched.page.locator(".gh-deployment .gh-warn-text").first).to_be_visible()
     failed = [row for row in server.ledger(12) if row["status"] in ("error", "refused")]
