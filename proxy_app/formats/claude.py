@@ -2,8 +2,9 @@
 
 Names come as `claude-opus-4-8`, `anthropic/claude-opus-4.8`, `claude-3-7-sonnet@20250219`,
 `us.anthropic.claude-sonnet-4-5-20250929-v1:0`; one that tells no version (`claude-opus-latest`, a profile's
-ARN) counts as the newest of its line. The quirk `known_as` names another model to go by, `thinking_style`
-how it is told to think. Source of the rules: Anthropic's migration guides, its pages on thinking and effort.
+ARN) counts as the newest of its line; where it tells no line either, a demand for a tool goes on as it is.
+The quirk `known_as` names another model to go by, `thinking_style` how it is told to think. Source of the
+rules: Anthropic's migration guides, its pages on thinking and effort.
 """
 
 import re
@@ -78,7 +79,7 @@ def rules_of_name(name: str) -> Rules:
     return Rules(
         rests=_rest(line, version),
         thinks_unasked=is_fable or version >= (5, 0),
-        forces_tools=version < (5, 1 if is_fable else 5) or line == "haiku",
+        forces_tools=line == "haiku" or version < (5, 1 if is_fable else 5) or not (found or line),
     )
 
 

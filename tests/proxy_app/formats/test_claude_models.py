@@ -278,3 +278,8 @@ def _told(block: dict[str, Any]) -> tuple[str, str, str]:
         one = (result or {}).get("toolUseId") or block["tool_use_id"]
         return "result", one, (result or block)["content"][0]["text"]
     return "other", "", ""
+
+
+def test_a_demand_for_a_tool_goes_on_to_a_claude_of_which_nothing_is_known() -> None:
+    assert rules_of_name("claude").forces_tools and rules_of_name("arn:aws:bedrock:profile/x1").forces_tools
+    assert not rules_of_name("claude-opus-latest").forces_tools
