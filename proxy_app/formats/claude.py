@@ -79,7 +79,7 @@ def rules_of_name(name: str) -> Rules:
     return Rules(
         rests=_rest(line, version),
         thinks_unasked=is_fable or version >= (5, 0),
-        forces_tools=line == "haiku" or version < (5, 1 if is_fable else 5) or not (found or line),
+        forces_tools=line == "haiku" or version < (5, 1 if is_fable else 5) or "claude-" not in name,
     )
 
 
