@@ -18,6 +18,7 @@ from proxy_app.wire import Conversation, Sampling, Target, Turn
 _TIERS = "opus|sonnet|haiku|fable|mythos"
 _TIER = re.compile(_TIERS)
 _VERSION = re.compile(rf"claude-(?:(?:{_TIERS}|instant)-)?v?(\d{{1,2}})(?:[-.](\d{{1,2}})(?![a-z\d]))?(?!\d)")
+_NUMBER = re.compile(r"claude\D*\d")
 _NEWEST = (99, 0)
 #: The least `top_p` that goes with thinking.
 _LEAST_TOP_P = 0.95
@@ -79,7 +80,9 @@ def rules_of_name(name: str) -> Rules:
     return Rules(
         rests=_rest(line, version),
         thinks_unasked=is_fable or version >= (5, 0),
-        forces_tools=line == "haiku" or version < (5, 1 if is_fable else 5) or "claude-" not in name,
+        forces_tools=line == "haiku"
+        or version < (5, 1 if is_fable else 5)
+        or not (line or _NUMBER.search(name)),
     )
 
 
