@@ -12,9 +12,10 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from proxy_app.formats.carrying import JSON_INSTRUCTION
 from proxy_app.formats.claude import Rules
 from proxy_app.formats.claude_merging import Unsayable, definition_of, merged, reference_of
-from proxy_app.wire import JSON, Conversation, Tool
+from proxy_app.wire import JSON, Conversation, Text, Tool
 
 MAX_OPTIONAL, MAX_UNIONS, MAX_STRICT_TOOLS = 24, 16, 20
 _MAX_NODES = 2000  # more than any grammar that compiles
@@ -99,7 +100,18 @@ def fit_schemas(conversation: Conversation, rules: Rules) -> Schemas:
     return fitted
 
 
-def in_words(schema: JSON) -> str:
+def with_form_asked(system: list[Text], schemas: Schemas) -> list[Text]:
+    """The instructions, with the form of the answer in words where the wire cannot say it."""
+    match schemas.kind:
+        case "json":
+            return [*system, Text(JSON_INSTRUCTION)]
+        case "words":
+            return [*system, Text(_in_words(schemas.output or {}))]
+        case _:
+            return system
+
+
+def _in_words(schema: JSON) -> str:
     """What asks for an answer that is not held to its schema."""
     asked = "Answer with valid JSON that fits this JSON Schema and nothing else: no prose, no code fence."
     return f"{asked}\n{orjson.dumps(schema).decode()}"

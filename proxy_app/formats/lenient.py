@@ -34,7 +34,7 @@ _PAIR = re.compile(f"{_GUARD}([\U000f0000-\U000f03ff]){_GUARD}([\U000f0400-\U000
 _WAITING = re.compile(f"{_GUARD}[\U000f0000-\U000f03ff]$")
 _LONGEST = 18  # digits of a whole number that strict decoders take for sure
 
-_TextKind = type[TextDelta] | type[ThinkingDelta] | type[RefusalDelta] | type[ToolCallDelta]
+_TextKind = type[TextDelta] | type[ThinkingDelta] | type[RefusalDelta]
 
 
 def load(data: bytes) -> Any:
@@ -94,7 +94,8 @@ class Halves:
     __slots__ = ("_kept",)
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[_TextKind, int], str] = {}  # by kind, and of a call by its index
+        #: by kind of text, and None with its index for a call
+        self._kept: dict[tuple[_TextKind | None, int], str] = {}
 
     def feed(self, events: Iterable[StreamEvent]) -> Iterator[StreamEvent]:
         for event in events:
@@ -105,8 +106,8 @@ class Halves:
                     if event.text:
                         yield event
                 case ToolCallDelta():
-                    yield from self._let_go((ToolCallDelta, event.index), but_calls=True)
-                    event.fragment = self._text((ToolCallDelta, event.index), event.fragment)
+                    yield from self._let_go((None, event.index), but_calls=True)
+                    event.fragment = self._text((None, event.index), event.fragment)
                     if event.fragment:
                         yield event
                 case Started() | UsageReported():
@@ -115,22 +116,24 @@ class Halves:
                     yield from self._let_go(None, but_calls=isinstance(event, ToolCallStarted))
                     yield _unmarked(event)
 
-    def _text(self, key: tuple[_TextKind, int], text: str) -> str:
+    def _text(self, key: tuple[_TextKind | None, int], text: str) -> str:
         text = _PAIR.sub(_joined, self._kept.pop(key, "") + text)
         if (waits := _WAITING.search(text)) is not None:
             self._kept[key] = waits[0]
             text = text[: waits.start()]
         return _MARKED.sub(REPLACEMENT, text)
 
-    def _let_go(self, key: tuple[_TextKind, int] | None, *, but_calls: bool = False) -> Iterator[StreamEvent]:
+    def _let_go(
+        self, key: tuple[_TextKind | None, int] | None, *, but_calls: bool = False
+    ) -> Iterator[StreamEvent]:
         """U+FFFD for each half that waits no longer, since something else is said; calls may take turns."""
         for kind, index in [each for each in self._kept if each != key]:
-            if kind is ToolCallDelta:
+            if kind is None:
                 if but_calls:
                     continue
                 yield ToolCallDelta(index, REPLACEMENT)
             else:
-                yield kind(REPLACEMENT)  # type: ignore[call-arg, arg-type]
+                yield kind(REPLACEMENT)
             del self._kept[kind, index]
 
 

@@ -1,6 +1,7 @@
 """Charts in Chromium: a click on a bar or a point, or a key in the table of the same, opens its calls."""
 
 import re
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -100,11 +101,11 @@ def test_by_keys_the_table_of_a_chart_leads_to_the_same_calls(
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_deployment_over_time_is_drawn_when_it_is_opened_and_leads_to_its_calls(
-    chromium: Browser, server: Serving, theme: str
+    chromium: Browser, server: Serving, theme: Literal["light", "dark"]
 ) -> None:
     watched = Watched(chromium, server)
     page = watched.page
-    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme=theme)
     page.goto(f"{server.url}/ui/models/?range=7d&environment=&service=")
     card = page.locator(".gh-card", has=page.get_by_role("heading", name="drawn", exact=True))
     assert page.locator(".gh-models canvas").count() == 0

@@ -13,14 +13,13 @@ from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats.anthropic.blocks import build_block
 from proxy_app.formats.anthropic.request import DEFAULT_MAX_TOKENS, PATH, headers_for
 from proxy_app.formats.carrying import (
-    JSON_INSTRUCTION,
     allowed_tools,
     alternate,
     refuse_sampling,
     split_system,
 )
 from proxy_app.formats.claude import Rules, fit_sampling, is_forced, refuse_beginning, rules_of
-from proxy_app.formats.claude_schemas import Schemas, fit_schemas, in_words, object_schema
+from proxy_app.formats.claude_schemas import Schemas, fit_schemas, object_schema, with_form_asked
 from proxy_app.formats.claude_thinking import DEFAULT_MAX_TOKENS_THINKING, plan_thinking
 from proxy_app.formats.efforts import effort_of
 from proxy_app.formats.naming import part_repeated_calls
@@ -30,7 +29,6 @@ from proxy_app.wire import (
     Outgoing,
     Sampling,
     Target,
-    Text,
     Thinking,
     Tool,
     ToolCall,
@@ -64,7 +62,7 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
         "max_tokens": limit,
         "messages": [_message(turn) for turn in turns],
     }
-    if told := _instructions(system, schemas):
+    if told := with_form_asked(system, schemas):
         body["system"] = [build_block(text) for text in told]
     if conversation.tools:
         body |= _tools(conversation, rules, schemas)
@@ -84,16 +82,6 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
     return Outgoing(
         PATH, orjson.dumps(body), headers_for(body), dropped, lost_thoughts=plan.has_lost_thoughts
     )
-
-
-def _instructions(system: list[Text], schemas: Schemas) -> list[Text]:
-    match schemas.kind:
-        case "json":
-            return [*system, Text(JSON_INSTRUCTION)]
-        case "words":
-            return [*system, Text(in_words(schemas.output or {}))]
-        case _:
-            return system
 
 
 def _output_config(effort: str | None, schemas: Schemas) -> JSON:

@@ -16,7 +16,7 @@ from proxy_app.formats.bedrock_converse.blocks import build_blocks, cache_point
 from proxy_app.formats.bedrock_converse.reasoning import has_lost_thoughts, is_claude
 from proxy_app.formats.carrying import allowed_tools, alternate, refuse_sampling, split_system
 from proxy_app.formats.claude import Rules, fit_sampling, is_forced, refuse_beginning, rules_of
-from proxy_app.formats.claude_schemas import Schemas, fit_schemas, in_words, object_schema
+from proxy_app.formats.claude_schemas import Schemas, fit_schemas, object_schema, with_form_asked
 from proxy_app.formats.claude_thinking import DEFAULT_MAX_TOKENS_THINKING, Plan, plan_thinking, word_of
 from proxy_app.formats.efforts import effort_of
 from proxy_app.formats.naming import part_repeated_calls
@@ -27,14 +27,12 @@ from proxy_app.wire import (
     OutputFormat,
     Sampling,
     Target,
-    Text,
     Tool,
     ToolCall,
     ToolResult,
     Turn,
 )
 
-JSON_INSTRUCTION = "Answer with one valid JSON object and nothing around it."
 _TIERS = {"flex": "flex", "priority": "priority", "default": "default"}
 
 
@@ -58,7 +56,7 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
     schemas = fit_schemas(conversation, rules)
     dropped = plan.dropped + untaken + schemas.dropped
     body: JSON = {"messages": [_message(turn) for turn in turns]}
-    if told := _instructions(system, schemas):
+    if told := with_form_asked(system, schemas):
         body["system"] = build_blocks([*told])
     if config := _inference(conversation, sampling, target):
         body["inferenceConfig"] = config
@@ -91,16 +89,6 @@ def _plan(conversation: Conversation, turns: list[Turn], target: Target, rules: 
     limit = conversation.max_output_tokens or DEFAULT_MAX_TOKENS_THINKING
     lost = has_lost_thoughts(turns)
     return plan_thinking(conversation, turns, rules, thoughts_are_lost=lost, max_tokens=limit)
-
-
-def _instructions(system: list[Text], schemas: Schemas) -> list[Text]:
-    match schemas.kind:
-        case "json":
-            return [*system, Text(JSON_INSTRUCTION)]
-        case "words":
-            return [*system, Text(in_words(schemas.output or {}))]
-        case _:
-            return system
 
 
 def _message(turn: Turn) -> JSON:
