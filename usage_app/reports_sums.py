@@ -55,7 +55,7 @@ class Totals:
     latency_p95_ms: float | None = None
     ttft_p50_ms: float | None = None
     ttft_p95_ms: float | None = None
-    generating_ms: float | None = None  # all together, from the first token on, as near as buckets tell
+    latency_ms: float = 0.0  # all together, as near as buckets tell
 
     @property
     def tokens(self) -> int:
@@ -72,10 +72,10 @@ class Totals:
 
     @property
     def tokens_per_s(self) -> float | None:
-        """Output tokens a second, while there were any; None where so much was not seen."""
-        if not self.generating_ms or not self.output_tokens:
+        """Output tokens by the whole time of their calls: an answer that is not streamed has no other."""
+        if not self.latency_ms or not self.output_tokens:
             return None
-        return 1000 * self.output_tokens / self.generating_ms
+        return 1000 * self.output_tokens / self.latency_ms
 
     @property
     def is_attempts_alone(self) -> bool:
@@ -125,14 +125,8 @@ class Sums:
             latency_p95_ms=percentile(latency, 0.95, *of_latency),
             ttft_p50_ms=percentile(ttft, 0.5, *of_ttft),
             ttft_p95_ms=percentile(ttft, 0.95, *of_ttft),
-            generating_ms=_generating_ms(total_ms(latency, *of_latency), total_ms(ttft, *of_ttft)),
+            latency_ms=total_ms(latency, *of_latency),
         )
-
-
-def _generating_ms(latency_ms: float, ttft_ms: float) -> float | None:
-    """What is left of the one without the other: None of so little that buckets may have made it up."""
-    left = latency_ms - ttft_ms
-    return left if left > latency_ms / 5 else None
 
 
 def _joined(some: Sequence[Any], others: Sequence[Any]) -> list[Any]:

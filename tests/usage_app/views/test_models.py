@@ -83,13 +83,22 @@ def test_a_deployment_is_told_over_time_with_what_the_sums_know(
     found = lines(browse(people.root), served)
     assert sorted(known(found["Answered"]["values"])) == [50, 100]
     assert "50\u202f%" in found["Answered"]["texts"]
-    assert known(found["Tokens a second"]["values"]) == [50, 50]  # the one that failed has none
+    assert known(found["Tokens a second"]["values"]) == [33.333, 33.333]  # the one that failed has none
     assert known(found["First token p50"]["values"]) == [1000, 1000]
     assert known(found["Latency p95"]["values"])[0] == 3000 < known(found["Latency p95"]["values"])[1]
     data = found[""]
     assert {len(line["values"]) for name, line in found.items() if name} == {len(data["starts"])}
     assert data["unfinished"] == len(data["starts"]) - 1
     assert sum(data["tried"]) == 3
+
+
+def test_answers_that_are_not_streamed_make_a_deployment_no_faster(
+    people: People, browse: Browse, served: Deployment
+) -> None:
+    whole = {"latency_ms": 3000.0, "output_tokens": 100}
+    save([call(people, served, 5, ttft_ms=ttft_ms, **whole) for ttft_ms in (1000.0, 3000.0, 3000.0)])
+    found = lines(browse(people.root), served)
+    assert known(found["Tokens a second"]["values"]) == [33.333]
 
 
 def test_a_point_opens_the_calls_of_its_bucket(people: People, browse: Browse, served: Deployment) -> None:
