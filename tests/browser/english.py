@@ -1,8 +1,11 @@
 """Finds the Latin words that a person meets on a Korean page: read, hovered over, or heard."""
 
 import re
+from functools import cache
 
 from playwright.sync_api import Page
+
+from gateway_project.errors import ERROR_CATALOGUE
 
 #: Names of companies and products, units and code words: written in Latin letters in Korean too.
 LATIN = re.compile(
@@ -20,6 +23,10 @@ CODE = re.compile(
     r"(?<![A-Za-z])(chat\.completions|us-east-1|europe-west4|host\.docker\.internal|localhost)(?![A-Za-z])"
     r"|pbkdf2_sha256|high 1024x1024"
     r"|\((keys|people|allowances|catalogue|usage|calls|audit|access):(read|write)\)"
+)
+#: A call that failed is hovered over: its error's code is one word in every language.
+_ERRORS = re.compile(
+    rf"(?<![A-Za-z_])({'|'.join(sorted(ERROR_CATALOGUE, key=len, reverse=True))})(?![A-Za-z_])"
 )
 _WORD = re.compile(r"[A-Za-z]{2,}")
 #: Addresses, paths, ids, masked digests and what a key is shown as.
@@ -62,19 +69,27 @@ _TEXTS = """() => {
 }"""
 
 
+@cache
+def _alone(name: str) -> re.Pattern[str]:
+    """The name, but not where it begins or ends another: `claude-3-opus` in `claude-3-opus-latest`."""
+    return re.compile(
+        rf"(?<![A-Za-z0-9_])(?<![A-Za-z0-9][-.]){re.escape(name)}(?![A-Za-z0-9_]|[-.][A-Za-z0-9])",
+        re.IGNORECASE,
+    )
+
+
 def english(page: Page, names: frozenset[str]) -> list[str]:
     """The words, each with the text it stands in; `names` of objects are nobody's language."""
     words = []
+    longest_first = [(name, name.lower()) for name in sorted(names, key=len, reverse=True)]
     for text in page.evaluate(_TEXTS):
-        if text in names:
+        if text in names or not _WORD.search(text):
             continue
-        bare = text  # names first: one may hold what looks like a path
-        for name in sorted(names, key=len, reverse=True):
-            if name.lower() in bare.lower():  # titles begin with a capital letter
-                bare = re.sub(
-                    rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", " ", bare, flags=re.IGNORECASE
-                )
-        bare = CODE.sub(" ", _DATA.sub(" ", bare))
-        bare = LATIN.sub(" ", bare)
+        bare, lowered = text, text.lower()  # titles begin with a capital letter
+        for name, lower in longest_first:  # names first: one may hold what looks like a path
+            if lower in lowered:
+                bare = _alone(name).sub(" ", bare)
+                lowered = bare.lower()
+        bare = LATIN.sub(" ", CODE.sub(" ", _DATA.sub(" ", _ERRORS.sub(" ", bare))))
         words += [f"{word} ({text[:80]})" for word in _WORD.findall(bare)]
     return words
