@@ -6,8 +6,17 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.people import settle
 from tests.browser.watching import FLAGS
 from tests.serving import Serving
+
+#: Two run at a time, a file each: what is begun last must not be what takes longest.
+LONGEST = {"test_every_page", "test_every_role", "test_korean", "test_weight"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +32,9 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def people(server: Serving) -> None:
+    """A service with traffic, and somebody of each role in it."""
+    settle(server)
