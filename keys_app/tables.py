@@ -59,6 +59,8 @@ class KeyTable(tables.Table):  # type: ignore[misc]
     models = _column(_("Models"))
     ends = _column(_("Ends"))
     used = _column(_("Last used"))
+    spent = _column(_("Spent this month"))
+    budget = _column(_("Budget"))
     state = _column(_("State"))
 
     class Meta:
@@ -66,10 +68,19 @@ class KeyTable(tables.Table):  # type: ignore[misc]
         fields: tuple[str, ...] = ()
         orderable = False
 
-    def __init__(self, keys: Any, at: datetime, used: Mapping[Any, datetime], **options: Any) -> None:
+    def __init__(
+        self,
+        keys: Any,
+        at: datetime,
+        used: Mapping[Any, datetime],
+        cells: Mapping[str, Mapping[str, str]],
+        **options: Any,
+    ) -> None:
+        """`cells` by column and key: what others know of a key (`spending`)."""
         super().__init__(keys, **options)
         self._at = at
         self._used = used
+        self._cells = cells
 
     def render_name(self, record: VirtualKey) -> str:
         return format_html(
@@ -101,6 +112,13 @@ class KeyTable(tables.Table):  # type: ignore[misc]
     def render_used(self, record: VirtualKey) -> str:
         used = self._used.get(record.pk)
         return when(used) if used else format_html('<span class="gh-muted">{}</span>', _now("never"))
+
+    def render_spent(self, record: VirtualKey) -> str:
+        return self._cells["spent"].get(str(record.pk), "")
+
+    def render_budget(self, record: VirtualKey) -> str:
+        none = format_html('<span class="gh-muted">{}</span>', _now("none"))
+        return self._cells["budget"].get(str(record.pk), none)
 
     def render_state(self, record: VirtualKey) -> str:
         return state_mark(record, self._at)

@@ -28,6 +28,7 @@ from keys_app.frame import FrameView
 from keys_app.issuing import BudgetTerms, LimitTerms
 from keys_app.models import KeyUse, SignIn, VirtualKey
 from keys_app.sessions import end_sessions, open_sessions
+from keys_app.spending import TELLERS
 from keys_app.standing import live_store, standing_of
 from keys_app.tables import KeyTable, level_rows, state_mark
 
@@ -54,8 +55,9 @@ class MyKeysView(FrameView):
         used = dict(
             KeyUse.objects.filter(key_id__in=[key.pk for key in shown]).values_list("key_id", "last_used_at")
         )
+        cells = {name: TELLERS[f"my_keys_{name}"](shown, self.viewer) for name in ("spent", "budget")}
         return self.page(
-            table=KeyTable(shown, now(), used),
+            table=KeyTable(shown, now(), used, cells),
             wanted=wanted,
             more=len(found) > MOST_SHOWN,
             may_make=rights.may_make_keys(self.viewer),

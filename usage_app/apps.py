@@ -13,10 +13,10 @@ class UsageConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Give sums their room, and tell the admin's lists what was spent."""
+        """Give sums their room, and tell the lists of keys_app what was spent."""
         from keys_app.models import Scope
         from keys_app.spending import TELLERS
-        from usage_app.spending import tell_budgets, teller_of
+        from usage_app.spending import tell_budgets, tell_months, tell_shares, teller_of
 
         connection_created.connect(give_room, dispatch_uid="usage_app.give_room")
         TELLERS.update(
@@ -24,6 +24,8 @@ class UsageConfig(AppConfig):
             user=teller_of(Scope.USER),
             service=teller_of(Scope.SERVICE),
             budget=tell_budgets,
+            my_keys_spent=tell_months,
+            my_keys_budget=tell_shares,
         )
 
 

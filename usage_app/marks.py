@@ -94,9 +94,12 @@ def exact_spend(nanodollars: int, unpriced: int) -> str:
 
 def charged_mark(nanodollars: int, *, has_unpriced: bool) -> SafeString:
     """What a budget was charged: with a plus where it has calls without a price, however many."""
-    if not has_unpriced:
-        return format_html("{}", figures.money(nanodollars))
-    return _with_plus(nanodollars, _now("Calls without a price"))
+    return with_plus(figures.money(nanodollars), is_more=has_unpriced)
+
+
+def with_plus(text: str, *, is_more: bool) -> SafeString:
+    """A figure of a budget: with a plus where `is_more`, for it has calls without a price."""
+    return _with_plus(text, _now("Calls without a price")) if is_more else format_html("{}", text)
 
 
 def spend_mark(nanodollars: int, unpriced: int) -> SafeString:
@@ -106,10 +109,10 @@ def spend_mark(nanodollars: int, unpriced: int) -> SafeString:
     words = unpriced_words(unpriced)
     if not nanodollars:
         return format_html('<span class="gh-warn-text" title="{}">{}</span>', words, _now("unpriced"))
-    return _with_plus(nanodollars, words)
+    return _with_plus(figures.money(nanodollars), words)
 
 
-def _with_plus(nanodollars: int, words: str) -> SafeString:
+def _with_plus(text: str, words: str) -> SafeString:
     # One piece: the cells of a card on a phone set what they have apart.
     plus = '<span>{}<span class="gh-warn-text" title="{}">+</span></span>'
-    return format_html(plus, figures.money(nanodollars), words)
+    return format_html(plus, text, words)

@@ -257,6 +257,12 @@ def charged(state: BudgetState) -> SafeString:
 
 
 @register.filter
+def charged_share(state: BudgetState) -> SafeString:
+    """Which part of a budget is charged, and whether its calls cost more."""
+    return marks.with_plus(figures.share(state.spent, state.limit), is_more=state.has_unpriced)
+
+
+@register.filter
 def opening(text: str, link: str) -> SafeString:
     """A number of a sentence that opens the calls it is of."""
     return marks.opening(text, link)

@@ -1,5 +1,6 @@
 """The admin's lists tell what was spent against the budget, for a page of rows at once."""
 
+import html
 import re
 from datetime import timedelta
 
@@ -10,11 +11,12 @@ from django.test.utils import CaptureQueriesContext
 
 from gateway_project import clock
 from keys_app.issuing import issue_key
-from keys_app.models import Budget, Service, User
+from keys_app.models import Budget, Service, User, VirtualKey
 from tests.seeding import People, make_request, save
 from tests.usage_app.views.conftest import Browse
 from usage_app.budget_states import states
 from usage_app.models import BudgetSpend
+from usage_app.reports import reporting_zone
 
 DOLLAR = 10**9
 LISTS = {
@@ -86,7 +88,9 @@ def test_the_list_of_budgets_tells_how_full_they_are(people: People, browse: Bro
     assert "$0.50 / $1.00" in cell(browse(people.root), "/admin/keys_app/budget/", "All together")
 
 
-@pytest.mark.parametrize("address", [*(each for _scope, each in LISTS.values()), "/admin/keys_app/budget/"])
+@pytest.mark.parametrize(
+    "address", [*(each for _scope, each in LISTS.values()), "/admin/keys_app/budget/", "/ui/keys/?all=1"]
+)
 def test_more_rows_cost_no_more_queries(people: People, browse: Browse, address: str) -> None:
     client = browse(people.root)
 
@@ -104,10 +108,70 @@ def test_more_rows_cost_no_more_queries(people: People, browse: Browse, address:
         client.get(address)
         with CaptureQueriesContext(connection) as captured:
             page = client.get(address).content.decode()
-        assert re.search('class="gh-spending"', page)
+        assert "gh-spending" in page or " of $1.00" in page
         return len(captured)
 
     grow(0, 4)
     few = count()
     grow(4, 20)
     assert count() == few
+
+
+def own(client: Client, key: VirtualKey) -> dict[str, str]:
+    """What My keys says of a key, by column."""
+    page = client.get("/ui/keys/?all=1").content.decode()
+    row = next(part for part in page.split("<tr")[1:] if f"/ui/keys/{key.pk}/" in part)
+    return dict(re.findall(r'class="col-(\w+)[^"]*">(.*?)</td>', row, re.DOTALL))
+
+
+def calls_behind(client: Client, cell: str) -> str:
+    """How many calls the link of a cell opens."""
+    (link,) = re.findall(r'href="([^"]+)"', cell)
+    answer = client.get(html.unescape(link) + "&fragment=count", headers={"HX-Request": "true"})
+    return answer.content.decode().split()[0]
+
+
+def test_my_keys_tell_this_month_s_spend_which_opens_these_calls(people: People, browse: Browse) -> None:
+    key, at = people.keys["search-lab"], clock.now() - timedelta(seconds=1)
+    zone = reporting_zone()
+    first = at.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    priced = [make_request(key, at, cost_nanodollars=DOLLAR) for _ in range(3)]
+    others = [make_request(key, first - timedelta(hours=1), cost_nanodollars=DOLLAR)]
+    others.append(make_request(people.keys["checkout-prod"], at, cost_nanodollars=DOLLAR))
+    save([*priced, *others, make_request(key, at, cost_nanodollars=None)])
+    client = browse(people.root)
+    spent = own(client, key)["spent"]
+    assert '$3.00<span class="gh-warn-text" title="without a price: 1 call, in no sum">+</span>' in spent
+    assert calls_behind(client, spent) == "4"
+    unused = own(client, people.keys["charlie-notebook"])
+    assert "$0.00" in unused["spent"] and "href" not in unused["spent"]
+    assert "none" in unused["budget"]
+    assert f"Months in {zone.key}." in client.get("/ui/keys/?all=1").content.decode()
+
+
+def test_a_manager_s_number_of_a_key_is_that_of_the_calls_it_opens(people: People, browse: Browse) -> None:
+    """Of a key that was another person's before, for one: sums and lists are within one sight."""
+    key, at = people.keys["checkout-test"], clock.now() - timedelta(seconds=1)
+    moved = make_request(key, at, cost_nanodollars=DOLLAR)
+    moved.service_id, moved.user_id = str(people.search.pk), str(people.charlie.pk)
+    save([make_request(key, at, cost_nanodollars=DOLLAR), moved])
+    client = browse(people.alice)
+    spent = own(client, key)["spent"]
+    assert ">$1.00<" in spent
+    assert calls_behind(client, spent) == "1"
+
+
+def test_my_keys_tell_which_part_of_a_budget_is_spent(people: People, browse: Browse) -> None:
+    key = people.keys["search-lab"]
+    fields = {"scope": "key", "key": key, "amount_nanodollars": DOLLAR}
+    fuller = spent_of(Budget.objects.create(**fields, period="total"), 3 * DOLLAR // 4)
+    spent_of(Budget.objects.create(**fields, period="day"), DOLLAR // 4)
+    client = browse(people.root)
+    told = own(client, key)["budget"]
+    assert f'href="/ui/budgets/{fuller.pk}/"' in told
+    assert "75\u202f% of $1.00" in told and "In total +1" in told
+    save([make_request(key, clock.now(), cost_nanodollars=None)])
+    assert (
+        '75\u202f%<span class="gh-warn-text" title="Calls without a price">+</span>'
+        in own(client, key)["budget"]
+    )
