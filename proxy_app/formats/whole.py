@@ -70,15 +70,21 @@ def _part_events(part: Part, index: int) -> Iterator[StreamEvent]:
                 yield SignatureDelta(signature, call_index=index)
 
 
-def refuse_whole(rest: bytes, observed: Observed, observe_answer: Callable[[JSON], Observed]) -> None:
-    """Raises UpstreamInvalid where `rest`, all that came of a stream, is a whole answer, and notes what that
-    used. Raises UpstreamFailed for an error told in the shape of one, UpstreamCut for half of one."""
-    body = load_whole(rest)
+def take_whole(raw: bytes, observed: Observed, observe_answer: Callable[[JSON], Observed]) -> JSON | None:
+    """The answer that came in place of a stream, with what it tells in `observed`; None for an object that is
+    no answer. Raises UpstreamFailed for an error told in the shape of one, UpstreamInvalid for one that comes
+    amid a stream, UpstreamCut for half of one."""
+    body = load_whole(raw)
     try:
-        observed.usage = observe_answer(body).usage or observed.usage
+        told = observe_answer(body)
     except UpstreamInvalid:
-        return
-    raise UpstreamInvalid("The provider answered whole what was asked for as a stream.")
+        return None
+    if observed != Observed():
+        observed.usage = told.usage or observed.usage
+        raise UpstreamInvalid("The provider answered whole amid what was asked for as a stream.")
+    for name in Observed.__slots__:
+        setattr(observed, name, getattr(told, name))
+    return body
 
 
 def load_whole(rest: bytes) -> JSON:

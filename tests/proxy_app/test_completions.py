@@ -108,11 +108,21 @@ async def test_a_cut_stream_ends_in_an_error_and_without_a_false_end(make_gatewa
     assert b"[DONE]" not in answer.body
 
 
+@pytest.mark.parametrize("ending", ["", "\n\n"])
+async def test_a_whole_answer_is_told_as_a_stream(make_gateway, ending):
+    async def script(request: httpx.Request) -> httpx.Response:
+        return streamed([json.dumps(TOLD).encode() + ending.encode()])
+
+    gate = make_gateway(script, completing())
+    answer = await gate.ask({"model": "gpt", "prompt": "hi", "stream": True}, path=PATH)
+    wanted = {name: value for name, value in TOLD.items() if name != "usage"}
+    assert answer.events == [wanted, "[DONE]"]
+    assert gate.ends[0].cost_nanodollars == (2 * 1 + 3 * 4) * 1_000
+
+
 @pytest.mark.parametrize(
     ("sent", "status", "code"),
     [
-        (json.dumps(TOLD), 502, "upstream_invalid"),
-        (json.dumps(TOLD) + "\n\n", 502, "upstream_invalid"),
         (json.dumps(TOLD)[:40], 502, "upstream_cut"),
         (json.dumps({"error": {"message": "It sleeps.", "code": 503}}), 503, "upstream_refused"),
         ("data: [DONE]\n\n", 502, "upstream_cut"),

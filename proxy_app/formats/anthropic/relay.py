@@ -12,10 +12,11 @@ import orjson
 from gateway_project.errors import GatehouseError, UpstreamCut, UpstreamInvalid
 from proxy_app.formats.anthropic.errors import error_body, read_in_band
 from proxy_app.formats.anthropic.response import observe_answer, read_speed
+from proxy_app.formats.anthropic.unfolding import unfolded
 from proxy_app.formats.anthropic.usage import FINISHES, read_usage
 from proxy_app.formats.lenient import load
 from proxy_app.formats.reading import as_object, as_text, unlisted
-from proxy_app.formats.whole import refuse_whole
+from proxy_app.formats.whole import take_whole
 from proxy_app.sse import Framer, encode, read_block
 from proxy_app.wire import JSON, CallFacts, Finish, Observed
 
@@ -103,9 +104,7 @@ class Relay:
             return b""
         event = read_block(block)
         if event is None:
-            if block.startswith(b"{"):
-                refuse_whole(block, self.observed, observe_answer)
-            return block + b"\n\n"
+            return self._pass_whole(block) if block.startswith(b"{") else block + b"\n\n"
         if event.data.strip() == b"[DONE]":
             return b""
         try:
@@ -164,10 +163,17 @@ class Relay:
         self.observed.usage = read_usage(self._usage) or self.observed.usage
         self.observed.service_tier = read_speed(self._usage)
 
+    def _pass_whole(self, raw: bytes) -> bytes:
+        """A whole answer in place of the stream, as the events that say it; what is none as it came."""
+        body = take_whole(raw, self.observed, observe_answer)
+        return raw + b"\n\n" if body is None else unfolded(body)
+
     def _pass_rest(self, rest: bytes) -> bytes:
         """What came after the last blank line: whole, or the sign of a cut."""
         if rest.lstrip().startswith(b"{"):
-            refuse_whole(rest, self.observed, observe_answer)
+            sent = self._pass_whole(rest)
+            if self.observed.ended:
+                return sent
             raise read_in_band(as_object(_load(rest)))
         try:
             return self._pass(rest) if read_block(rest) is not None else b""

@@ -24,7 +24,7 @@ FINISH_WORDS = {
     Finish.PAUSE: "pause_turn",
 }
 #: What a `message_delta` tells of it.
-_OF_DELTA = (
+OF_DELTA = (
     "input_tokens",
     "cache_creation_input_tokens",
     "cache_read_input_tokens",
@@ -126,4 +126,4 @@ def render_usage(usage: Usage | None) -> JSON:
 def render_last_usage(usage: Usage) -> JSON:
     """The cumulative usage of a `message_delta`, which has fewer fields."""
     rendered = render_usage(usage)
-    return {name: rendered[name] for name in _OF_DELTA}
+    return {name: rendered[name] for name in OF_DELTA}

@@ -26,7 +26,7 @@ from proxy_app.formats.openai_endings import broken_off, read_finish
 from proxy_app.formats.openai_errors import error_object, read_in_band, words_of
 from proxy_app.formats.reading import as_list, as_object, as_text
 from proxy_app.formats.usage_merge import LLAMA_CPP_MARK, with_next_answer
-from proxy_app.formats.whole import load_whole
+from proxy_app.formats.whole import take_whole
 from proxy_app.sse import Framer, encode, read_block
 from proxy_app.wire import CallFacts, Observed
 
@@ -216,16 +216,9 @@ class Relay:
 
     def _pass_whole(self, raw: bytes) -> bytes:
         """A whole answer in place of the stream, as the chunks that say it; what is none as it came."""
-        body = load_whole(raw)
-        try:
-            told = observe_answer(body)
-        except UpstreamInvalid:
+        body = take_whole(raw, self.observed, observe_answer)
+        if body is None:
             return raw + b"\n\n"
-        observed = self.observed
-        if observed.content_started or self._finished:
-            raise UpstreamInvalid("The provider answered whole what was asked for as a stream.")
-        for name in Observed.__slots__:
-            setattr(observed, name, getattr(told, name))
         return unfolded(body, wants_usage=self._wants_usage) + DONE
 
     def _end(self) -> bytes:

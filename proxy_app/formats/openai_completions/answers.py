@@ -14,7 +14,7 @@ from proxy_app.formats.openai_endings import failure_of, read_finish
 from proxy_app.formats.openai_errors import error_object, read_in_band, words_of
 from proxy_app.formats.reading import as_count, as_list, as_object, as_text
 from proxy_app.formats.usage_merge import LLAMA_CPP_MARK, merge_usage, of_first_answer, with_next_answer
-from proxy_app.formats.whole import refuse_whole
+from proxy_app.formats.whole import take_whole
 from proxy_app.sse import Framer, encode, read_block
 from proxy_app.wire import (
     JSON,
@@ -174,9 +174,7 @@ class Relay:
             return b""
         event = read_block(block)
         if event is None:
-            if block.startswith(b"{"):
-                refuse_whole(block, self.observed, observe_answer)
-            return block + b"\n\n"
+            return self._pass_whole(block) if block.startswith(b"{") else block + b"\n\n"
         if event.data.strip() == b"[DONE]":
             if not self._finished:
                 raise UpstreamCut  # a provider's end that gives no reason is none
@@ -205,10 +203,23 @@ class Relay:
         if self._failures and len(self._failures) >= max(self._facts.candidates, len(self._finished)):
             raise next(iter(self._failures.values()))
 
+    def _pass_whole(self, raw: bytes) -> bytes:
+        """A whole answer in place of the stream, as its one piece; what is none as it came."""
+        body = take_whole(raw, self.observed, observe_answer)
+        if body is None:
+            return raw + b"\n\n"
+        said = {name: value for name, value in body.items() if name != "usage"}
+        pieces = [said]
+        if self._facts.wants_usage and body.get("usage"):
+            pieces.append(said | {"choices": [], "usage": body["usage"]})
+        return b"".join([encode(orjson.dumps(piece)) for piece in pieces]) + DONE
+
     def _pass_rest(self, rest: bytes) -> bytes:
         """What came after the last blank line: whole, or the sign of a cut."""
         if rest.lstrip().startswith(b"{"):
-            refuse_whole(rest, self.observed, observe_answer)
+            sent = self._pass_whole(rest)
+            if self.observed.ended:
+                return sent
             raise read_in_band(*words_of(rest))
         try:
             return self._pass(rest) if read_block(rest) is not None else b""

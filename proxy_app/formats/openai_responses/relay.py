@@ -20,11 +20,12 @@ from proxy_app.formats.openai_responses.events import (
 )
 from proxy_app.formats.openai_responses.failing import error_event, failed_as_told, failed_event
 from proxy_app.formats.openai_responses.response import finish_after, has_calls, observe_answer, refuse_failed
+from proxy_app.formats.openai_responses.unfolding import unfolded
 from proxy_app.formats.openai_responses.usage import usage_of
 from proxy_app.formats.reading import as_object, as_text
-from proxy_app.formats.whole import refuse_whole
+from proxy_app.formats.whole import take_whole
 from proxy_app.sse import Framer, read_block
-from proxy_app.wire import CallFacts, Observed
+from proxy_app.wire import JSON, CallFacts, Observed
 
 #: Events of an answer that has begun and shows nothing yet.
 _QUIET = frozenset(
@@ -154,7 +155,7 @@ class Relay:
         event = read_block(block) if block else None
         if event is None:
             if block.startswith(b"{"):
-                refuse_whole(block, self.observed, observe_answer)
+                return self._pass_whole(block)
             return block + b"\n\n" if block else b""
         data = event.data.strip()
         if data == b"[DONE]":
@@ -167,10 +168,17 @@ class Relay:
         self._pass(plain)
         return block + b"\n\n"
 
+    def _pass_whole(self, raw: bytes) -> bytes:
+        """A whole answer in place of the stream, as the events that say it; what is none as it came."""
+        body = take_whole(raw, self.observed, _observe_ended)
+        return raw + b"\n\n" if body is None else unfolded(body)
+
     def _pass_rest(self, rest: bytes) -> bytes:
         """What came after the last blank line: whole, or the sign of a cut."""
         if rest.lstrip().startswith(b"{"):
-            refuse_whole(rest, self.observed, observe_answer)
+            sent = self._pass_whole(rest)
+            if self.observed.ended:
+                return sent
             refuse_error(rest)
         if read_block(rest) is None:
             return b""
@@ -178,3 +186,10 @@ class Relay:
             return self._pass(rest)
         except UpstreamInvalid as invalid:
             raise UpstreamCut from invalid
+
+
+def _observe_ended(body: JSON) -> Observed:
+    told = observe_answer(body)
+    if told.finish is None:  # of what is made in the background only the beginning is told
+        raise UpstreamCut
+    return told

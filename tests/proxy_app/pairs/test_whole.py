@@ -4,13 +4,9 @@ ends as if it were finished that is not."""
 import httpx
 import pytest
 
+from tests.proxy_app.harness import streamed
 from tests.proxy_app.pairs.pairing import every_pair, open_pair
-from tests.proxy_app.pairs.providing import Provider
-from tests.proxy_app.pairs.speaking import FORMATS
-
-#: Formats whose own stream cannot be made of a whole answer without reading what it means.
-REFUSED = ("openai_responses", "anthropic")
-SENTENCE = "The provider answered whole what was asked for as a stream."
+from tests.proxy_app.pairs.providing import Provider, written
 
 
 class Whole(Provider):
@@ -33,9 +29,6 @@ async def test_a_whole_answer_is_heard_as_a_stream(make_gateway, inbound, upstre
     provider.ending = ending
     pair = open_pair(make_gateway, inbound, provider)
     heard = await pair.ask(True, tools=True, thinks=True)
-    if inbound == upstream and inbound in REFUSED:
-        assert heard.status == 502 and SENTENCE in heard.error["message"] and not heard.ended
-        return
     script = provider.script
     assert (heard.status, heard.starts, heard.ended, heard.error) == (200, 1, True, None)
     assert (heard.text, heard.finish) == (script.text, "tool_calls" if script.calls else "stop")
@@ -55,16 +48,36 @@ async def test_half_of_one_is_cut(make_gateway, inbound, upstream):
     assert pair.gate.ends[0].error_code == "upstream_cut"
 
 
-@pytest.mark.parametrize("format", REFUSED)
-async def test_what_a_refused_one_used_is_paid_for(make_gateway, format):
-    pair = open_pair(make_gateway, format, Whole(format))
-    await pair.ask(True)
+@every_pair
+async def test_its_usage_is_told_and_paid_for(make_gateway, inbound, upstream):
+    pair = open_pair(make_gateway, inbound, Whole(upstream))
+    whole = open_pair(make_gateway, inbound, Provider(upstream))
+    heard, wanted = await pair.ask(True), await whole.ask()
+    assert heard.usage == wanted.usage and heard.usage is not None
+    assert pair.gate.ends[0].cost_nanodollars == whole.gate.ends[0].cost_nanodollars
+
+
+class Late(Provider):
+    """The stream begins, and the answer comes whole all the same."""
+
+    def _stream(self, body: object) -> httpx.Response:
+        begun = written(self.format, self.says)[: 2 if self.format == "openai_responses" else 1]
+        return streamed([*(frame.raw for frame in begun), self._plain().content])
+
+
+@pytest.mark.parametrize("format", ["openai_chat", "openai_responses", "anthropic"])
+async def test_one_amid_a_stream_is_refused_and_what_it_used_is_paid_for(make_gateway, format):
+    pair = open_pair(make_gateway, format, Late(format))
+    heard = await pair.ask(True)
+    assert heard.status == 502 and "answered whole amid" in heard.error["message"]
     [end] = pair.gate.ends
     assert end.status == "error" and end.cost_nanodollars
 
 
-@pytest.mark.parametrize("inbound", FORMATS)
-async def test_the_next_provider_answers_for_one_that_does_not_stream(make_gateway, inbound):
-    pair = open_pair(make_gateway, inbound, Whole(inbound), Provider(inbound, "hello"))
-    heard = await pair.ask(True)
-    assert heard.status == 200 and heard.text == Provider(inbound, "hello").script.text
+async def test_one_that_is_still_being_made_is_cut(make_gateway):
+    provider = Whole("openai_responses")
+    whole = provider._plain
+    begun = {**whole().json(), "status": "queued", "output": [], "usage": None}
+    provider._plain = lambda: httpx.Response(200, json=begun)
+    heard = await open_pair(make_gateway, "openai_responses", provider).ask(True)
+    assert heard.status == 502 and not heard.ended

@@ -87,6 +87,21 @@ def test_every_event_of_any_answer(caller: str, provider: str, data: st.DataObje
         as_described(caller, EVENTS[caller], event)
 
 
+@pytest.mark.parametrize("format", FORMATS)
+@FEW
+@given(st.data())
+def test_every_event_of_a_whole_answer_that_came_in_place_of_a_stream(
+    format: str, data: st.DataObject
+) -> None:
+    answer = data.draw(any_answer(format, format))
+    raw = orjson.dumps(INBOUND[format].render_answer(answer, OPTIONS))
+    pipe = exchange.open_pipe(format, Target(format, "m"), CallFacts("m", stream=True), OPTIONS)
+    events = list(told_in(pipe.feed(raw) + pipe.finish()))
+    assert events
+    for event in events:
+        as_described(format, EVENTS[format], event)
+
+
 @pytest.mark.parametrize("caller", FORMATS)
 @pytest.mark.parametrize("provider", RECORDED)
 def test_a_recorded_answer(caller: str, provider: str) -> None:
