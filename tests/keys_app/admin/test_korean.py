@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 from django.utils import translation
+from django.utils.translation import gettext
 
 from keys_app.admin.control import scope_label
 from keys_app.api.authentication import ALL_SCOPES
@@ -73,3 +74,25 @@ def test_the_first_service_says_what_it_is_for_in_korean():
     with translation.override("ko"):
         assert Service.objects.get().described == "게이트웨이를 시험해 보기 위한 서비스입니다."
     assert Service(description="Keys").described == "Keys"
+
+
+@pytest.mark.parametrize(
+    ("path", "english", "korean"),
+    [("service", "2 services", "서비스 2개"), ("user", "1 user", "사용자 1명")],
+)
+def test_a_list_is_counted_in_the_language_s_order(
+    admin_client: Client, alice: User, path: str, english: str, korean: str
+):
+    for name in ("checkout", "search"):
+        Service.objects.create(name=name)
+    for language, words in (("en", english), ("ko", korean)):
+        alice.language = language
+        alice.save()
+        page = admin_client.get(f"/admin/keys_app/{path}/", headers={"accept-language": language})
+        assert words in " ".join(page.content.decode().split())
+
+
+def test_what_is_chosen_in_a_list_is_counted_in_korean_order():
+    with translation.override("ko"):
+        all_of_them = gettext("Select all %(total_count)s %(module_name)s")
+    assert all_of_them % {"total_count": 120, "module_name": "서비스"} == "서비스 120개 모두 선택"
