@@ -16,10 +16,11 @@ from proxy_app.dialects import dialect_of
 from proxy_app.formats import exchange
 from proxy_app.urls import PATHS, PATTERNS
 from proxy_app.views.base import APIView
-from proxy_app.views.edge import NoSuchPath
+from proxy_app.views.edge import NoSuchPath, meant_by
 from proxy_app.views.passing import PassThrough, passed_to
 from proxy_app.views.reply import ASGIReply, Receive, Send
 from proxy_app.views.request import Request, Scope
+from proxy_app.views.vitals import Live, Ready
 
 
 class DataPlaneHandler(ASGIHandler):
@@ -37,6 +38,8 @@ class DataPlaneHandler(ASGIHandler):
         if may_be_passed(view, kwargs, scope["path"]) and (sections := services.keeper.current.sections):
             passed = passed_to(sections["catalogue"], scope["path"])
             view, kwargs = (PassThrough, passed) if passed is not None else (view, kwargs)
+        if view is NoSuchPath:
+            kwargs = {"meant": meant_by(scope["path"], is_served)}
         await view(Request(scope, receive, send, services), **kwargs).dispatch()
 
 
@@ -44,15 +47,20 @@ def find_view(path: str) -> tuple[type[APIView], dict[str, str]]:
     """The view for a path, by the one table that also decides what a key may do."""
     if view := PATHS.get(path):
         return view, _NOTHING
+    trimmed = path.rstrip("/")
+    if trimmed not in (path, ""):
+        return find_view(trimmed)
     for start, end, view in PATTERNS:
         if path.startswith(start) and path.endswith(end):
             model = path[len(start) : len(path) - len(end)]
-            if model.strip("/"):
+            if model.strip("/") and not _BASE_WITHIN.search(model):
                 return view, {"model": model}
-    trimmed = path.rstrip("/")
-    if trimmed != path and trimmed in PATHS and trimmed != "":
-        return PATHS[trimmed], _NOTHING
     return NoSuchPath, _NOTHING
+
+
+def is_served(path: str) -> bool:
+    """Whether an endpoint is there."""
+    return find_view(path)[0] is not NoSuchPath
 
 
 def may_be_passed(view: type[APIView], kwargs: dict[str, str], path: str) -> bool:
@@ -64,13 +72,15 @@ def may_be_passed(view: type[APIView], kwargs: dict[str, str], path: str) -> boo
     return bool(_VERSIONED.match(named)) and path.startswith("/" + named)
 
 
+#: A version where a model's name stands: the base address had one already.
+_BASE_WITHIN = re.compile(r"(?:^|/)v1(?:beta1?|alpha)?/models/")
 _VERSIONED = re.compile(r"[^/]+/v\d")
 _NOTHING: dict[str, str] = {}
 
 
 async def _without_services(scope: Scope, send: Send) -> None:
     """This process serves pages only: it is alive, and takes no calls."""
-    if scope["path"] in ("/health/live", "/health/ready"):
+    if PATHS.get(scope["path"]) in (Live, Ready):
         await ASGIReply(_never, send).whole(200, {}, b'{"status":"live"}')
         return
     format = dialect_of(scope["path"], dict(scope["headers"]), scope["query_string"])

@@ -1,12 +1,13 @@
 """Small questions to a provider about what it keeps: they cost nothing and make no row."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 
-from gateway_project.errors import UpstreamInvalid, UpstreamTimeout
+from gateway_project.errors import ClientGone, GatehouseError, UpstreamInvalid, UpstreamTimeout
 from proxy_app.catalogue import ProviderEntry, Timeouts
 from proxy_app.formats import exchange
 from proxy_app.hiding import hide_credential
@@ -31,6 +32,7 @@ async def open_answer(
 ) -> UpstreamAnswer:
     """A provider's answer from its headers on; the caller releases it. Raises UpstreamFailed for any but
     a 2xx, read as `format` tells of errors."""
+    content_type = content_type or ("application/json" if method == "POST" else "")
     headers = {"accept": "*/*", **(headers or {}), **({"content-type": content_type} if content_type else {})}
     outgoing = Outgoing(path, body, headers, method=method, from_host=from_host)
     try:
@@ -59,6 +61,27 @@ async def pieces_of(answer: UpstreamAnswer) -> AsyncIterator[bytes]:
         if not chunk:
             return
         yield chunk
+
+
+@asynccontextmanager
+async def while_read(answer: UpstreamAnswer, gone: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Pass an answer on within: when its reader has `gone`, it is ended too, with all that was to follow."""
+
+    async def watch() -> None:
+        await gone()
+        answer.abort(ClientGone())
+
+    failure: GatehouseError | None = None
+    async with asyncio.TaskGroup() as group:
+        watcher = group.create_task(watch())
+        try:
+            yield
+        except GatehouseError as error:  # not through the group, which would wrap it
+            failure = error
+        finally:
+            watcher.cancel()
+    if failure is not None and not isinstance(failure, ClientGone):
+        raise failure
 
 
 async def ask_json(

@@ -16,6 +16,7 @@ _LIMIT = "x-ratelimit-"
 
 def dialect_of(path: str, headers: Mapping[bytes, bytes], query_string: bytes = b"") -> str:
     """The format in which a request to this path expects to be answered, errors included."""
+    path = path.removeprefix("/v1beta") if path.startswith("/v1beta/openai/") else path
     first = path.lstrip("/").partition("/")[0]
     if first in ("gemini", "upload") or first.startswith(("v1beta", "v1alpha")) or _GEMINI_VERB.search(path):
         return "gemini"

@@ -33,7 +33,10 @@ _SESSION = (
 _TAGS = (b"x-gatehouse-tags", b"x-litellm-tags")
 _TOKEN = b"x-gatehouse-identity"
 _SIGNATURE = b"x-gatehouse-end-user-signature"
-_KEYS = (b"x-api-key", b"x-goog-api-key", b"api-key", b"x-litellm-api-key")
+_OURS = b"x-litellm-api-key"  # for a gateway alone, whatever else is shown for a provider
+_KEYS = (b"x-api-key", b"x-goog-api-key", b"api-key")
+#: What is the gateway's to know, and no provider's.
+CLAIMING = frozenset(name.decode() for name in (*_END_USER, *_SESSION, *_TAGS))
 #: First product of a User-Agent -> how the client is called on pages.
 _CLIENTS = {
     "openai": "OpenAI SDK",
@@ -61,20 +64,24 @@ class Claims:
 
 
 def shown_secret(headers: Mapping[bytes, bytes], query_string: bytes) -> str:
-    """The API key a caller shows, '' if none: Bearer first, then the other headers, then ?key=. A header
-    without one hides no other."""
+    """The API key a caller shows, '' if none: what is meant for a gateway alone, then Bearer, the other
+    headers and ?key=. A header without one hides no other."""
+    if _OURS in headers and (value := _bare(headers[_OURS])):
+        return value.decode("latin-1")
     authorization = headers.get(b"authorization", b"")
     if authorization[:7].lower() == b"bearer " and (value := authorization[7:].strip()):
         return value.decode("latin-1")
     for name in _KEYS:
-        value = headers.get(name, b"").strip()
-        if value[:7].lower() in (b"bearer ", b"bearer"):
-            value = value[7:].strip()
-        if value:
+        if value := _bare(headers.get(name, b"")):
             return value.decode("latin-1")
     if b"key=" in query_string:
         return parse_qs(query_string.decode("latin-1")).get("key", [""])[-1]
     return ""
+
+
+def _bare(header: bytes) -> bytes:
+    value = header.strip()
+    return value[7:].strip() if value[:7].lower() in (b"bearer ", b"bearer") else value
 
 
 def read_claims(headers: Mapping[bytes, bytes], facts: CallFacts | None) -> Claims:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway_project.errors import BadRequest
-from proxy_app.paging import span_of
+from proxy_app.paging import gemini_page_size, span_of
 from proxy_app.wire import JSON
 
 ANTHROPIC_PAGE, ANTHROPIC_LONGEST = 20, 1000
@@ -89,7 +89,7 @@ def gemini_model(model: Listed) -> JSON:
 
 def gemini_list(models: Sequence[Listed], query: Mapping[str, str]) -> JSON:
     """A page of the models (sorted by name): `pageSize`, from where `pageToken` says."""
-    size = _count(query, "pageSize", GEMINI_PAGE, GEMINI_LONGEST)
+    size = gemini_page_size(query, GEMINI_PAGE, GEMINI_LONGEST)
     start = 0
     if token := query.get("pageToken"):
         try:

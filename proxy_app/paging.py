@@ -35,3 +35,12 @@ def page_size(query: Mapping[str, str], name: str, usual: int, most: int) -> int
     if not text.isdecimal() or not 1 <= int(text[:9]) <= most:
         raise BadRequest(f"'{name}' must be a whole number from 1 to {most}.", param=name)
     return int(text[:9])
+
+
+def gemini_page_size(query: Mapping[str, str], usual: int, most: int) -> int:
+    """Google's way: 0 is as good as none, and more than there may be is as many as there may be (AIP-158).
+    Raises BadRequest."""
+    text = query.get("pageSize") or query.get("page_size") or "0"
+    if not text.isdecimal():
+        raise BadRequest("'pageSize' must be a whole number.", param="pageSize")
+    return min(int(text[:9]), most) or usual

@@ -22,6 +22,7 @@ from proxy_app.catalogue import DeploymentEntry, ModelEntry, ProviderEntry, Time
 from proxy_app.formats import exchange
 from proxy_app.google_files import is_upload
 from proxy_app.hiding import hide_credential
+from proxy_app.identity import CLAIMING
 from proxy_app.keeping import keep_upload
 from proxy_app.metering import Meter
 from proxy_app.operations.serving import told_content_type
@@ -69,12 +70,17 @@ KEPT_BACK = frozenset(
         *("connection", "keep-alive", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"),
         *("accept-encoding", "forwarded", "via", "x-real-ip", "origin", "referer", "expect", "x-request-id"),
         *("x-amz-date", "x-amz-security-token", "x-amz-content-sha256"),
+        *CLAIMING,
+        *("if-none-match", "if-modified-since"),  # what they ask for, a 304, would be a redirect here
     }
 )
-KEPT_BACK_STARTS = ("x-forwarded-", "x-gatehouse-", "sec-", "cf-")
+KEPT_BACK_STARTS = ("x-forwarded-", "x-gatehouse-", "x-litellm-", "x-openwebui-", "sec-", "cf-")
 #: The provider's headers that its caller is told.
 TOLD = (
     "content-disposition",
+    "content-encoding",
+    "content-range",
+    "accept-ranges",
     "retry-after",
     "etag",
     "last-modified",

@@ -92,7 +92,7 @@ class AiohttpSender:
             session = self._sessions[may_be_private] = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers={"User-Agent", "Accept", "Accept-Encoding"},
+                skip_auto_headers={"User-Agent", "Accept", "Accept-Encoding", "Content-Type"},
                 read_bufsize=_CHUNK_LIMIT,
                 auto_decompress=False,
             )

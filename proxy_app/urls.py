@@ -38,7 +38,7 @@ from proxy_app.views.stored_responses import CancelResponse, ResponseInputItems,
 from proxy_app.views.vitals import Live, Metrics, Ready
 
 #: Where each API may be reached: as its SDK writes it, without a version, and under its own name.
-OPENAI = ("/v1", "", "/openai/v1", "/openai")
+OPENAI = ("/v1", "", "/openai/v1", "/openai", "/v1beta/openai")  # the last as Google has it
 ANTHROPIC = ("/v1", "", "/anthropic/v1", "/anthropic")
 GEMINI = (
     *("/v1beta", "/v1", "/v1alpha", "/v1beta1"),
@@ -71,6 +71,8 @@ PATHS: dict[str, type[APIView]] = {
     "/": Root,
     "/health/live": Live,
     "/health/ready": Ready,
+    **dict.fromkeys(("/health/liveness", "/health/liveliness"), Live),  # LiteLLM's
+    "/health/readiness": Ready,
     "/metrics": Metrics,
     **{f"{base}/models": Models for base in EVERY},
     **{f"{base}/chat/completions": ChatCompletions for base in OPENAI},

@@ -1,6 +1,7 @@
 """What is answered where there is no endpoint: the root, and paths nobody serves."""
 
 import re
+from collections.abc import Callable
 
 from gateway_project.errors import GatehouseError, UnknownPath
 from proxy_app.dialects import dialect_of
@@ -8,6 +9,13 @@ from proxy_app.views.base import APIView
 from proxy_app.views.request import Request
 
 _TWICE = re.compile(r"^(.*/v1)/v1(/|$)")
+_LONGEST, _MOST_WORDS = 200, 8  # characters of an address that is worth a guess, words before what was meant
+_VERSIONS = frozenset({"v1", "v1beta", "v1alpha", "v1beta1"})
+#: First words of an endpoint's address where no version stands before it.
+_VERSIONLESS = frozenset({"chat", "completions", "messages", "responses", "embeddings", "models", "files"})
+#: What base addresses have in them, rightly or not.
+_BASES = _VERSIONS | {"openai", "anthropic", "gemini"}
+_OWN = _BASES | _VERSIONLESS | {"api", "ui", "admin"}
 
 
 class Root(APIView):
@@ -36,18 +44,46 @@ class NoSuchPath(APIView):
 
     async def initial(self) -> None:
         path = str(self.request.scope["path"])
+        meant = self.kwargs.get("meant", "")
         try:
             await self.perform_authentication()
         except GatehouseError:
             self.request.principal = None
-        raise UnknownPath(explain(path))
+        raise UnknownPath(explain(path, meant))
 
 
-def explain(path: str) -> str:
-    """A sentence on what is wrong with an address."""
+def explain(path: str, meant: str = "") -> str:
+    """A sentence on what is wrong with an address, and the one that was `meant` where that can be told."""
+    named = f"There is no endpoint '{path[:200]}'"
     if match := _TWICE.match(path):
         return (
-            f"There is no endpoint '{path[:200]}': the base address has /v1 twice. "
+            f"{named}: the base address has /v1 twice. "
             f"It is …{match.group(1)} for OpenAI clients, without /v1 for Anthropic and Gemini clients."
         )
-    return f"There is no endpoint '{path[:200]}' here."
+    if meant:
+        return (
+            f"{named} here. Did you mean '{meant}'? A base address ends in /v1 for OpenAI clients, "
+            "and has no version for Anthropic and Gemini clients."
+        )
+    if _BASES.issuperset(words := path.strip("/").split("/")):
+        return f"'/{'/'.join(words)}' is a base address: the path of an endpoint follows it."
+    if path.startswith("/v1"):
+        return f"{named} here. What a provider has besides is behind its name: /{{provider}}{path[:200]}."
+    return f"{named} here."
+
+
+def meant_by(path: str, is_served: Callable[[str], bool]) -> str:
+    """The address that a wrong one was to be, '' where that cannot be told: without slashes that came twice,
+    in lower case, without what a base address had too much."""
+    if len(path) > _LONGEST:
+        return ""
+    words = [word for word in path.split("/") if word]
+    for start in range(min(len(words), _MOST_WORDS)):
+        for tried in (words[start:], [word.lower() for word in words[start:]]):
+            meant = "/" + "/".join(tried)
+            if tried[0] not in _VERSIONS and not _OWN.issuperset(map(str.lower, words[:start])):
+                continue
+            if meant != path and is_served(meant):
+                with_version = f"/v1{meant}"
+                return with_version if tried[0] in _VERSIONLESS and is_served(with_version) else meant
+    return ""

@@ -32,7 +32,7 @@ from proxy_app.file_choosing import NAMED_BY, has_files
 from proxy_app.file_kinds import FILES_BETA, FileKind, anthropic_list, dialect_at, gemini_list
 from proxy_app.multipart import Scanner, boundary_of
 from proxy_app.operations.serving import told_content_type
-from proxy_app.paging import page_size, span_of
+from proxy_app.paging import gemini_page_size, page_size, span_of
 from proxy_app.preparing import content_type_of
 from proxy_app.spool import Spool, SpooledForm
 from proxy_app.stored import provider_at
@@ -173,7 +173,7 @@ class Files(FileView):
         return await self.tell(anthropic_list(data, span.has_more, last))
 
     async def _list_gemini(self, records: list[Stored]) -> None:
-        most = page_size(self.query, "pageSize", 10, 100)
+        most = gemini_page_size(self.query, 10, 100)
         token = self.query.get("pageToken")
         seen = {"after_id": self.files.named(token)} if token else {}
         span = span_of([each.object_id for each in records], seen, most)

@@ -10,7 +10,7 @@ import msgspec
 from gateway_project.conf import listens_on_loopback
 from gateway_project.errors import BadRequest, NotServed, UnknownObject, UpstreamRefused
 from proxy_app.answering import told_ids
-from proxy_app.asking import pieces_of
+from proxy_app.asking import pieces_of, while_read
 from proxy_app.catalogue import Catalogue, ProviderEntry
 from proxy_app.stored import keeper_of, provider_at, spoken
 from proxy_app.upstream import UpstreamAnswer
@@ -78,10 +78,11 @@ class KeptView(CountedView):
         }
         reply = self.request.reply
         try:
-            await reply.begin(answer.status, headers)
-            async for piece in pieces_of(answer):
-                await reply.write(piece)
-            await reply.finish()
+            async with while_read(answer, reply.gone):
+                await reply.begin(answer.status, headers)
+                async for piece in pieces_of(answer):
+                    await reply.write(piece)
+                await reply.finish()
         finally:
             answer.release()
 

@@ -1,7 +1,7 @@
 """A request on the data plane as ASGI gave it: its headers, and its body read within its limits."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from gateway_project.clock import uuid7_text
@@ -14,6 +14,20 @@ from proxy_app.views.reply import ASGIReply, Receive, Send
 Scope = dict[str, Any]
 
 BODY_PAUSE_S = 30.0  # longest wait for the next piece of a body
+
+
+#: What some clients send in several lines, one for each word, as Anthropic's Go SDK does with betas
+#: (RFC 9110, 5.3).
+_LISTS = frozenset({b"anthropic-beta", b"openai-beta", b"x-gatehouse-tags", b"x-litellm-tags"})
+
+
+def gather(lines: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name: of one that comes again the last line counts, of a list all of them."""
+    headers = dict(lines)
+    if len(headers) < len(lines):
+        for name in _LISTS & headers.keys():
+            headers[name] = b",".join([value for each, value in lines if each == name])
+    return headers
 
 
 class ClientLeft(Exception):
@@ -30,7 +44,7 @@ class Request:
     def __init__(self, scope: Scope, receive: Receive, send: Send, services: Services) -> None:
         self.scope = scope
         self.receive = receive
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.headers = gather(scope["headers"])
         self.reply = ASGIReply(receive, send, scope.get("extensions"))
         self.services = services
         self.id = uuid7_text()

@@ -10,7 +10,7 @@ import msgspec
 
 from gateway_project.errors import NotServed
 from proxy_app.answering import UNBUFFERED, told_ids
-from proxy_app.asking import open_answer
+from proxy_app.asking import open_answer, while_read
 from proxy_app.catalogue import Catalogue, ProviderEntry
 from proxy_app.operations.serving import told_content_type
 from proxy_app.preparing import content_type_of
@@ -67,10 +67,11 @@ class StoredResponse(CountedView):
     async def _relay_events(self, answer: UpstreamAnswer) -> None:
         reply = self.request.reply
         headers = {"content-type": "text/event-stream; charset=utf-8", **UNBUFFERED}
-        await reply.begin(answer.status, headers | told_ids(self.request.id))
-        while chunk := await answer.next_chunk():
-            await reply.write(chunk)
-        await reply.finish()
+        async with while_read(answer, reply.gone):
+            await reply.begin(answer.status, headers | told_ids(self.request.id))
+            while chunk := await answer.next_chunk():
+                await reply.write(chunk)
+            await reply.finish()
 
     def _query(self) -> str:
         """The caller's query without what could be a credential."""

@@ -66,3 +66,19 @@ async def test_an_application_that_answers_no_websocket_still_does(caplog: pytes
         assert (await client.answer())[0] == 500
         await client.close()
     assert "without completing handshake" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/api/v1/chat/completions", "/ui/v1/messages", "/admin/responses"])
+async def test_a_call_under_an_address_of_pages_is_answered_where_calls_are(path: str) -> None:
+    told: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        raise AssertionError("nothing is read where there is no endpoint")
+
+    async def send(message: dict[str, Any]) -> None:
+        told.append(message)
+
+    plain = {"type": "http", "method": "POST", "path": path, "headers": [], "query_string": b"", "state": {}}
+    await application(plain, receive, send)
+    assert told[0]["status"] in (503, 529)  # as a process without a data plane says it
+    assert "error" in json.loads(told[1]["body"])

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,15 @@ class Answer:
         return found
 
 
+def header_lines(headers: Mapping[str, str | list[str]]) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI has them; a list is several lines."""
+    return [
+        (name.lower().encode(), line.encode())
+        for name, value in headers.items()
+        for line in ([value] if isinstance(value, str) else value)
+    ]
+
+
 @dataclass
 class Gateway:
     """A worker's data plane without its process."""
@@ -181,7 +190,7 @@ class Gateway:
         path: str = "/v1/chat/completions",
         method: str = "POST",
         key: str | None = SECRET,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str | list[str]] | None = None,
         query: str = "",
         address: str = "203.0.113.7",
         leave_after: int | None = None,
@@ -191,7 +200,8 @@ class Gateway:
     ) -> Answer:
         """One request through the handler; `leave_after` closes the client after that many chunks."""
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        sent = {"content-type": "application/json", "content-length": str(len(raw)), **(headers or {})}
+        sent: dict[str, Any] = {"content-type": "application/json", "content-length": str(len(raw))}
+        sent |= headers or {}
         if key is not None:
             sent.setdefault("authorization", f"Bearer {key}")
         left = leave_when or asyncio.Event()
@@ -224,7 +234,7 @@ class Gateway:
             "path": path,
             "raw_path": path.encode(),
             "query_string": query.encode(),
-            "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+            "headers": header_lines(sent),
             "client": (address, 55555),
             "state": {"services": self.services},
             "extensions": extensions or {},

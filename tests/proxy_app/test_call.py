@@ -357,6 +357,35 @@ async def test_a_browser_may_call_only_from_an_origin_the_key_allows(make_gatewa
     assert (await gate.ask(asked(), headers={"origin": "https://evil.test"})).status == 403
     preflight = await gate.ask(method="OPTIONS", key=None, headers={"origin": "https://app.test"})
     assert preflight.status == 204 and "access-control-allow-methods" in preflight.headers
+    assert not {"content-length", "content-type"} & set(preflight.headers)
+
+
+@pytest.mark.parametrize(
+    ("asking", "status"),
+    [
+        ({"key": None}, 401),
+        ({"key": "sk-gh-wrong"}, 401),
+        ({"path": "/v1/nothing"}, 404),
+        ({"method": "GET"}, 405),
+    ],
+)
+async def test_a_page_that_some_key_allows_may_read_why_it_was_refused(make_gateway, asking, status):
+    gate = make_gateway(answering(completion()), origins=("https://app.test",))
+    for origin in ("https://app.test", "https://evil.test"):
+        answer = await gate.ask(asked(), headers={"origin": origin}, **asking)
+        told = answer.headers.get("access-control-allow-origin")
+        assert told == ("https://app.test" if origin == "https://app.test" else None)
+    assert (await gate.ask(asked(), headers={"origin": "https://app.test"}, **asking)).status == status
+
+
+async def test_what_is_shown_for_the_gateway_alone_counts_before_what_a_provider_is_shown(make_gateway):
+    from tests.proxy_app.harness import SECRET
+
+    gate = make_gateway(answering(completion()))
+    shown = {"authorization": "Bearer sk-ant-oat01-of-a-subscription", "x-api-key": "sk-other"}
+    assert (await gate.ask(asked(), key=None, headers=shown)).status == 401
+    shown["x-litellm-api-key"] = f"Bearer {SECRET}"
+    assert (await gate.ask(asked(), key=None, headers=shown)).status == 200
 
 
 async def test_more_calls_than_allowed_in_flight_are_503(make_gateway):

@@ -37,7 +37,9 @@ PATHS = {
         "/responses",
         "/openai/v1/responses",
         "/openai/responses",
+        "/v1beta/openai/responses",
         "/openai/deployments/gpt/responses",
+        "/openai/deployments/gpt/responses/",
         "/engines/gpt/responses",
     ],
     "generate_content": [
@@ -156,6 +158,9 @@ async def test_a_provider_of_the_callers_format_is_sent_the_body_as_it_is(
         ("/anthropic/v1/models", {}, b"", "anthropic"),
         ("/v1beta/models", {}, b"", "gemini"),
         ("/gemini/nothing", {}, b"", "gemini"),
+        ("/v1beta/openai/models", {}, b"", "openai_chat"),
+        ("/v1beta/openai/responses", {}, b"", "openai_responses"),
+        ("/v1beta/openaix", {}, b"", "gemini"),
         ("/v1/models/x:generateContent", {}, b"", "gemini"),
         ("/v1/models", {}, b"", "openai_chat"),
         ("/v1/models", {b"anthropic-version": b"2023-06-01"}, b"", "anthropic"),
@@ -267,3 +272,24 @@ async def test_the_base_address_answers_a_probe(make_gateway):
     gate = make_gateway(chat)
     answer = await gate.ask(path="/", method="HEAD", key=None)
     assert answer.status == 200
+
+
+async def test_betas_go_on_whether_they_come_in_one_line_or_in_several(make_gateway):
+    seen: list[str] = []
+
+    async def script(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["anthropic-beta"])
+        return httpx.Response(200, json=message())
+
+    gate = make_gateway(script, model("gpt", deployment("alpha", "anthropic")))
+    for betas in ("a-1", "a-1,b-2", ["a-1", "b-2"], ["a-1", "b-2,c-3"]):
+        headers = {"anthropic-beta": betas}
+        assert (await gate.ask(BODIES["messages"], path="/v1/messages", headers=headers)).status == 200
+    assert seen == ["a-1", "a-1,b-2", "a-1,b-2", "a-1,b-2,c-3"]
+
+
+async def test_of_a_header_that_is_no_list_the_last_line_counts(make_gateway):
+    gate = make_gateway(chat)
+    headers = {"x-gatehouse-session": ["one", "two"]}
+    await gate.ask(BODIES["messages"], path="/v1/messages", headers=headers)
+    assert gate.ends[0].caller.session == "two"

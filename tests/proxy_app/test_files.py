@@ -156,6 +156,8 @@ async def test_google_s_list_is_paged_by_its_tokens(gate: Gateway, provider: Pro
     assert [each["name"] for each in first["files"]] == ["files/2", "files/1"]
     rest = await get(gate, "/v1beta/files", query=f"pageSize=2&pageToken={first['nextPageToken']}")
     assert rest.json() == {"files": [{"name": "files/0"}]}
+    for size in ("0", "1000"):
+        assert len((await get(gate, "/v1beta/files", query=f"pageSize={size}")).json()["files"]) == 3
     bad = await get(gate, "/v1beta/files", query="pageToken=x")
     assert error_in("gemini", 400, bad.json())["status"] == "INVALID_ARGUMENT"
 

@@ -134,6 +134,20 @@ def test_geminis_pages_give_every_model_once(names, size):
     assert seen == sorted(names)
 
 
+@pytest.mark.parametrize(
+    ("size", "shown"), [("0", 50), ("", 50), ("7", 7), ("1000", 60), ("2000000000000", 60)]
+)
+def test_geminis_pages_are_as_long_as_they_may_be(size, shown):
+    names = [f"m{number:02}" for number in range(60)]
+    assert len(gemini_list(listed(*names), {"pageSize": size})["models"]) == shown
+
+
+@pytest.mark.parametrize("size", ["-1", "many", "1.5"])
+def test_a_page_of_no_size_is_refused(size):
+    with pytest.raises(BadRequest, match="pageSize"):
+        gemini_list(listed("a"), {"pageSize": size})
+
+
 @pytest.mark.parametrize("token", ["no base64!", "/////w=="])
 def test_a_page_token_of_somebody_else_is_refused(token):
     with pytest.raises(BadRequest):

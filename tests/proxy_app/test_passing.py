@@ -76,6 +76,37 @@ async def test_the_path_the_body_and_the_query_go_on_and_the_credential_is_ours(
     assert SECRET not in str(sent.headers)
 
 
+async def test_neither_a_key_nor_who_is_behind_it_goes_on(gate: Gateway, provider: Provider) -> None:
+    shown = {
+        "x-litellm-api-key": SECRET,
+        "x-litellm-tags": "a",
+        "x-openwebui-user-email": "bob@example.test",
+        "x-gatehouse-end-user": "bob",
+        "session-id": "s",
+    }
+    assert (await gate.ask(ASKED, path="/alpha/v1/x", key=None, headers=shown)).status == 200
+    [sent] = provider.seen
+    assert not {*shown} & {*sent.headers}
+    assert SECRET not in str(sent.headers)
+
+
+async def test_a_part_of_a_file_says_which_part_it_is_and_how_it_is_packed(make_gateway) -> None:
+    told = {
+        "content-range": "bytes 0-3/10",
+        "accept-ranges": "bytes",
+        "content-encoding": "gzip",
+        "content-type": "video/mp4",
+    }
+    provider = Provider(httpx.Response(206, headers=told, stream=Stream([b"abcd"])))
+    gate = make_gateway(provider, model("gpt", deployment("alpha")), **ALLOWED)
+    headers = {"range": "bytes=0-3", "if-none-match": '"a"'}
+    answer = await gate.ask(path="/alpha/v1/videos/v/content", method="GET", headers=headers)
+    assert (answer.status, answer.body) == (206, b"abcd")
+    assert {*told.items()} - {("content-type", "video/mp4")} <= {*answer.headers.items()}
+    assert provider.seen[0].headers["range"] == "bytes=0-3"
+    assert "if-none-match" not in provider.seen[0].headers  # a 304 would be a redirect here
+
+
 @pytest.mark.parametrize("path", ["/alpha/v1/models", "/alpha/models"])
 async def test_a_version_that_the_base_address_has_stands_once(
     gate: Gateway, provider: Provider, path: str

@@ -1,5 +1,6 @@
 """Answers that a provider keeps: found again at who made them, by whom they were made for, by no other."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -7,7 +8,7 @@ import httpx
 import pytest
 
 from proxy_app import following
-from tests.proxy_app.harness import Answer, Gateway, deployment, model, response, streamed
+from tests.proxy_app.harness import Answer, Gateway, Stream, deployment, model, response, streamed
 from usage_app.records import Stored
 
 HERE = "service:service-1/production"
@@ -125,6 +126,30 @@ async def test_the_query_goes_along_without_what_could_be_a_key(gate: Gateway, p
     await fetch(gate, "resp_alpha_1/input_items", query="include[]=a&include[]=b&key=secret&after=item_1")
     asked = provider.seen[-1]
     assert asked.url.params.multi_items() == [("include[]", "a"), ("include[]", "b"), ("after", "item_1")]
+
+
+async def test_its_events_end_at_the_provider_too_when_their_reader_leaves(make_gateway) -> None:
+    events = Stream([b"data: 1\n\n", asyncio.Event()])
+
+    async def script(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(200, json=response() | {"id": "resp_1"})
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=events)
+
+    gate = make_gateway(script, model("gpt", deployment("alpha", "openai_responses")))
+    await make(gate)
+    written = len(gate.ends)
+    answer = await fetch(gate, "resp_1", query="stream=true", leave_after=1)
+    for _ in range(20):  # turns in which the provider's side is closed
+        await asyncio.sleep(0)
+    assert (answer.body, answer.complete, events.closed) == (b"data: 1\n\n", False, True)
+    assert len(gate.ends) == written
+
+
+async def test_one_is_stopped_in_json_as_everything_is_said(gate: Gateway, provider: Provider) -> None:
+    await make(gate)
+    await fetch(gate, "resp_alpha_1/cancel", "POST")
+    assert provider.seen[-1].headers["content-type"] == "application/json"
 
 
 async def test_what_was_not_to_be_kept_is_nobodys(gate: Gateway, provider: Provider) -> None:
