@@ -114,6 +114,7 @@ class Turn:
 
     role: Role
     parts: list[Part]
+    path: str = field(default="", compare=False)  # where the caller wrote the last of it
 
 
 @dataclass(slots=True)

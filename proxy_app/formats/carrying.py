@@ -75,9 +75,9 @@ def in_words(error: BadRequest, words: Mapping[str, str]) -> BadRequest:
     return type(error)(error.detail.replace(f"'{name}'", f"'{word}'"), param=word or None)
 
 
-def cannot_carry(part: Part, why: str) -> UnsupportedContent:
-    """The refusal of one part, named by where the caller wrote it."""
-    path = part.path if isinstance(part, Image | File | Audio | ToolCall) else ""
+def cannot_carry(said: Part | Turn, why: str) -> UnsupportedContent:
+    """The refusal of one part or turn, named by where the caller wrote it."""
+    path = said.path if isinstance(said, Image | File | Audio | ToolCall | Turn) else ""
     return UnsupportedContent(f"'{path}': {why}" if path else why, param=path or None)
 
 
@@ -125,8 +125,9 @@ def alternate(turns: list[Turn]) -> list[Turn]:
             continue
         if joined and joined[-1].role == role:
             joined[-1].parts.extend(parts)
+            joined[-1].path = turn.path
         else:
-            joined.append(Turn("assistant" if role == "assistant" else "user", parts))
+            joined.append(Turn("assistant" if role == "assistant" else "user", parts, turn.path))
     if not joined:
         raise InvalidBody("There is nothing to answer in 'messages'.", param="messages")
     for turn in joined:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from gateway_project.errors import UnsupportedContent
+from proxy_app.formats.carrying import cannot_carry
 from proxy_app.formats.families import ANTHROPIC, family_of
 from proxy_app.wire import Conversation, Sampling, Target, Turn
 
@@ -28,7 +28,8 @@ _LEAST_TOP_P = 0.95
 class Rules:
     """`thinks`: how it is told to. `rests`: the kind of thinking that means none, None where it always
     thinks. `sampling`: all of it, one of temperature and `top_p`, or none. `forces_tools`: whether it can be
-    made to call one. `efforts_all`: whether it knows the effort xhigh."""
+    made to call one. `efforts_all`: whether it knows the effort xhigh. `most_output`: tokens of its longest
+    answer, thoughts included."""
 
     is_claude: bool = True
     thinks: Literal["never", "budget", "adaptive"] = "adaptive"
@@ -39,10 +40,11 @@ class Rules:
     forces_tools: bool = True
     schemas: bool = True
     efforts_all: bool = True
+    most_output: int = 128_000
 
 
 #: Models of other makers that are spoken to as Claude is: nothing is known of them.
-_OTHER: Final = Rules(is_claude=False, sampling="all", prefill=True)
+_OTHER: Final = Rules(is_claude=False, sampling="all", prefill=True, most_output=32_000)
 
 
 def rules_of(target: Target) -> Rules:
@@ -64,6 +66,8 @@ def rules_of_name(name: str) -> Rules:
     name = name.lower()
     found = _VERSION.search(name)
     version = (int(found[1]), int(found[2] or 0)) if found else _NEWEST
+    tier = _TIER.search(name)
+    line = tier[0] if tier else ""
     if version < (4, 6):
         return Rules(
             thinks="never" if version < (3, 7) else "budget",
@@ -71,11 +75,10 @@ def rules_of_name(name: str) -> Rules:
             prefill=True,
             schemas=version >= (4, 5),
             efforts_all=False,
+            most_output=_most_output(line, version),
         )
     if version < (4, 7):
         return Rules(sampling="one", efforts_all=False)
-    tier = _TIER.search(name)
-    line = tier[0] if tier else ""
     is_fable = line in ("fable", "mythos")
     return Rules(
         rests=_rest(line, version),
@@ -84,6 +87,15 @@ def rules_of_name(name: str) -> Rules:
         or version < (5, 1 if is_fable else 5)
         or not (line or _NUMBER.search(name)),
     )
+
+
+def _most_output(line: str, version: tuple[int, int]) -> int:
+    """Of models before 4.6. Source: the pages of each model in Anthropic's documentation."""
+    if version < (3, 5):
+        return 4_096
+    if version < (3, 7):
+        return 8_192
+    return 32_000 if line == "opus" and version < (4, 5) else 64_000
 
 
 def _rest(line: str, version: tuple[int, int]) -> Literal["disabled", "between_tools"] | None:
@@ -119,9 +131,8 @@ def _is_more_than_default(name: str, value: float | None) -> bool:
 def refuse_beginning(turns: list[Turn], rules: Rules) -> None:
     """Raises UnsupportedContent where a model that continues no answer is given the beginning of one."""
     if not rules.prefill and turns and turns[-1].role == "assistant":
-        raise UnsupportedContent(
-            "This model does not continue an answer that was begun for it: end with a user's message."
-        )
+        why = "this model does not continue an answer that was begun for it: end with a user's message."
+        raise cannot_carry(turns[-1], why)
 
 
 def is_forced(conversation: Conversation) -> bool:

@@ -1,4 +1,4 @@
-"""How a Claude model is told to think, and how hard. Pure.
+"""How a Claude model is told to think, how hard, and how long it may answer where nobody said so. Pure.
 
 Off for a call where the provider would refuse it: with a forced tool, with the beginning of an answer, or
 when the signed thoughts of a tool call that goes on are lost. A model that always thinks needs none of them.
@@ -13,11 +13,26 @@ from proxy_app.formats.efforts import BUDGETS, effort_of
 from proxy_app.wire import JSON, Conversation, Reasoning, Turn
 
 MIN_BUDGET_TOKENS = 1024
-DEFAULT_MAX_TOKENS_THINKING = 32000
+#: Tokens of an answer without a limit, thoughts included: of another maker's model that does not think, of
+#: any else, and of one that is to think as hard as it can, for which Anthropic's page on effort begins there.
+_OTHERS_OUTPUT, _USUAL_OUTPUT, _LONG_OUTPUT = 8_192, 32_000, 64_000
+_HARDEST = frozenset({"xhigh", "max"})
 #: The most a model takes that is told not to think, and one older than the effort xhigh.
 _AT_REST: Final = {"xhigh": "high", "max": "high"}
 _WITHOUT_XHIGH: Final = {"xhigh": "high"}
 _ALL: Final[Mapping[str, str]] = {}
+
+
+def default_limit(reasoning: Reasoning | None, rules: Rules) -> int:
+    """The `max_tokens` of a call whose caller named none: room for what is thought, also unasked, and for an
+    answer after it; never more than the model takes."""
+    effort = effort_of(reasoning)
+    if effort in _HARDEST:
+        usual = _LONG_OUTPUT
+    else:
+        usual = _OTHERS_OUTPUT if effort == "none" and not rules.is_claude else _USUAL_OUTPUT
+    budget = (reasoning.budget_tokens or 0) if reasoning is not None else 0
+    return min(max(usual, budget + _USUAL_OUTPUT if budget > 0 else 0), rules.most_output)
 
 
 @dataclass(frozen=True, slots=True)

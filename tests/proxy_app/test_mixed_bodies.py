@@ -135,7 +135,7 @@ def test_a_provider_of_messages_is_sent_messages_alone(name: str) -> None:
     assert sent["messages"][2]["content"] == CLAUDE_TALK[2]["content"]
     assert sent["tools"] == [CLAUDE_TOOL] and sent["tool_choice"] == {"type": "any"}
     assert sent["output_config"] == {"effort": "low", "format": {"type": "json_schema", "schema": SCHEMA}}
-    assert not {"response_format", "reasoning_effort"} & sent.keys() and sent["max_tokens"] == 8192
+    assert not {"response_format", "reasoning_effort"} & sent.keys() and sent["max_tokens"] == 32000
 
 
 @pytest.mark.parametrize("name", [name for name, (_, shape) in MIXTURES.items() if shape != "anthropic"])

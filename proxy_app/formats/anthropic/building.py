@@ -11,7 +11,7 @@ import orjson
 
 from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats.anthropic.blocks import build_block
-from proxy_app.formats.anthropic.request import DEFAULT_MAX_TOKENS, PATH, headers_for
+from proxy_app.formats.anthropic.request import PATH, headers_for
 from proxy_app.formats.carrying import (
     allowed_tools,
     alternate,
@@ -20,8 +20,7 @@ from proxy_app.formats.carrying import (
 )
 from proxy_app.formats.claude import Rules, fit_sampling, is_forced, refuse_beginning, rules_of
 from proxy_app.formats.claude_schemas import Schemas, fit_schemas, object_schema, with_form_asked
-from proxy_app.formats.claude_thinking import DEFAULT_MAX_TOKENS_THINKING, plan_thinking
-from proxy_app.formats.efforts import effort_of
+from proxy_app.formats.claude_thinking import default_limit, plan_thinking
 from proxy_app.formats.naming import part_repeated_calls
 from proxy_app.wire import (
     JSON,
@@ -50,7 +49,8 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
     turns = alternate(turns)
     part_repeated_calls(turns)
     refuse_beginning(turns, rules)
-    limit = conversation.max_output_tokens or _default_max_tokens(conversation, target)
+    default = target.quirks.get("default_max_tokens") or default_limit(conversation.reasoning, rules)
+    limit = conversation.max_output_tokens or int(default)
     plan = plan_thinking(
         conversation, turns, rules, thoughts_are_lost=_has_lost_thoughts(turns), max_tokens=limit
     )
@@ -89,13 +89,6 @@ def _output_config(effort: str | None, schemas: Schemas) -> JSON:
     if schemas.kind == "schema":
         config["format"] = {"type": "json_schema", "schema": schemas.output}
     return config
-
-
-def _default_max_tokens(conversation: Conversation, target: Target) -> int:
-    default = target.quirks.get("default_max_tokens")
-    if default is not None:
-        return int(default)
-    return DEFAULT_MAX_TOKENS_THINKING if effort_of(conversation.reasoning) != "none" else DEFAULT_MAX_TOKENS
 
 
 def _sampling(sampling: Sampling) -> JSON:

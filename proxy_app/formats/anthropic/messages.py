@@ -39,7 +39,7 @@ def parse_messages(messages: Iterable[Fields]) -> list[Turn]:
         if role == "system" and _is_silent(message, before_user=position < last_user):
             continue
         parts = _content(message, "content", role, names)
-        turns.append(Turn(role, parts))
+        turns.append(Turn(role, parts, message.path))
     if not turns:
         raise InvalidBody("'messages' hold nothing to answer.", param="messages")
     return turns

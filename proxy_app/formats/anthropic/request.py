@@ -9,15 +9,16 @@ import orjson
 from gateway_project.errors import InvalidBody
 from proxy_app.formats.anthropic.blocks import MARK
 from proxy_app.formats.claims import claimed_tags
+from proxy_app.formats.claude import rules_of
+from proxy_app.formats.claude_thinking import default_limit
 from proxy_app.formats.families import ANTHROPIC, family_of, is_known_foreign
-from proxy_app.formats.reading import Fields, as_text, wrong_type
-from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Outgoing, Target
+from proxy_app.formats.reading import Fields, as_count, as_object, as_text, wrong_type
+from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Outgoing, Reasoning, Target
 
 PATH = "/v1/messages"
 VERSION = "2026-10-21"
 SAMPLING_VERSION = "2023-06-01"  # the last that takes temperature, top_p and top_k
 SAMPLING = ("temperature", "top_p", "top_k")
-DEFAULT_MAX_TOKENS = 8192  # every model still served takes it
 #: Headers of a caller that a provider of this format is sent too.
 FORWARDED = frozenset({"anthropic-version", "anthropic-beta"})
 _ROLES = frozenset({"user", "assistant", "system"})
@@ -100,13 +101,13 @@ def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> O
     providers (their signatures, under our mark) is taken out, and Claude's thoughts before a model known to
     be another: the provider would refuse it.
 
-    A limit of null, as of a body that came as Chat Completions without one, is the default: this format
-    demands one. The caller's own `anthropic-version`, where it sent one, replaces the one given here.
+    A limit of null, as of a body that came as Chat Completions without one, is made up: this format demands
+    one. The caller's own `anthropic-version`, where it sent one, replaces the one given here.
     """
     fields: dict[str, Any] = _decode_fields(raw)
     fields["model"] = target.upstream_model
     if body.get("max_tokens", 0) is None:
-        fields["max_tokens"] = int(target.quirks.get("default_max_tokens") or DEFAULT_MAX_TOKENS)
+        fields["max_tokens"] = int(target.quirks.get("default_max_tokens") or _default_limit(body, target))
     family = family_of(target)
     marks = _MARKS[:1] if family in ("", ANTHROPIC) else _MARKS
     if any(mark in raw for mark in marks):
@@ -115,6 +116,13 @@ def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> O
         if kept != messages:
             fields["messages"] = kept
     return Outgoing(PATH, msgspec.json.encode(fields), headers_for(fields))
+
+
+def _default_limit(body: JSON, target: Target) -> int:
+    effort = as_text(as_object(body.get("output_config")).get("effort"))
+    budget = as_count(as_object(body.get("thinking")).get("budget_tokens"))
+    reasoning = Reasoning(effort or None, budget) if effort or budget else None
+    return default_limit(reasoning, rules_of(target))
 
 
 def _own_words(message: msgspec.Raw, marks: tuple[bytes, ...], family: str) -> Any:

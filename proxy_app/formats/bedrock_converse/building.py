@@ -17,7 +17,7 @@ from proxy_app.formats.bedrock_converse.reasoning import has_lost_thoughts, is_c
 from proxy_app.formats.carrying import allowed_tools, alternate, refuse_sampling, split_system
 from proxy_app.formats.claude import Rules, fit_sampling, is_forced, refuse_beginning, rules_of
 from proxy_app.formats.claude_schemas import Schemas, fit_schemas, object_schema, with_form_asked
-from proxy_app.formats.claude_thinking import DEFAULT_MAX_TOKENS_THINKING, Plan, plan_thinking, word_of
+from proxy_app.formats.claude_thinking import Plan, default_limit, plan_thinking, word_of
 from proxy_app.formats.efforts import effort_of
 from proxy_app.formats.naming import part_repeated_calls
 from proxy_app.wire import (
@@ -86,7 +86,7 @@ def _plan(conversation: Conversation, turns: list[Turn], target: Target, rules: 
         return Plan(effort=word_of(effort_of(conversation.reasoning)))
     if conversation.reasoning is None and rules.thinks_unasked and is_forced(conversation):
         return Plan({"type": "disabled"} if rules.rests == "disabled" else None)
-    limit = conversation.max_output_tokens or DEFAULT_MAX_TOKENS_THINKING
+    limit = conversation.max_output_tokens or default_limit(conversation.reasoning, rules)
     lost = has_lost_thoughts(turns)
     return plan_thinking(conversation, turns, rules, thoughts_are_lost=lost, max_tokens=limit)
 

@@ -68,6 +68,7 @@ class _Reader:
         turn = self.turns[-1] if was_said else Turn(role, [])
         if not was_said:
             self.turns.append(turn)
+        turn.path = content.path
         for position, value in enumerate(content.one_or_more("parts")):
             told = {"text": value} if isinstance(value, str) else value
             for part in self._part(CamelFields(told, f"{content.at('parts')}[{position}]"), role):

@@ -58,7 +58,7 @@ def _turn(message: Fields, role: Role, names: dict[str, str]) -> Turn:
     for call in message.objects("tool_calls"):
         parts.append(tool_call := _tool_call(call))
         names[tool_call.id] = tool_call.name
-    return Turn(role, parts)
+    return Turn(role, parts, message.path)
 
 
 def _content(message: Fields, role: Role | Literal["tool"]) -> list[Part]:

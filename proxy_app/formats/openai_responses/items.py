@@ -48,7 +48,7 @@ def parse_items(items: Iterable[Fields]) -> list[Turn]:
             if isinstance(part, ToolCall):
                 names[part.id] = part.name
             if part != Thinking("", id=item.maybe_text("id")):  # one that shows nothing and signs nothing
-                _add_assistant(turns, [part])
+                _add_assistant(turns, [part], item.path)
         last = kind
     return turns
 
@@ -69,16 +69,17 @@ def _add_message(turns: list[Turn], item: Fields, last: str) -> None:
     parts = parse_content(item, "content", role)
     follows = last == "message" and turns[-1].role == "assistant" and not _has_calls(turns[-1])
     if role != "assistant" or follows:
-        turns.append(Turn(role, parts))
+        turns.append(Turn(role, parts, item.path))
     else:
-        _add_assistant(turns, parts)
+        _add_assistant(turns, parts, item.path)
 
 
-def _add_assistant(turns: list[Turn], parts: list[Part]) -> None:
+def _add_assistant(turns: list[Turn], parts: list[Part], path: str) -> None:
     if turns and turns[-1].role == "assistant":
         turns[-1].parts.extend(parts)
+        turns[-1].path = path
     else:
-        turns.append(Turn("assistant", parts))
+        turns.append(Turn("assistant", parts, path))
 
 
 def _has_calls(turn: Turn) -> bool:

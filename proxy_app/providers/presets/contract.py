@@ -18,7 +18,8 @@ QUIRKS: Mapping[str, str] = {
     "seed_field": "Name of the field of the seed; else seed.",
     "no_stream_options": "True: the server refuses stream_options and reports usage by itself.",
     "system_role": "Role of instructions; else system (in Responses, amid a conversation, developer).",
-    "default_max_tokens": "Output limit sent where the format demands one and the caller named none.",
+    "default_max_tokens": "Output limit sent where the format demands one and the caller named none; else "
+    "what suits the Claude model and how hard it is to think.",
     "thinking_style": "budget, or level (Gemini) or adaptive (Claude): how the models are told to think; "
     "else what suits their name.",
     "known_as": "Name of the Claude model whose rules hold (sampling, thinking, tools, schemas), where "

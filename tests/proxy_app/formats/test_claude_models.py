@@ -7,9 +7,10 @@ import pytest
 
 from gateway_project.errors import UnsupportedContent
 from proxy_app.formats import exchange
+from proxy_app.formats.anthropic.request import relay_request
 from proxy_app.formats.claude import rules_of_name
 from proxy_app.providers.presets import STARTER_MODELS
-from proxy_app.wire import NOWHERE, Address, Outgoing, Target
+from proxy_app.wire import NOWHERE, Address, CallFacts, Outgoing, Target
 
 USER: dict[str, Any] = {"role": "user", "content": "Hi"}
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
@@ -44,6 +45,14 @@ def built(model: str, wire: str = "anthropic", quirks: Any = None, **body: Any) 
         "openai_chat", Target(wire, model, quirks or {}), raw, asked, facts, None
     )
     return outgoing, orjson.loads(outgoing.body)
+
+
+def told(inbound: str, model: str, body: Any, wire: str = "anthropic") -> Any:
+    """What a model is sent of a body of any format."""
+    asked = {"model": "public", **body}
+    facts = exchange.read_call(inbound, asked, Address(model="public") if inbound == "gemini" else NOWHERE)
+    outgoing = exchange.build_outgoing(inbound, Target(wire, model), orjson.dumps(asked), asked, facts, None)
+    return orjson.loads(outgoing.body)
 
 
 @pytest.mark.parametrize(("spelt", "plain"), SPELLINGS)
@@ -170,6 +179,83 @@ def test_bedrock_is_told_not_to_think_before_a_forced_tool_where_it_would_unaske
     for model, thinking in (("claude-sonnet-5", {"type": "disabled"}), ("claude-opus-4-8", None)):
         _, body = built(f"anthropic.{model}", "bedrock_converse", tools=[TOOL], tool_choice="required")
         assert body.get("additionalModelRequestFields", {}).get("thinking") == thinking
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "limit"),
+    [
+        ("claude-fable-5-2", None, 32_000),  # it thinks unasked
+        ("claude-opus-5-5", "none", 32_000),
+        ("claude-opus-5-5", "high", 32_000),
+        ("claude-opus-5-5", "xhigh", 64_000),
+        ("claude-sonnet-4-5", "max", 64_000),
+        ("claude-opus-4-1", "max", 32_000),
+        ("claude-3-7-sonnet", "max", 64_000),
+        ("claude-3-5-haiku", "max", 8_192),
+        ("claude-3-haiku", None, 4_096),
+        ("deepseek-v4-pro", None, 8_192),
+        ("deepseek-v4-pro", "max", 32_000),
+    ],
+)
+def test_a_limit_that_nobody_named_suits_the_model_and_its_thoughts(
+    model: str, effort: str | None, limit: int
+) -> None:
+    _, body = built(model, reasoning_effort=effort)
+    assert body["max_tokens"] == limit
+    budget = (body.get("thinking") or {}).get("budget_tokens", 0)
+    assert budget <= limit * 3 // 4
+    mixed = {"model": "m", "messages": [USER], "max_tokens": None}
+    if effort not in (None, "none"):
+        mixed["output_config"] = {"effort": effort}
+    sent = relay_request(orjson.dumps(mixed), mixed, CallFacts("m"), Target("anthropic", model))
+    assert orjson.loads(sent.body)["max_tokens"] == limit
+
+
+def test_a_budget_of_thoughts_has_room_in_a_limit_that_nobody_named() -> None:
+    asked = {
+        "contents": [{"role": "user", "parts": [{"text": "Hi"}]}],
+        "generationConfig": {"thinkingConfig": {"thinkingBudget": 40_000}},
+    }
+    for model, limit in (("claude-sonnet-4-5", 64_000), ("claude-opus-5-5", 72_000)):
+        body = told("gemini", model, asked)
+        assert body["max_tokens"] == limit
+    thinking = {"type": "enabled", "budget_tokens": 40_000}
+    mixed = {"model": "m", "messages": [USER], "max_tokens": None, "thinking": thinking}
+    sent = relay_request(orjson.dumps(mixed), mixed, CallFacts("m"), Target("anthropic", "claude-sonnet-4-5"))
+    assert orjson.loads(sent.body)["max_tokens"] == 64_000
+
+
+@pytest.mark.parametrize(
+    ("inbound", "body", "place"),
+    [
+        ("openai_chat", {"messages": BEGUN}, "messages[1]"),
+        ("openai_chat", {"messages": [USER, *BEGUN, BEGUN[1]]}, "messages[3]"),
+        ("openai_responses", {"input": BEGUN}, "input[1]"),
+        (
+            "openai_responses",
+            {
+                "input": [
+                    USER,
+                    {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm"}]},
+                    BEGUN[1],
+                ]
+            },
+            "input[2]",
+        ),
+        (
+            "gemini",
+            {"contents": [{"parts": [{"text": "Hi"}]}, {"role": "model", "parts": [{"text": "Well,"}]}]},
+            "contents[1]",
+        ),
+    ],
+)
+@pytest.mark.parametrize("wire", ["anthropic", "bedrock_converse"])
+def test_a_beginning_that_is_refused_is_named_by_its_place(
+    inbound: str, body: Any, place: str, wire: str
+) -> None:
+    with pytest.raises(UnsupportedContent, match="continue an answer") as refused:
+        told(inbound, "claude-opus-5-5", body, wire)
+    assert refused.value.param == place and f"'{place}'" in refused.value.detail
 
 
 @pytest.mark.parametrize("wire", ["anthropic", "bedrock_converse"])

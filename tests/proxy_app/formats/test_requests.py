@@ -285,8 +285,7 @@ def test_claude_gets_its_own_words() -> None:
 
 
 def test_claude_needs_a_limit_of_output() -> None:
-    assert build("anthropic")["max_tokens"] == 8192
-    assert build("anthropic", reasoning_effort="high")["max_tokens"] == 32000
+    assert build("anthropic")["max_tokens"] == 32000
     assert build("anthropic", {"default_max_tokens": 99})["max_tokens"] == 99
     assert build("anthropic", max_tokens=5)["max_tokens"] == 5
     assert build("anthropic", max_completion_tokens=6)["max_tokens"] == 6
