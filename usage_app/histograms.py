@@ -38,16 +38,6 @@ def percentile(
     return None if found is None else min(max(found, least_ms), most_ms)
 
 
-def total_ms(counts: Sequence[int], least_ms: float = 0.0, most_ms: float = NONE_MS) -> float:
-    """The sum of the counted durations, each the middle of what its bucket and the bounds leave."""
-    found = 0.0
-    for bucket, count in enumerate(counts):
-        if count:
-            low, high = _bounds(bucket)
-            found += count * (max(low, min(least_ms, high)) + min(high, max(most_ms, low))) / 2
-    return found
-
-
 def _bounds(bucket: int) -> tuple[float, float]:
     return BOUNDS_MS[bucket - 1] if bucket else 0.0, BOUNDS_MS[bucket] if bucket < BUCKETS - 1 else _LAST_MS
 

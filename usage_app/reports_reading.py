@@ -14,6 +14,7 @@ from usage_app.ledger_series import UTC_ZONE
 from usage_app.models import DayRollup, Rollup
 from usage_app.reports_spans import ONE_DAY, QUARTER, Spans, start_of
 from usage_app.reports_sums import FIELDS
+from usage_app.rollups import SPEED_COLUMNS
 from usage_app.sight import Sight
 
 #: Dimension -> column of the roll-ups.
@@ -44,12 +45,15 @@ class Filters:
 
 
 def sums_of(durations: bool) -> tuple[str, ...]:
-    """What is summed: FIELDS, and the histograms with their bounds; without them it is a fifth of the work.
+    """What is summed: FIELDS, and with `durations` what speeds are made of, the histograms and their bounds:
+    without these it is a fifth of the work.
 
     A status is no group of its own: it would make four times as many rows.
     """
     figures = tuple(FIELDS.values())
-    return (*figures, *LATENCY_COLUMNS, *TTFT_COLUMNS, *BOUND_COLUMNS) if durations else figures
+    if not durations:
+        return figures
+    return (*figures, *SPEED_COLUMNS, *LATENCY_COLUMNS, *TTFT_COLUMNS, *BOUND_COLUMNS)
 
 
 def read_sums(

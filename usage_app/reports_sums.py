@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from usage_app.histograms import BUCKETS, joined_bounds, percentile, total_ms
-from usage_app.rollups import FAILURES, FIGURES
+from usage_app.histograms import BUCKETS, joined_bounds, percentile
+from usage_app.rollups import FAILURES, FIGURES, SPEED_COLUMNS
 
 Ids = tuple[str, ...]
 
@@ -25,8 +25,10 @@ FIELDS: dict[str, str] = {
     "interrupted_cost_nanodollars": _of("cost_nanodollars", "interrupted"),
     "estimated_finished_nanodollars": _of("estimated_cost_nanodollars", "interrupted", but=True),
 }
-#: Where the bounds of the durations begin, if those were asked for.
-_BOUNDS = len(FIELDS) + 2 * BUCKETS
+#: Where the histograms of durations and their bounds begin, if those were asked for.
+_LATENCY = len(FIELDS) + len(SPEED_COLUMNS)
+_TTFT = _LATENCY + BUCKETS
+_BOUNDS = _TTFT + BUCKETS
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Totals:
     latency_p95_ms: float | None = None
     ttft_p50_ms: float | None = None
     ttft_p95_ms: float | None = None
-    latency_ms: float = 0.0  # all together, as near as buckets tell
+    timed_output_tokens: int = 0  # of the calls of `timed_us`
+    timed_us: int = 0  # how long calls with output took, all together
 
     @property
     def tokens(self) -> int:
@@ -73,9 +76,7 @@ class Totals:
     @property
     def tokens_per_s(self) -> float | None:
         """Output tokens by the whole time of their calls: an answer that is not streamed has no other."""
-        if not self.latency_ms or not self.output_tokens:
-            return None
-        return 1000 * self.output_tokens / self.latency_ms
+        return 1_000_000 * self.timed_output_tokens / self.timed_us if self.timed_us else None
 
     @property
     def is_attempts_alone(self) -> bool:
@@ -113,11 +114,10 @@ class Sums:
     def totals(self) -> Totals:
         if not self.columns:
             return Totals()
-        width = len(FIELDS)
-        named = dict(zip(FIELDS, self.columns, strict=False))
-        if len(self.columns) == width:
+        named = dict(zip((*FIELDS, *SPEED_COLUMNS), self.columns, strict=False))
+        if len(self.columns) == len(FIELDS):
             return Totals(**named)
-        latency, ttft = self.columns[width : width + BUCKETS], self.columns[width + BUCKETS : _BOUNDS]
+        latency, ttft = self.columns[_LATENCY:_TTFT], self.columns[_TTFT:_BOUNDS]
         of_latency, of_ttft = self.columns[_BOUNDS : _BOUNDS + 2], self.columns[_BOUNDS + 2 :]
         return Totals(
             **named,
@@ -125,7 +125,6 @@ class Sums:
             latency_p95_ms=percentile(latency, 0.95, *of_latency),
             ttft_p50_ms=percentile(ttft, 0.5, *of_ttft),
             ttft_p95_ms=percentile(ttft, 0.95, *of_ttft),
-            latency_ms=total_ms(latency, *of_latency),
         )
 
 

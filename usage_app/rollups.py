@@ -14,6 +14,7 @@ from usage_app.histograms import (
     BUCKETS,
     LATENCY_COLUMNS,
     NO_BOUNDS,
+    NONE_MS,
     TTFT_COLUMNS,
     bucket_of,
     joined_bounds,
@@ -38,11 +39,14 @@ FIGURES = (
     "estimated_cost_nanodollars",
 )
 _COST, _ESTIMATED = FIGURES.index("cost_nanodollars"), FIGURES.index("estimated_cost_nanodollars")
-_UNPRICED = FIGURES.index("unpriced_requests")
+_UNPRICED, _OUTPUT = FIGURES.index("unpriced_requests"), FIGURES.index("output_tokens")
+#: What a speed is made of: output tokens, and how long their calls took, of calls of which both are known.
+SPEED_COLUMNS = ("timed_output_tokens", "timed_us")
 _FAILED_ATTEMPTS = len(FIGURES)
-_LATENCY = _FAILED_ATTEMPTS + 1
+_TIMED = _FAILED_ATTEMPTS + 1
+_LATENCY = _TIMED + len(SPEED_COLUMNS)
 _TTFT = _LATENCY + BUCKETS
-SUM_COLUMNS = (*FIGURES, "failed_attempts", *LATENCY_COLUMNS, *TTFT_COLUMNS)
+SUM_COLUMNS = (*FIGURES, "failed_attempts", *SPEED_COLUMNS, *LATENCY_COLUMNS, *TTFT_COLUMNS)
 _BOUNDS = len(SUM_COLUMNS)
 CLAIM_KEYS = ("zone", "day", "kind", "value", "service_id", "model", "environment")
 
@@ -68,6 +72,11 @@ def is_unpriced(status: str, cost: int | None, deployment_id: str, usage_source:
     if cost is not None or not deployment_id:
         return False
     return status not in ("refused", "error") or usage_source != "none"
+
+
+def microseconds(duration_ms: float) -> int:
+    """Whole ones, so that their sum is the same in any order; at most eleven days."""
+    return round(min(duration_ms, NONE_MS) * 1000)
 
 
 class ClaimValues:
@@ -115,6 +124,9 @@ class Sums:
         if call.latency_ms is not None:
             sums[_LATENCY + bucket_of(call.latency_ms)] += 1
             _widen(sums, _BOUNDS, call.latency_ms)
+            if output_tokens := call.figures[_OUTPUT]:
+                sums[_TIMED] += output_tokens
+                sums[_TIMED + 1] += microseconds(call.latency_ms)
         if call.ttft_ms is not None:
             sums[_TTFT + bucket_of(call.ttft_ms)] += 1
             _widen(sums, _BOUNDS + 2, call.ttft_ms)

@@ -35,6 +35,7 @@ from usage_app.records import End, Tokens
 from usage_app.reports import Filters, Totals
 from usage_app.reports_grid import grid
 from usage_app.reports_names import names_of
+from usage_app.rollups import microseconds
 from usage_app.sight import EVERYTHING, Sight, sight_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -93,6 +94,9 @@ def brute(rows: Any) -> Totals:
             out[status] += row.repeated if row.status == status else 0
         for kind in ("input", "cache_read", "cache_write", "output", "reasoning"):
             out[f"{kind}_tokens"] += getattr(row, f"{kind}_tokens") or 0
+        if row.status != "refused" and row.output_tokens and row.latency_ms is not None:
+            out["timed_output_tokens"] += row.output_tokens
+            out["timed_us"] += microseconds(row.latency_ms)
         out["cost_nanodollars"] += row.cost_nanodollars or 0
         if row.usage_source == "estimate":
             out["estimated_cost_nanodollars"] += row.cost_nanodollars or 0

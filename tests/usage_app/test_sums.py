@@ -46,7 +46,7 @@ from usage_app.models import (
 )
 from usage_app.records import Adjust, Caller
 from usage_app.reports import balance
-from usage_app.rollups import FAILURES
+from usage_app.rollups import FAILURES, microseconds
 
 CALLS = 12
 
@@ -110,6 +110,8 @@ class SumsEqualRows(TransactionTestCase):
             sums = table.aggregate(n=Sum("requests"), cost=Sum("cost_nanodollars"))
             assert (sums["n"] or 0) == (rows["n"] or 0)
             assert (sums["cost"] or 0) == (rows["cost"] or 0) + late
+            speed = table.aggregate(tokens=Sum("timed_output_tokens"), time=Sum("timed_us"))
+            assert (speed["tokens"] or 0, speed["time"] or 0) == self.timed()
             tried = table.filter(failed_attempts__gt=0).values_list("deployment_id")
             assert dict(tried.annotate(n=Sum("failed_attempts"))) == self.failed_before()
             assert not any(table.filter(deployment_id=OTHER_DEPLOYMENT).aggregate(Sum("requests")).values())
@@ -117,6 +119,12 @@ class SumsEqualRows(TransactionTestCase):
         ended = {r.id for r in steps if not isinstance(r, str) and type(r).__name__ == "End"}
         assert {str(pk) for pk in Request.objects.values_list("pk", flat=True)} == begun | ended
         assert not Alert.objects.exists()
+
+    def timed(self) -> tuple[int, int]:
+        """From the rows: output tokens, and how long these calls took in microseconds."""
+        rows = Request.objects.exclude(status="refused").exclude(latency_ms=None).filter(output_tokens__gt=0)
+        found = list(rows.values_list("output_tokens", "latency_ms"))
+        return sum(tokens for tokens, _ in found), sum(microseconds(took) for _, took in found)
 
     def failed_before(self) -> dict[str, int]:
         """By deployment, from the rows: attempts that failed and are not their call's own failure."""

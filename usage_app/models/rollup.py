@@ -78,7 +78,13 @@ class Dimensions(models.Model):
 
 
 class Distributions(models.Model):
-    """Histograms of latency and time to first token, of calls that reached a provider, and their bounds."""
+    """Histograms of latency and time to first token, of calls that reached a provider, and their bounds.
+
+    Before them, exactly: output tokens, and how long their calls took, of those of which both are known.
+    """
+
+    timed_output_tokens = models.BigIntegerField(default=0)
+    timed_us = models.BigIntegerField(default=0)
 
     class Meta:
         abstract = True

@@ -101,6 +101,14 @@ def test_answers_that_are_not_streamed_make_a_deployment_no_faster(
     assert known(found["Tokens a second"]["values"]) == [33.333]
 
 
+def test_a_deployment_s_speed_is_exact(people: People, browse: Browse, served: Deployment) -> None:
+    """Not made of buckets; what wrote nothing, or ended nobody knows when, is no part of it."""
+    told = [(1234.567, 70), (6543.21, 11), (2000.0, 0), (2500.0, None)]
+    save([call(people, served, 5, latency_ms=took, output_tokens=tokens) for took, tokens in told])
+    found = lines(browse(people.root), served)
+    assert known(found["Tokens a second"]["values"]) == [round(81 / 7.777777, 3)]
+
+
 def test_a_point_opens_the_calls_of_its_bucket(people: People, browse: Browse, served: Deployment) -> None:
     row, other = call(people, served, 70), call(people, served, 5)
     failed = make_attempt(other, 1, status="error")
