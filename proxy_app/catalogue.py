@@ -93,11 +93,12 @@ class Catalogue:
     patterns: tuple[tuple[str, ModelEntry], ...] = ()
 
     def find(self, name: str) -> ModelEntry | None:
-        """The model a public name means, an exact name before the longest pattern."""
+        """The model a public name means, an exact name before the longest pattern. `anthropic/` is no name
+        of `anthropic/*`."""
         if model := self.by_name.get(name):
             return model
         for start, model in self.patterns:
-            if name.startswith(start):
+            if name.startswith(start) and not (name == start and name.endswith("/")):
                 return model
         return None
 

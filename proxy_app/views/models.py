@@ -22,7 +22,7 @@ class Models(APIView):
     """GET the list."""
 
     endpoint = "models"
-    methods = ("GET",)
+    methods = ("GET", "HEAD")
 
     def __init__(self, request: Request, **kwargs: str) -> None:
         super().__init__(request, **kwargs)
@@ -43,6 +43,9 @@ class Models(APIView):
             await self.answer(model_lists.codex_catalogue(models))
         else:
             await self.answer(model_lists.openai_list(models))
+
+    async def head(self) -> None:
+        await self.get()
 
     async def answer(self, body: dict[str, Any]) -> None:
         await self.request.reply.whole(200, told_ids(self.request.id), orjson.dumps(body))

@@ -8,6 +8,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 WHOLE_ANSWER = "gatehouse.whole_answer"  # the front door's extensions: see gateway_project.frontdoor
 PIECE = "gatehouse.piece"
+#: Bytes that no header's value may hold (RFC 9110, 5.5): a server refuses to send it, or ends its line.
+_CONTROLS = bytes(set(range(32)) - {9} | {127})
+_HARMLESS = bytes.maketrans(_CONTROLS, b"?" * len(_CONTROLS))
 
 
 class ASGIReply:
@@ -45,10 +48,11 @@ class ASGIReply:
         write_whole = self._extensions.get(WHOLE_ANSWER)
         if write_whole is None or self._cors or "connection" in headers:
             return False
-        head = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        if not head.count("\n") == head.count("\r") == len(headers):
-            return False  # a value holds a line end of its own
-        return bool(write_whole(self._extensions, status, head.encode("latin-1", "replace"), body))
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        head = lines.encode("latin-1", "replace")
+        if len(head) - len(head.translate(None, _CONTROLS)) != 2 * len(headers):
+            return False  # a value holds a line end, or its like, of its own
+        return bool(write_whole(self._extensions, status, head, body))
 
     async def begin(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
@@ -83,6 +87,5 @@ def _never(_extensions: Mapping[str, Any], _chunk: bytes) -> bool:
 
 
 def _safe(value: str) -> bytes:
-    """A header value as bytes: what latin-1 cannot say, and line ends, become '?'."""
-    raw = value.encode("latin-1", "replace")
-    return raw.replace(b"\r", b"?").replace(b"\n", b"?") if b"\n" in raw or b"\r" in raw else raw
+    """A header value as bytes: what latin-1 cannot say, and what no header may hold, becomes '?'."""
+    return value.encode("latin-1", "replace").translate(_HARMLESS)
