@@ -28,6 +28,7 @@ from gateway_project.refusal import (
     TOO_MANY_CONNECTIONS,
     refusal,
 )
+from gateway_project.upgrades import without_offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class FrontDoorProtocol(HttpToolsProtocol):
         self._stalled_at = 0.0
         self._answered_at = 0.0
         self._refused = False
+        self._again = b""  # a head that is read once more, without the offer of another protocol
 
     # A connection's life
 
@@ -103,8 +105,10 @@ class FrontDoorProtocol(HttpToolsProtocol):
         self._chunk_bytes = len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            if self._should_upgrade():
+        except httptools.HttpParserUpgrade as offer:
+            if self._again:
+                self._read_again(data[offer.args[0] :])
+            elif self._should_upgrade():
                 self.handle_websocket_upgrade()
             else:
                 self._unsupported_upgrade_warning()
@@ -115,6 +119,13 @@ class FrontDoorProtocol(HttpToolsProtocol):
                 self._head_bytes += len(data)
                 if self._head_bytes - self._head_slack > self.limits.head_bytes:
                     self._refuse(*HEAD_TOO_LARGE)
+
+    def _read_again(self, rest: bytes) -> None:
+        again, self._again = self._again, b""
+        self.parser = httptools.HttpRequestParser(self)
+        with suppress(AttributeError):  # as uvicorn makes it: httptools before 0.6.3 has no such thing
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.data_received(again + rest)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -134,6 +145,11 @@ class FrontDoorProtocol(HttpToolsProtocol):
             if size > self.limits.head_bytes:
                 self._refuse(*HEAD_TOO_LARGE)
                 return
+        if self.parser.should_upgrade() and self._get_upgrade() and not self._should_upgrade():
+            parser = self.parser
+            version = parser.get_http_version()
+            self._again = without_offer(parser.get_method(), self.url, version, self.headers)
+            return
         self._phase = _BODY
         self._deadline = self.loop.time() + self.limits.body_pause_s
         super().on_headers_complete()
@@ -149,6 +165,8 @@ class FrontDoorProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._again:
+            return
         self._phase = _IDLE
         if not self._refused:
             super().on_message_complete()

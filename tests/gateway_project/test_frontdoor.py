@@ -312,3 +312,46 @@ async def test_a_small_chunk_is_not_held_back() -> None:
         raw = connection.transport.get_extra_info("socket")
         assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         await knock.close()
+
+
+H2C = (
+    b"connection: Upgrade, HTTP2-Settings\r\nhttp2-settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n"
+    b"upgrade: h2c\r\n"
+)
+OFFERS = {
+    "length": b"POST / HTTP/1.1\r\nhost: here\r\n" + H2C + b"content-length: 4\r\n\r\nbody",
+    "chunks": b"POST / HTTP/1.1\r\n" + H2C + b"transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+    "none": b"GET / HTTP/1.1\r\nhost: here\r\n" + H2C + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", OFFERS)
+@pytest.mark.parametrize("size", [1, 7, 100, 1000])
+async def test_an_offer_of_http_2_is_passed_over_with_the_body_that_follows_it(kind: str, size: int) -> None:
+    raw = OFFERS[kind] * 3
+    async with a_door(limits=Limits(sweep_s=0.01)) as port:
+        knock = await Knock.at(port)
+        for start in range(0, len(raw), size):
+            knock.send(raw[start : start + size])
+            await knock.writer.drain()
+            await asyncio.sleep(0)
+        length = b"0 bytes" if kind == "none" else b"4 bytes"
+        assert [await knock.answer() for _ in range(3)] == [(200, length)] * 3
+        await knock.close()
+
+
+async def test_what_else_a_request_with_an_offer_says_of_its_connection_holds() -> None:
+    async with a_door() as port:
+        knock = await Knock.at(port)
+        knock.send(b"GET / HTTP/1.1\r\nconnection: close, upgrade\r\nupgrade: h2c\r\n\r\n")
+        assert await knock.answer() == (200, b"0 bytes")
+        assert await knock.rest() == b""
+        await knock.close()
+
+
+async def test_an_offer_in_a_head_that_is_too_large_is_refused() -> None:
+    async with a_door() as port:
+        knock = await Knock.at(port)
+        knock.send(b"GET / HTTP/1.1\r\n" + H2C + b"x-huge: " + b"x" * 70_000 + b"\r\n\r\n")
+        assert an_error(await knock.answer()) == (431, "headers_too_large")
+        await knock.close()
