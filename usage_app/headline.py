@@ -63,17 +63,34 @@ def _spend(chosen: Selection, now: Totals, before: Totals, ways: Ways) -> SafeSt
     known = figures.known_money(now.cost_nanodollars, now.unpriced_requests)
     amount, when = opening(known, ways.requests(sort="-cost")), _when(chosen)
     change = figures.change(now.cost_nanodollars, before.cost_nanodollars)
+    is_over = not chosen.live
+    values = {"amount": amount, "when": when, "before": _before(chosen)}
     if change is None or abs(change) < 0.5:
-        return told(_("Spend is %(amount)s %(when)s."), amount=amount, when=when)
+        sentence = _("Spend was %(amount)s %(when)s.") if is_over else _("Spend is %(amount)s %(when)s.")
+        return told(sentence, **values)
     if change >= figures.FOUR_FIGURES:
         times = opening(figures.signed_percent(change), ways.compared)
-        sentence = _("Spend is %(amount)s %(when)s, %(times)s against the period before.")
-        return told(sentence, amount=amount, when=when, times=times)
+        still = _("Spend is %(amount)s %(when)s, %(times)s against the period before.")
+        past = _("Spend was %(amount)s %(when)s, %(times)s against %(before)s.")
+        return told(past if is_over else still, times=times, **values)
     difference = opening(f"{abs(change):.0f}{figures.THIN_SPACE}%", ways.compared)
-    values = {"amount": amount, "when": when, "change": difference}
     if change > 0:
-        return told(_("Spend is %(amount)s %(when)s, %(change)s over the period before."), **values)
-    return told(_("Spend is %(amount)s %(when)s, %(change)s under the period before."), **values)
+        still = _("Spend is %(amount)s %(when)s, %(change)s over the period before.")
+        past = _("Spend was %(amount)s %(when)s, %(change)s over %(before)s.")
+    else:
+        still = _("Spend is %(amount)s %(when)s, %(change)s under the period before.")
+        past = _("Spend was %(amount)s %(when)s, %(change)s under %(before)s.")
+    return told(past if is_over else still, change=difference, **values)
+
+
+def _before(chosen: Selection) -> str:
+    """What a range that is over is compared with."""
+    before = {
+        "yesterday": _("the day before"),
+        "last_month": _("the month before"),
+        "last_quarter": _("the quarter before"),
+    }
+    return before.get(chosen.range, _("the period before"))
 
 
 def _when(chosen: Selection) -> str:

@@ -197,8 +197,20 @@ class LivePublisher:
             "open": [row_of(call) for call in shown],
             "end": [row_of(call) for call in ended[-MAX_ENDED:]],
             "hidden": len(mine) - len(shown),
+            "from": self._whole_from(shown if len(shown) < len(mine) else [], ended),
         }
         await send_if_room(self.layer, channel, self._message(name, watched.sequence, frame))
+
+    def _whole_from(self, newest: list[LiveCall], ended: list[LiveCall]) -> int:
+        """Since when a picture has every call that began, in Unix milliseconds; 0 where it always had.
+
+        `newest` are those in flight that are shown, where others are not.
+        """
+        kept = self.registry.ended
+        lost = [kept[0].finished_at_ms] if len(kept) == kept.maxlen else []
+        lost += [ended[-MAX_ENDED].finished_at_ms] if len(ended) > MAX_ENDED else []
+        lost += [newest[0].started_at_ms] if newest else []
+        return max(lost, default=0)
 
     # ------------------------------------------------------------ speaking
 

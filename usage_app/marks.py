@@ -18,6 +18,8 @@ STATUS_SHAPES = {
     "truncated": ("▲", "warn"),
     "interrupted": ("▲", "warn"),
 }
+#: Letters of a name that a line of a phone has room for.
+_LONGEST_WHOLE = 36
 ENVIRONMENT_SHORT = {
     Environment.PRODUCTION: _("prod"),
     Environment.TEST: _("test"),
@@ -69,8 +71,25 @@ def in_one_piece(text: str) -> SafeString:
 
 
 def name_in_words(name: str, link: str) -> SafeString:
-    """A name within a sentence, that opens what it names: in one piece wherever a line has room for it."""
-    return format_html('<span class="gh-whole">{}</span>', opening(name, link))
+    """A name within a sentence, that opens what it names: in one piece wherever a line has room for it.
+
+    A piece that no line has room for would leave the sentence's next sign alone on a line of its own.
+    """
+    kind = "gh-whole" if len(name) <= _LONGEST_WHOLE else "gh-broken"
+    return format_html('<span class="{}">{}</span>', kind, opening(name, link))
+
+
+def cut_name(name: str) -> SafeString:
+    """A name for a box that may be too small: what leads to it (`accounts/…/`) is cut before the name is."""
+    way, _slash, last = name.rpartition("/")
+    if not (way and last) or " " in name:  # words with a stroke between them are no way
+        return format_html("{}", name)
+    return format_html('<span class="gh-way"><bdi>{}/</bdi></span><span>{}</span>', way, last)
+
+
+def share_mark(part: int, whole: int, unpriced: int) -> str:
+    """What part of a sum something is; unknown where nothing of it has a price."""
+    return _now("unknown") if unpriced > 0 and not part else figures.share(part, whole)
 
 
 def number_cell(text: str, exact: str, link: str, *, is_zero: bool) -> SafeString:

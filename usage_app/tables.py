@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from usage_app import figures
 from usage_app.late_costs import FULL_COST
-from usage_app.marks import environment_mark, sandbox_mark, status_mark
+from usage_app.marks import cut_name, environment_mark, sandbox_mark, status_mark
 from usage_app.models import Request
 
 #: column -> field of the ledger. Everything here is bounded by the range before it is sorted.
@@ -150,13 +150,16 @@ class RequestTable(tables.Table):  # type: ignore[misc]
         served = record.served_model if record.served_model not in ("", record.model) else ""
         told = format_html('<span class="gh-served">→ {}</span>', served) if served else ""
         mark = sandbox_mark(record.model) if record.provider == "sandbox" else ""
-        return format_html('<span class="gh-cut" title="{0}">{0}</span>{1}{2}', record.model, told, mark)
+        return format_html("{}{}{}", _cut_text(record.model), told, mark)
 
     def render_key(self, record: Request) -> str:
         if not record.key_name:
             return _nobody()
         return format_html(
-            '<span class="gh-cut" title="{} {}">{}</span>', record.key_name, record.key_hint, record.key_name
+            '<span class="gh-cut" title="{} {}">{}</span>',
+            record.key_name,
+            record.key_hint,
+            cut_name(record.key_name),
         )
 
     def render_user(self, record: Request) -> str:
@@ -175,7 +178,7 @@ class RequestTable(tables.Table):  # type: ignore[misc]
         mark = environment_mark(record.environment)
         if not record.service_name:
             return format_html("{}{}", _nobody(), mark)
-        return format_html('<span class="gh-cut" title="{0}">{0}</span>{1}', record.service_name, mark)
+        return format_html("{}{}", _cut_text(record.service_name), mark)
 
     def render_status(self, record: Request) -> str:
         times = format_html(" ×{}", record.repeated) if record.repeated > 1 else ""
@@ -279,7 +282,9 @@ def is_unanswered(record: Request) -> bool:
 
 
 def _cut_text(text: str) -> str:
-    return format_html('<span class="gh-cut" title="{0}">{0}</span>', text) if text else _nobody()
+    if not text:
+        return _nobody()
+    return format_html('<span class="gh-cut" title="{}">{}</span>', text, cut_name(text))
 
 
 def _nobody() -> str:

@@ -84,6 +84,17 @@ def test_what_is_not_told_any_more_stands_still_and_comes_back_by_itself(
     page.context.close()
 
 
+def test_the_last_minute_counts_what_was_before_the_page(chromium: Browser, server: Serving) -> None:
+    key = server.new_key(name="early caller")
+    for _ in range(3):
+        stream(server, key, "sandbox/fast")
+    page = Watched(chromium, server).page
+    page.goto(f"{server.url}/ui/live/")
+    expect(page.locator(LIVELY)).to_be_visible()
+    expect(page.locator('[data-figure="started"]')).to_have_text(re.compile("^[1-9]"))
+    expect(page.locator('[data-figure="spend"]')).not_to_have_text("$0.00")
+
+
 def test_who_was_too_slow_or_is_signed_out_is_told_and_shown_the_way(
     chromium: Browser, server: Serving
 ) -> None:

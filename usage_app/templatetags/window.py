@@ -141,7 +141,8 @@ def told_range(since: datetime, until: datetime, zone: str) -> str:
     """A chosen range and its zone: whole days of the reporting zone, else times in the viewer's."""
     ends = [at.astimezone(zone_named(zone)) for at in (since, until)]
     if all(map(_is_midnight, ends)):
-        return f"{civil(since, zone)} – {civil_end(until, zone)} · {zone}"
+        days = dict.fromkeys((civil(since, zone), civil_end(until, zone)))  # one day is told once
+        return f"{' – '.join(days)} · {zone}"
     first, last = timezone.localtime(since), timezone.localtime(until)
     start = date_format(first, _("j M, H:i") if first.year == last.year else _("j M Y, H:i"))
     return f"{start} – {date_format(last, _('j M Y, H:i'))} · {timezone.get_current_timezone_name()}"
@@ -266,6 +267,18 @@ def charged_share(state: BudgetState) -> SafeString:
 def opening(text: str, link: str) -> SafeString:
     """A number of a sentence that opens the calls it is of."""
     return marks.opening(text, link)
+
+
+@register.filter
+def cut_name(name: str) -> SafeString:
+    """A name in a box that cuts what leads to it before the name itself."""
+    return marks.cut_name(name)
+
+
+@register.filter
+def spend_share(part: Totals, whole: Totals) -> str:
+    """What part of the spend something is; unknown where nothing of it has a price."""
+    return marks.share_mark(part.cost_nanodollars, whole.cost_nanodollars, part.unpriced_requests)
 
 
 @register.filter

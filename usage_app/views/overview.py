@@ -15,6 +15,7 @@ from usage_app import figures
 from usage_app.charts import FAILED, MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
 from usage_app.headline import Ways, headline
 from usage_app.reports import Filters, Line, Series, Totals, balance, breakdowns, series, totals
+from usage_app.reports_claims import summed
 from usage_app.reports_grid import Grid, grid
 from usage_app.selection import NONE
 from usage_app.snippets import BY_NAME
@@ -32,7 +33,7 @@ DIMENSIONS: dict[str, tuple[Any, str]] = {
     "provider": (gettext_lazy("Provider"), "provider"),
     "deployment": (gettext_lazy("Deployment"), "deployment"),
 }
-TABLE_LIMIT = 50
+TABLE_LIMIT = 10
 #: What says which time is chosen.
 RANGE = ("range", "since", "until")
 
@@ -107,7 +108,7 @@ class OverviewView(PageView):
             "all_link": self.requests_link(),
             "chart": self.chart(drawn, layers),
             "rows": self.rows(lines, {line.ids[0]: line for line in former}, layers),
-            "more_rows": len(lines) > TABLE_LIMIT,
+            "rest": self.rest(lines),
             "dimensions": DIMENSIONS,
             "measures": MEASURES,
             "by": self.by,
@@ -121,7 +122,7 @@ class OverviewView(PageView):
         difference = now.cost_nanodollars - before.cost_nanodollars
         causes = parts.causes(tops["model"], former_models, self.requests_link) if difference else []
         shown |= {"difference": difference, "causes": causes}
-        if shown["is_empty"]:
+        if shown["is_empty"] and not self.has_calls:
             shown["first_call"] = BY_NAME["curl"].filled(config().public_url, "sandbox")
         return shown
 
@@ -144,7 +145,7 @@ class OverviewView(PageView):
         colours = {layer.id: layer.colour for layer in layers}
         parameter, of = DIMENSIONS[self.by][1], MEASURES[self.measure].of
         rows = []
-        for line in lines[:TABLE_LIMIT]:
+        for line in lines[: self.listed(lines)]:
             entity = line.ids[0]
             former = earlier.get(entity)
             rows.append(
@@ -159,6 +160,22 @@ class OverviewView(PageView):
                 )
             )
         return rows
+
+    @staticmethod
+    def listed(lines: Sequence[Line]) -> int:
+        """How many lines the table has: a line for the others is not worth it for one or two."""
+        return TABLE_LIMIT if len(lines) > TABLE_LIMIT + 2 else len(lines)
+
+    def rest(self, lines: Sequence[Line]) -> dict[str, Any] | None:
+        """Lines beyond those of the table in one; Usage has each of them."""
+        others = lines[self.listed(lines) :]
+        if not others:
+            return None
+        return {
+            "name": _("other (%(count)s)") % {"count": len(others)},
+            "totals": summed(line.totals for line in others),
+            "link": "usage/?" + urlencode({**self.selection.exactly, "by": self.by}),
+        }
 
     @cached_property
     def ways(self) -> Ways:

@@ -16,6 +16,7 @@ from usage_app import figures
 from usage_app.budget_states import NEAR, BudgetState, budgets_in, states
 from usage_app.budget_unpriced import with_unpriced
 from usage_app.differences import Weights, explain
+from usage_app.marks import share_mark
 from usage_app.models import Rollup
 from usage_app.pricebook import prices_now_of
 from usage_app.reports import Filters, Line, Totals, totals
@@ -113,7 +114,9 @@ def tops(lines: Mapping[str, Sequence[Line]], whole: Totals, link: Link) -> list
             (
                 line.names[0] or _("none"),
                 line.totals,
-                figures.share(line.totals.cost_nanodollars, whole.cost_nanodollars),
+                share_mark(
+                    line.totals.cost_nanodollars, whole.cost_nanodollars, line.totals.unpriced_requests
+                ),
                 link(**{dimension: line.ids[0] or "none"}),
             )
             for line in lines[dimension][:TOP_COUNT]

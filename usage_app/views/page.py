@@ -1,5 +1,6 @@
 """What every page of the window shares: sign-in, the viewer's sight, the selection, the skeleton."""
 
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from gateway_project import clock
 from keys_app.frame import FrameView
 from keys_app.models import Environment, Service
 from usage_app.ledger_series import one_picture
-from usage_app.reports import Interval, counted, quarters_kept_from, reporting_zone
+from usage_app.reports import Filters, Interval, counted, quarters_kept_from, reporting_zone, totals
 from usage_app.selection import NONE, RANGE_LABELS, Selection, select
 from usage_app.sight import Sight, sight_of
 
@@ -70,6 +71,12 @@ class PageView(FrameView):
     def awaits_service(self) -> bool:
         """Whether this person may only look, and at no service yet: no call of theirs will come."""
         return self.viewer.changes_nothing and not self.sight.everything and not self.sight.service_ids
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether there was ever a call this person may see: a range without one may only be too short."""
+        ever = datetime(2020, 1, 1, tzinfo=UTC)
+        return bool(totals(ever, clock.now(), Filters(), self.sight, durations=False).requests)
 
     def context(self, **extra: Any) -> dict[str, Any]:
         context = super().context()

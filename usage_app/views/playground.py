@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import add_never_cache_headers
 from django.utils.functional import cached_property
@@ -13,7 +13,7 @@ from gateway_project.clock import now, now_ms
 from gateway_project.conf import config
 from keys_app import rights
 from keys_app.grants import VALID_S, make_grant
-from keys_app.models import VirtualKey
+from keys_app.models import Environment, VirtualKey
 from usage_app.snippets import PLAYED
 from usage_app.usable import may_call, model_names
 from usage_app.views.page import PageView
@@ -21,6 +21,10 @@ from usage_app.views.page import PageView
 MOST_KEYS = 100
 #: Columns of models side by side.
 MOST_MODELS = 4
+
+
+def production_last() -> Case:
+    return Case(When(environment=Environment.PRODUCTION, then=1), default=0)
 
 
 class KeyedView(PageView):
@@ -67,8 +71,9 @@ class PlaygroundView(KeyedView):
 
     @cached_property
     def keys(self) -> list[VirtualKey]:
+        """Their own first; of those of others, production last: the first is what a question is billed to."""
         own = self.usable.filter(user=self.viewer).order_by("-id")[:MOST_KEYS]
-        others = self.usable.exclude(user=self.viewer).order_by("-id")[:MOST_KEYS]
+        others = self.usable.exclude(user=self.viewer).order_by(production_last(), "-id")[:MOST_KEYS]
         return [*own, *others]
 
     @cached_property

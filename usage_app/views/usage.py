@@ -11,13 +11,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from gateway_project.conf import config
 from usage_app import figures
 from usage_app.charts import FAILED, MEASURES, OTHER_COLOUR, Layer, chart_data, layers_of
-from usage_app.marks import name_in_words, number_cell, opening, spend_mark, told
+from usage_app.marks import name_in_words, number_cell, opening, share_mark, spend_mark, told
 from usage_app.models import Request
 from usage_app.pivot import ALL_DIMENSIONS, CLAIM_DIMENSIONS, DIMENSIONS, PivotRow
 from usage_app.reports import Totals, totals
 from usage_app.reports_claims import CLAIM_COLUMNS
+from usage_app.snippets import BY_NAME
 from usage_app.usage_question import ACROSS, INTERVALS, Answer, Asker, Question, parse
 from usage_app.views.page import PageView
 
@@ -93,8 +95,11 @@ class UsageView(PageView):
             "is_wider": self.is_wider,
             "is_empty": not now.requests,
             "is_untagged": question.overlaps and not rows,
+            "names_none": question.is_claim and not question.overlaps,
             "labels": [ALL_DIMENSIONS[name][0] for name in question.dimensions],
         }
+        if not now.requests and not self.has_calls:
+            shown["first_call"] = BY_NAME["curl"].filled(config().public_url, "sandbox")
         if drawn is not None:
             measure = MEASURES[question.measure]
             zone, interval = self.reporting_zone, self.answer.interval
@@ -178,7 +183,7 @@ class UsageView(PageView):
             failed_link=self.link(row.parameters, FAILED),
             counted_link=self.link(row.parameters, measure.counts) if value else "",
             colour=colours.get(row.ids[0], OTHER_COLOUR) if row.ids else "",
-            share=figures.share(value, whole),
+            share=share_mark(value, whole, row.totals.unpriced_requests if self.counts_money else 0),
             before="" if former is None else self.text(former),
             change="" if former is None else changed(value, former),
             value=self.text(value, row.totals.unpriced_requests),

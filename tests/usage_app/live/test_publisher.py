@@ -78,6 +78,23 @@ async def test_a_viewer_first_gets_the_whole_picture(
     assert [row["id"] for row in frame["end"]] == [over.id]
 
 
+async def test_a_picture_says_since_when_it_has_every_call(
+    publisher: LivePublisher, registry: Registry, layer: RecordingLayer
+) -> None:
+    """Figures of the last minute are made of it: what it lost counts for a shorter time, not as nothing."""
+    mine, others = user_group("user-1"), [live_call(user_id="user-2") for _ in range(MAX_ENDED + 1)]
+    for call in others:
+        registry.open(call)
+        finish(registry, call)
+    await watch(publisher, EVERYTHING_GROUP, mine)
+    assert [frame["from"] for _channel, frame in layer.take()] == [others[1].finished_at_ms, 0]
+    for _ in range(registry.ended.maxlen or 0):
+        finish(registry, live_call(user_id="user-2"))
+    await watch(publisher, mine)
+    [(_channel, frame)] = layer.take()
+    assert frame["from"] == registry.ended[0].finished_at_ms
+
+
 async def test_frames_tell_what_opened_moved_and_ended_in_sequence(
     publisher: LivePublisher, registry: Registry, layer: RecordingLayer
 ) -> None:

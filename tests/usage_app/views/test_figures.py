@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import translation
+from django.utils.html import escape
 from hypothesis import given
 from hypothesis import strategies as st
 
 from usage_app import figures
 from usage_app.charts import MAX_SERIES, colours_for, layers_of, spark, unfinished_index
 from usage_app.histograms import BUCKETS, bucket_of, percentile
-from usage_app.marks import number_cell
+from usage_app.marks import cut_name, name_in_words, number_cell
 from usage_app.reports import Series, Totals
 from usage_app.reports_grid import Grid
 from usage_app.selection import RANGE_LABELS, select, span
@@ -85,6 +86,19 @@ def test_large_counts_are_short(number: int, shown: str) -> None:
 
 def test_a_share_of_more_than_the_whole_has_its_thousands_apart() -> None:
     assert plain(figures.share(49_649_977, 10)) == "496 499 770 %"
+
+
+def test_what_leads_to_a_name_is_apart_from_it_so_that_it_is_cut_first() -> None:
+    told = cut_name("accounts/fireworks/models/llama<3")
+    assert told == '<span class="gh-way"><bdi>accounts/fireworks/models/</bdi></span><span>llama&lt;3</span>'
+    for name in ("gpt-5", "/v1", "end/", "<b>Search</b> & buy", "search / ranking"):
+        assert cut_name(name) == escape(name)
+
+
+def test_a_long_name_in_a_sentence_may_be_broken() -> None:
+    """In one piece, it would leave the sentence's last sign alone on the next line."""
+    assert 'class="gh-whole"' in name_in_words("claude-opus-4-1", "?")
+    assert 'class="gh-broken"' in name_in_words("accounts/fireworks/models/llama-v3p1-405b", "?")
 
 
 def test_a_difference_of_money_is_one_piece() -> None:

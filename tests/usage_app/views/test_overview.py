@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import urlencode
 
+import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -95,11 +96,78 @@ def test_every_sum_that_leaves_calls_out_says_so(people: People, browse: Browse)
     assert "$3.00+ this month" in client.get("/admin/keys_app/service/").content.decode()
 
 
-def test_an_empty_house_shows_the_first_call_to_copy(people: People, browse: Browse) -> None:
-    text = browse(people.root).get("/ui/").content.decode()
+@pytest.mark.parametrize("page", ["/ui/", "/ui/usage/"])
+def test_an_empty_house_shows_the_first_call_to_copy(people: People, browse: Browse, page: str) -> None:
+    text = browse(people.root).get(page).content.decode()
     assert "No call yet" in text
     assert "$GATEHOUSE_API_KEY" in text
     assert "/v1/chat/completions" in text
+    assert "No call in this range" not in text
+
+
+@pytest.mark.parametrize("page", ["/ui/", "/ui/usage/"])
+def test_a_range_without_a_call_is_not_told_to_be_the_beginning(
+    people: People, browse: Browse, page: str
+) -> None:
+    save([make_request(people.keys["search-prod"], clock.now() - timedelta(days=20))])
+    text = browse(people.root).get(f"{page}?range=1h").content.decode()
+    assert text.count("No call in this range") == 1 and "No call yet" not in text
+    assert "?range=30d&amp;environment=&amp;service=" in text
+    assert "No call yet" in browse(people.charlie).get(f"{page}?range=1h").content.decode()
+
+
+def test_what_is_over_is_told_in_the_past_and_has_no_hatched_bar(people: People, browse: Browse) -> None:
+    key, now = people.keys["search-prod"], clock.now()
+    calls = ((24, 3 * 10**9), (48, 2 * 10**9), (0, 10**9))
+    save(
+        [
+            make_request(key, now - timedelta(hours=ago, seconds=1), cost_nanodollars=cost)
+            for ago, cost in calls
+        ]
+    )
+    client = browse(people.root)
+
+    def told(chosen: str) -> tuple[str, bool]:
+        answer = client.get(f"/ui/?range={chosen}")
+        return strip_tags(answer.context["headline"][0]), "The hatched bar" in answer.content.decode()
+
+    assert told("yesterday") == ("Spend was $3.00 yesterday, 50\u202f% over the day before.", False)
+    assert told("today") == ("Spend is $1.00 today, 67\u202f% under the period before.", True)
+
+
+def test_many_lines_are_told_as_the_largest_and_one_for_the_others(people: People, browse: Browse) -> None:
+    key, at = people.keys["search-prod"], clock.now() - timedelta(seconds=1)
+    names = [f"model-{number:02}" for number in range(15)]
+    rows = [make_request(key, at, cost_nanodollars=10**9 * (20 - number)) for number in range(15)]
+    for row, name in zip(rows, names, strict=True):
+        row.model = name
+    save(rows)
+    answer = browse(people.root).get("/ui/?range=24h")
+    context = answer.context
+    assert [row.name for row in context["rows"]] == names[:10]
+    assert context["rest"]["name"] == "other (5)"
+    listed = sum(row.totals.cost_nanodollars for row in context["rows"])
+    rest = context["rest"]["totals"].cost_nanodollars
+    assert listed + rest == context["totals"].cost_nanodollars
+    usage = browse(people.root).get("/ui/" + context["rest"]["link"])
+    assert {line.row.name for line in usage.context["rows"]} == set(names)
+
+
+def test_the_share_of_what_has_no_price_is_unknown(people: People, browse: Browse) -> None:
+    key, at = people.keys["search-prod"], clock.now() - timedelta(seconds=1)
+    calls = (("gpt-5", 10**9), ("house-llama", None), ("sandbox", 0))
+    save([make_request(key, at, model=model, cost_nanodollars=cost) for model, cost in calls])
+    client = browse(people.root)
+    rows = client.get("/ui/usage/?range=24h").context["rows"]
+    assert {line.row.name: line.share for line in rows} == {
+        "gpt-5": "100\u202f%",
+        "house-llama": "unknown",
+        "sandbox": "0\u202f%",
+    }
+    tops = client.get("/ui/?range=24h").context["tops"]
+    assert {name: share for name, _totals, share, _link in tops[0][2]}["house-llama"] == "unknown"
+    by_calls = client.get("/ui/usage/?range=24h&measure=requests").context["rows"]
+    assert {line.share for line in by_calls} == {"33\u202f%"}
 
 
 def test_a_viewer_without_a_service_is_told_so_and_offered_no_call(people: People, browse: Browse) -> None:

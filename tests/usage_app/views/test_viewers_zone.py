@@ -137,3 +137,5 @@ def test_a_range_of_whole_days_is_told_in_the_zone_of_the_days(people: People, b
     client.cookies["gatehouse_zone"] = "Asia/Seoul"
     text = client.get("/ui/usage/?since=2026-11-01T00:00:00Z&until=2026-11-03T00:00:00Z").content.decode()
     assert "1 Nov 2026 – 2 Nov 2026 · UTC" in text
+    text = client.get("/ui/usage/?since=2026-11-01T00:00:00Z&until=2026-11-02T00:00:00Z").content.decode()
+    assert "selected>1 Nov 2026 · UTC</option>" in text

@@ -13,7 +13,6 @@ const rowHeight = () => (narrow.matches ? 98 : 40);
 const KINDS = { admitted: "gateway", routed: "gateway", connecting: "connect", waiting: "wait", streaming: "stream" };
 const SVG = "http://www.w3.org/2000/svg";
 
-const since = Date.now();
 let wanted = "";
 let frozenAt = 0;
 let frozen = null;
@@ -39,6 +38,12 @@ class Row {
     this.element.className = "gh-live-row";
     this.texts = {};
     for (const name of ["model", "service", "key"]) this.cell(name, "");
+    // What leads to a model's name (`accounts/…/`) is cut before the name is.
+    this.way = document.createElement("span");
+    this.way.className = "gh-way";
+    this.way.append(document.createElement("bdi"));
+    this.way.firstChild.append((this.texts.way = document.createTextNode("")));
+    this.cells.model.prepend(this.way);
     this.cell("try", "gh-warn-text");
     this.phaseCell = document.createElement("span");
     this.phaseCell.className = "gh-live-phase";
@@ -138,7 +143,10 @@ class Row {
       this.environment.className = `gh-mark is-${call.environment}`;
       put(this.texts.environment, WORDS.environments[call.environment] ?? call.environment);
       this.environment.title = WORDS.environment_names[call.environment] ?? call.environment;
-      put(this.texts.model, call.model);
+      const [way, last] = call.model.split(/(?<=^\S+\/)(?=[^/\s]+$)/);
+      put(this.texts.way, last ? way : "");
+      put(this.texts.model, last ?? way);
+      this.way.hidden = !last;
       put(this.texts.service, call.service || call.user || WORDS.none);
       put(this.texts.key, call.key || call.hint);
       this.cells.key.title = `${call.key} ${call.hint}`;
@@ -261,7 +269,11 @@ const lists = { flying: new List("flying"), ended: new List("ended") };
 // What happened in the last minute (starts, money) and the last three seconds (tokens).
 const recent = { started: [], tokens: [], cost: [] };
 for (const name of Object.keys(recent)) {
-  socket.addEventListener(name, (event) => recent[name].push([Date.now(), event.detail.amount]));
+  socket.addEventListener(name, ({ detail: { at, amount } }) => {
+    const isLate = at < (recent[name].at(-1)?.[0] ?? 0);
+    recent[name].push([at, amount]);
+    if (isLate) recent[name].sort((a, b) => a[0] - b[0]);
+  });
 }
 function over(name, milliseconds) {
   const kept = recent[name];
@@ -363,8 +375,8 @@ function draw() {
   tellFilter(flying);
   tellNavigation(isTold ? socket.flying.size : 0);
   if (!frozen && isTold) {
-    // Until a minute was watched, what was seen is scaled up to one.
-    const watched = Math.min(60000, Math.max(5000, Date.now() - since));
+    // Until a whole minute is known, what is known is scaled up to one.
+    const watched = Math.min(60000, Math.max(5000, Date.now() - socket.knownFrom));
     put(nodes.started, shortCount((over("started", 60000) * 60000) / watched));
     put(nodes.speed, shortCount(over("tokens", 3000) / 3));
     put(nodes.spend, money(Math.round((over("cost", 60000) * 60000) / watched)));

@@ -5,6 +5,7 @@
 
 const SILENCE_MS = 3000;
 const MAX_WAIT_MS = 15000;
+const MINUTE_MS = 60000;
 const KEEP_ENDED = 200;
 const CALM = 4;
 
@@ -19,6 +20,9 @@ export class LiveSocket extends EventTarget {
     this.skew = 0; // the server's clock minus ours, ms
     this.tries = 0;
     this.heardAt = 0;
+    this.pictured = new Set(); // sources whose first picture came
+    this.since = Date.now();
+    this.knownFrom = this.since - MINUTE_MS; // all calls that began from here on were told of
     this.open();
     setInterval(() => this.listen(), 1000);
   }
@@ -59,6 +63,8 @@ export class LiveSocket extends EventTarget {
     const source = this.sources.get(name);
     this.heardAt = Date.now();
     this.skew = frame.now - this.heardAt;
+    const isFirst = frame.whole && !this.pictured.has(name);
+    if (isFirst) this.picture(name, frame.from);
     if (frame.whole) {
       this.drop(name);
       this.sources.set(name, { seq: frame.seq, heardAt: this.heardAt });
@@ -71,7 +77,7 @@ export class LiveSocket extends EventTarget {
       source.seq = frame.seq;
       source.heardAt = this.heardAt;
     }
-    for (const row of frame.open) this.put(row, name, !frame.whole);
+    for (const row of frame.open) this.put(row, name, !frame.whole, isFirst);
     for (const [id, changes] of frame.move ?? []) {
       const call = this.flying.get(id);
       if (!call) continue;
@@ -80,17 +86,33 @@ export class LiveSocket extends EventTarget {
     }
     // One that ends among few is shown to have; in a flood that would be a flicker.
     this.isCalm = frame.end.length <= CALM;
-    for (const row of frame.end) this.end(row, !frame.whole);
+    for (const row of frame.end) this.end(row, !frame.whole, isFirst);
     this.dispatchEvent(new CustomEvent("change"));
   }
 
-  put(row, source, isNew) {
+  // A source's first picture tells of calls that began before it: what they were counts for the last minute.
+  picture(name, from) {
+    this.pictured.add(name);
+    const isOpening = Date.now() - this.since < SILENCE_MS;
+    if (isOpening && from) this.knownFrom = Math.max(this.knownFrom, from - this.skew);
+  }
+
+  recall(row) {
+    const now = Date.now() + this.skew;
+    const until = row.status ? row.ended : now;
+    this.tell("started", row, 1, row.at - this.skew);
+    const lately = Math.max(0, until - Math.max(row.at, now - MINUTE_MS)) / Math.max(1, until - row.at);
+    if (row.cost) this.tell("cost", row, row.cost * Math.min(1, lately), until - this.skew);
+  }
+
+  put(row, source, isNew, isFirst) {
     if (this.ended.has(row.id)) return;
     const call = this.flying.get(row.id);
     if (call) {
       Object.assign(call, row);
     } else {
       this.flying.set(row.id, { ...row, source });
+      if (isFirst) this.recall(row);
       if (isNew) this.tell("started", row, 1);
       if (isNew && row.tokens) this.tell("tokens", row, row.tokens);
     }
@@ -101,9 +123,10 @@ export class LiveSocket extends EventTarget {
     if ((changes.cost ?? 0) > (call.cost ?? 0)) this.tell("cost", call, changes.cost - (call.cost ?? 0));
   }
 
-  end(row, isNew) {
+  end(row, isNew, isFirst) {
     if (this.ended.has(row.id)) return;
     const call = this.flying.get(row.id);
+    if (isFirst && !call) this.recall(row);
     if (isNew) {
       if (!call) this.tell("started", row, 1);
       this.count(call ?? { tokens: 0, cost: 0 }, row);
@@ -113,8 +136,8 @@ export class LiveSocket extends EventTarget {
     while (this.ended.size > KEEP_ENDED) this.ended.delete(this.ended.keys().next().value);
   }
 
-  tell(name, call, amount) {
-    this.dispatchEvent(new CustomEvent(name, { detail: { call, amount } }));
+  tell(name, call, amount, at = Date.now()) {
+    this.dispatchEvent(new CustomEvent(name, { detail: { call, amount, at } }));
   }
 
   drop(name) {
