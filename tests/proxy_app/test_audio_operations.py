@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -27,10 +28,12 @@ async def test_speech_is_relayed_as_it_comes_and_charged_by_its_characters(tmp_p
         harness.gateway(tmp_path, speaking([b"ID3\x00", go, b"\xff\xfb rest"])), {"characters": 15 * DOLLAR}
     )
     asked = {"model": "gpt", "input": "Grüße " * 100, "voice": "alloy"}
-    asking = asyncio.create_task(gate.ask(asked, path="/v1/audio/speech"))
-    await asyncio.sleep(0.02)
-    go.set()
-    answer = await asking
+
+    async def hear(message: dict[str, Any]) -> None:
+        if message.get("body"):
+            go.set()
+
+    answer = await gate.ask(asked, path="/v1/audio/speech", on_send=hear)
     assert answer.chunks == [b"ID3\x00", b"\xff\xfb rest"]
     assert answer.complete
     assert answer.headers["content-type"] == "audio/mpeg"
@@ -68,7 +71,8 @@ async def test_a_listener_who_leaves_pays_for_all_that_was_asked_to_be_said(tmp_
     gate = priced(harness.gateway(tmp_path, speaking([b"a", never])), {"characters": 15 * DOLLAR})
     asked = {"model": "gpt", "input": "hello", "voice": "alloy"}
     asking = asyncio.create_task(gate.ask(asked, path="/v1/audio/speech", leave_after=1))
-    await asyncio.sleep(0.1)
+    while not any(call.client_gone_ms for call in gate.services.calls.values()):
+        await asyncio.sleep(0.005)
     never.set()
     await asking
     (end,) = gate.ends

@@ -53,6 +53,9 @@ class House:
     def worker(self) -> subprocess.Popen[bytes]:
         return self.start("-m", "tests.usage_app.calling_worker", str(self.data / "journal"), str(self.seen))
 
+    def calls_seen(self) -> int:
+        return self.seen.read_bytes().count(b"\n") if self.seen.exists() else 0
+
     def query(self, sql: str) -> list[tuple[object, ...]]:
         with contextlib.closing(sqlite3.connect(self.database)) as connection:
             return connection.execute(sql).fetchall()
@@ -78,6 +81,15 @@ LedgerSettings.objects.create(pk=1, price_list_version=importlib.metadata.versio
 """
 
 
+def run_until_seen(house: House, worker: subprocess.Popen[bytes], calls: int) -> None:
+    """Let a worker run until a provider saw so many calls more: how soon that is the machine decides."""
+    wanted = house.calls_seen() + calls
+    while house.calls_seen() < wanted:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            worker.wait(timeout=0.02)
+            raise AssertionError(worker.stderr.read().decode() if worker.stderr else "it ended by itself")
+
+
 def run_for(process: subprocess.Popen[bytes], seconds: float) -> None:
     """Let a process run so long, then kill it where it stands."""
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -92,7 +104,8 @@ def test_every_call_a_provider_saw_has_one_row_however_often_everything_is_kille
     ledger = house.start("manage.py", "run_ledger")
     for _ in range(KILLS):
         worker = house.worker()
-        run_for(worker, dice.uniform(0.6, 1.0))
+        run_until_seen(house, worker, 30)
+        run_for(worker, dice.uniform(0, 0.4))
         run_for(ledger, dice.uniform(0.05, 1.3))
         ledger = house.start("manage.py", "run_ledger")
     run_for(ledger, 0.5)
@@ -116,7 +129,8 @@ def test_every_call_a_provider_saw_has_one_row_however_often_everything_is_kille
 
 def test_a_wrong_sum_fails_the_audit(house: House) -> None:
     worker = house.worker()
-    run_for(worker, 0.8)
+    run_until_seen(house, worker, 10)
+    run_for(worker, 0)
     house.manage("run_ledger", "--once")
     with contextlib.closing(sqlite3.connect(house.database)) as connection, connection:
         connection.execute("UPDATE usage_app_rollup SET cost_nanodollars = cost_nanodollars + 1")
