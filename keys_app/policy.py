@@ -250,7 +250,7 @@ def _budget_demand(entry: BudgetEntry, name: str, value: str | None, now_ms: int
     period = period_of(entry, now_ms)
     return BudgetDemand(
         entry.id,
-        period.key if value is None else _kept_apart(period.key, value),
+        period.key if value is None else kept_apart(period.key, value),
         entry.limit_at(now_ms),
         entry.hard,
         entry.scope,
@@ -275,7 +275,7 @@ def _rate_demands(entry: RateLimitEntry, name: str, value: str | None) -> Iterat
         yield RateDemand(f"{window}:out", entry.scope, name, tokens_per_minute=limit, counts="output")
 
 
-def _kept_apart(period: str, value: str) -> str:
+def kept_apart(period: str, value: str) -> str:
     """A period key for one end user: by name, or by a digest of it where the name is too long."""
     key = f"{period}/{value}"
     if len(key) <= PERIOD_LENGTH:

@@ -6,11 +6,11 @@ whoever does not see everything sees the claims of the services they manage, and
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Max, QuerySet, Sum
 
 from usage_app.models import ClaimRollup, ReportingSeries
 from usage_app.reports import Line, totals
@@ -45,6 +45,21 @@ def bounds_of(since: datetime, until: datetime, zone: ZoneInfo) -> tuple[datetim
     """The range that claims of [since, until) are counted for: its whole days."""
     first, after = days_of(since, until, zone)
     return start_of(first, zone), start_of(after, zone)
+
+
+def newest_unpriced_of_end_users(since: datetime) -> Iterable[tuple[str, str, datetime]]:
+    """(service, end user, when the newest of their calls without a price was over at the latest), of calls
+    from `since` on: to a day. Whoever is beyond the values of a day is not told of. One query.
+    """
+    rows = ClaimRollup.objects.filter(
+        zone__in=ReportingSeries.objects.values("zone"),
+        kind=ClaimRollup.Kind.END_USER,
+        day__gte=since.astimezone(UTC).date() - ONE_DAY,
+        unpriced_requests__gt=0,
+    )
+    grouped = rows.exclude(value="").values_list("zone", "service_id", "value").annotate(newest=Max("day"))
+    for zone, service_id, value, day in grouped:
+        yield service_id, value, start_of(day + ONE_DAY, ZoneInfo(zone))
 
 
 def overlaps(kind: str) -> bool:

@@ -195,6 +195,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'claims of a day',
                 'verbose_name_plural': 'claims of days',
+                'indexes': [models.Index(condition=models.Q(('unpriced_requests__gt', 0)), fields=['kind', 'day'], name='claimrollup_unpriced')],
                 'constraints': [models.UniqueConstraint(fields=('zone', 'day', 'kind', 'value', 'service_id', 'model', 'environment'), name='claimrollup_once')],
             },
         ),

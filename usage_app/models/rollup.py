@@ -176,6 +176,7 @@ class ClaimRollup(Figures):
                 name="claimrollup_once",
             )
         ]
+        indexes = [models.Index(fields=["kind", "day"], name="claimrollup_unpriced", condition=_UNPRICED)]
 
     def __str__(self) -> str:
         return f"{self.day} {self.kind} {self.value}"

@@ -10,11 +10,13 @@ from django.test.utils import CaptureQueriesContext
 
 from gateway_project import clock
 from keys_app.models import Budget
+from keys_app.policy import kept_apart
 from tests.seeding import People, make_request, save
 from tests.usage_app.views.conftest import Browse
 from usage_app.budget_states import states
 from usage_app.budget_unpriced import with_unpriced
-from usage_app.models import BudgetSpend, DayRollup, KnownName, Rollup
+from usage_app.ledger_series import reporting_zone, start_series
+from usage_app.models import BudgetSpend, ClaimRollup, DayRollup, KnownName, Rollup
 
 DOLLAR = 10**9
 CHARGED = '<span>$9.00<span class="gh-warn-text" title="Calls without a price">+</span></span>'
@@ -117,3 +119,53 @@ def test_a_part_of_a_burn_down_opens_its_calls_and_so_does_its_line_of_the_table
     assert len(re.findall(r'<a href="[^"]+" tabindex="-1"><rect class="gh-burn-column"', text)) == len(
         counted
     )
+
+
+def claimed(end_user: str, service_id: str = "", unpriced: int = 1, days_ago: int = 0) -> None:
+    """What the ledger sums of a day's calls that name an end user."""
+    zone = reporting_zone()
+    day = clock.now().astimezone(zone).date() - timedelta(days=days_ago)
+    where = {"zone": zone.key, "day": day, "service_id": service_id, "model": "m", "environment": "test"}
+    ClaimRollup.objects.create(
+        kind="end_user", value=end_user, requests=2, unpriced_requests=unpriced, **where
+    )
+
+
+def test_budgets_of_end_users_know_their_own_calls_without_a_price(people: People) -> None:
+    start_series()
+    shop, search = str(people.checkout.pk), str(people.search.pk)
+    claimed("ada", shop)
+    claimed("bob", search, unpriced=0)
+    claimed("", search)  # of somebody beyond a day's values
+    claimed("eve", search, days_ago=2)
+    fields = {"scope": "end_user", "days": 9}
+    wanted = {
+        budget(target="ada", **fields): True,
+        budget(target="ada", service=people.checkout, **fields): True,
+        budget(target="ada", service=people.search, **fields): False,
+        budget(target="bob", **fields): False,
+        budget(target="eve", **fields): True,
+        budget(target="eve", period="day", **fields): False,
+    }
+    assert marked(list(wanted)) == list(wanted.values())
+
+
+def test_a_budget_for_each_end_user_tells_whose_charge_leaves_some_out(
+    people: People, browse: Browse
+) -> None:
+    """However long the name is: the charge's period has a digest of it then."""
+    start_series()
+    long = "customer-" + "7" * 40
+    row = Budget.objects.create(scope="end_user", amount_nanodollars=10 * DOLLAR, period="total")
+    for name in ("ada", "bob", long):
+        period = kept_apart("total", name)
+        BudgetSpend.objects.create(
+            budget_id=str(row.pk), period=period, spent_nanodollars=9 * DOLLAR, requests=3
+        )
+    claimed("ada")
+    claimed(long)
+    found = {state.end_user: state.has_unpriced for state in with_unpriced(states([row]))}
+    assert found.pop("bob") is False
+    assert list(found.values()) == [True, True]
+    page = browse(people.root).get(f"/ui/budgets/{row.pk}/").content.decode()
+    assert page.count(f"{CHARGED} / $10.00") == 2
