@@ -17,19 +17,29 @@ from proxy_app.wire import JSON
 
 ANTHROPIC_PAGE, ANTHROPIC_LONGEST = 20, 1000
 GEMINI_PAGE, GEMINI_LONGEST = 50, 1000
+#: LiteLLM's names of `Listed.costs`, each in dollars a token.
+_LITELLM_COSTS = (
+    "input_cost_per_token",
+    "output_cost_per_token",
+    "cache_read_input_token_cost",
+    "cache_creation_input_token_cost",
+)
+_PER_DOLLAR = 10**15  # nanodollars a million tokens in a dollar a token
 #: Words that are not written as names are, in a name made from an id.
 _ACRONYMS = {"gpt": "GPT", "ai": "AI", "glm": "GLM", "oss": "OSS", "vl": "VL"}
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One callable name. `context_window` in tokens, None where nobody told."""
+    """One callable name. `context_window` in tokens, `costs` in nanodollars a million tokens (of input,
+    output, cache reads and writes): of several deployments the least and the most; None where unknown."""
 
     name: str
     created_s: int
     owner: str
     description: str = ""
     context_window: int | None = None
+    costs: tuple[int, int, int, int] | None = None
 
     @property
     def display_name(self) -> str:
@@ -101,6 +111,29 @@ def gemini_list(models: Sequence[Listed], query: Mapping[str, str]) -> JSON:
     if page and start + size < len(models):
         told["nextPageToken"] = urlsafe_b64encode(page[-1].name.encode()).decode()
     return told
+
+
+def litellm_list(models: Sequence[Listed]) -> JSON:
+    """As LiteLLM tells it at /model/info, where Cline, Roo Code and Kilo Code look for what a model takes."""
+    return {"data": [_litellm_model(model) for model in models]}
+
+
+def _litellm_model(model: Listed) -> JSON:
+    costs = [rate / _PER_DOLLAR for rate in model.costs] if model.costs else [None] * len(_LITELLM_COSTS)
+    return {
+        "model_name": model.name,
+        "litellm_params": {"model": model.name},
+        "model_info": {
+            "id": model.name,
+            "max_tokens": None,
+            "max_input_tokens": model.context_window,
+            "max_output_tokens": None,
+            **dict(zip(_LITELLM_COSTS, costs, strict=True)),
+            "supports_function_calling": True,
+            "supports_vision": True,  # as Codex is told: who cannot see says so when asked to
+            "supports_prompt_caching": bool(model.costs and model.costs[2] != model.costs[0]),
+        },
+    }
 
 
 def _count(query: Mapping[str, str], name: str, default: int, most: int) -> int:

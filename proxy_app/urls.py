@@ -21,7 +21,7 @@ from proxy_app.views.message_batches import (
     MessageBatches,
     MessageBatchResults,
 )
-from proxy_app.views.models import Model, Models
+from proxy_app.views.models import Model, ModelInfo, Models
 from proxy_app.views.operations import (
     BatchEmbedContents,
     EmbedContent,
@@ -75,6 +75,8 @@ PATHS: dict[str, type[APIView]] = {
     "/health/readiness": Ready,
     "/metrics": Metrics,
     **{f"{base}/models": Models for base in EVERY},
+    "/v1/model/info": ModelInfo,
+    "/model/info": ModelInfo,
     **{f"{base}/chat/completions": ChatCompletions for base in OPENAI},
     **{f"{base}/completions": Completions for base in OPENAI},
     **{f"{base}/responses": Responses for base in OPENAI},

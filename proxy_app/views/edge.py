@@ -9,6 +9,7 @@ from proxy_app.views.base import APIView
 from proxy_app.views.request import Request
 
 _TWICE = re.compile(r"^(.*/v1)/v1(/|$)")
+BESIDES = "What a provider has besides is behind its name"
 _LONGEST, _MOST_WORDS = 200, 8  # characters of an address that is worth a guess, words before what was meant
 _VERSIONS = frozenset({"v1", "v1beta", "v1alpha", "v1beta1"})
 #: First words of an endpoint's address where no version stands before it.
@@ -68,7 +69,7 @@ def explain(path: str, meant: str = "") -> str:
     if _BASES.issuperset(words := path.strip("/").split("/")):
         return f"'/{'/'.join(words)}' is a base address: the path of an endpoint follows it."
     if path.startswith("/v1"):
-        return f"{named} here. What a provider has besides is behind its name: /{{provider}}{path[:200]}."
+        return f"{named} here. {BESIDES}: /{{provider}}{path[:200]}."
     return f"{named} here."
 
 

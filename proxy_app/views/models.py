@@ -1,5 +1,6 @@
 """The models a key may use, in the shape of whoever asks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -15,7 +16,9 @@ from proxy_app.model_lists import Listed
 from proxy_app.planning import fill
 from proxy_app.views.base import APIView
 from proxy_app.views.conversations import gemini_model
+from proxy_app.views.edge import BESIDES
 from proxy_app.views.request import Request
+from usage_app.pricing import CompiledPrice
 
 
 class Models(APIView):
@@ -34,7 +37,9 @@ class Models(APIView):
         catalogue: Catalogue = self.request.snapshot.sections["catalogue"]
         assert self.request.principal is not None
         names = policy.allowed_names(self.request.principal, catalogue.names())
-        models = [self.listed(name, catalogue.by_name[name]) for name in names]
+        await self.answer_list([self.listed(name, catalogue.by_name[name]) for name in names])
+
+    async def answer_list(self, models: list[Listed]) -> None:
         if self.format == "anthropic":
             await self.answer(model_lists.anthropic_list(models, self.query))
         elif self.format == "gemini":
@@ -53,24 +58,44 @@ class Models(APIView):
     def listed(self, name: str, model: ModelEntry) -> Listed:
         """Owned by its provider, or by 'gatehouse' when several serve it."""
         providers = {deployment.provider.name for deployment in model.deployments}
+        prices = self._prices(name, model)
+        windows = [price.context_window for price in prices if price and price.context_window]
         return Listed(
             name=name,
             created_s=model.created_s,
             owner=providers.pop() if len(providers) == 1 else "gatehouse",
             description=model.description,
-            context_window=self._context_window(name, model),
+            context_window=min(windows, default=None),
+            costs=_dearest(prices),
         )
 
-    def _context_window(self, name: str, model: ModelEntry) -> int | None:
-        book = self.request.snapshot.sections["prices"]
-        now = now_ms()
-        windows = []
-        for deployment in model.deployments:
-            upstream_model = fill(model.name, deployment.upstream_model, name)
-            price = book.find(deployment.id, deployment.provider.price_kind, upstream_model, now)
-            if price is not None and price.context_window:
-                windows.append(price.context_window)
-        return min(windows, default=None)
+    def _prices(self, name: str, model: ModelEntry) -> list[CompiledPrice | None]:
+        """What each way to the model costs; None where that is unknown."""
+        book, now = self.request.snapshot.sections["prices"], now_ms()
+        return [
+            book.find(each.id, each.provider.price_kind, fill(model.name, each.upstream_model, name), now)
+            for each in model.deployments
+        ]
+
+
+def _dearest(prices: Sequence[CompiledPrice | None]) -> tuple[int, int, int, int] | None:
+    """The most that a million tokens of input, output, cache reads and writes cost."""
+    rates = [price.rates for price in prices if price is not None and price.by_tokens]
+    if not rates or len(rates) < len(prices):
+        return None
+    return (
+        max(each.input for each in rates),
+        max(each.output for each in rates),
+        max(each.cache_read for each in rates),
+        max(each.cache_write for each in rates),
+    )
+
+
+class ModelInfo(Models):
+    """GET the list as LiteLLM tells it."""
+
+    async def answer_list(self, models: list[Listed]) -> None:
+        await self.answer(model_lists.litellm_list(models))
 
 
 class Model(Models):
@@ -82,7 +107,7 @@ class Model(Models):
         if self.request.method != "POST" or not name or not verb:
             super().http_method_not_allowed()
         self.format = "gemini"
-        raise UnknownPath(f"There is no method '{verb[:80]}' of a model here.")
+        raise UnknownPath(f"There is no method '{verb[:80]}' of a model here. {BESIDES}.")
 
     async def get(self) -> None:
         name = self.kwargs["model"]

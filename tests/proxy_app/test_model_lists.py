@@ -1,5 +1,6 @@
 """The list of models in the shape of whoever asks, page by page."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -15,6 +16,7 @@ from proxy_app.model_lists import (
     anthropic_list,
     codex_catalogue,
     gemini_list,
+    litellm_list,
     openai_list,
 )
 from tests.proxy_app.harness import SECRET, deployment, model
@@ -172,3 +174,27 @@ def test_codex_finds_all_that_its_catalogue_demands():
         "experimental_supported_tools",
     }
     assert required <= set(entry) and entry["base_instructions"] and entry["context_window"] == 200_000
+
+
+@pytest.mark.parametrize("path", ["/v1/model/info", "/model/info"])
+async def test_litellms_list_tells_what_a_model_takes_and_costs(make_gateway, path):
+    gate = three(make_gateway, models_allowed=("gpt-a",))
+    [told] = (await gate.ask(path=path, method="GET")).json()["data"]
+    assert (told["model_name"], told["litellm_params"]) == ("gpt-a", {"model": "gpt-a"})
+    info = told["model_info"]
+    assert (info["input_cost_per_token"], info["output_cost_per_token"]) == (1e-6, 4e-6)
+    assert (info["cache_read_input_token_cost"], info["supports_prompt_caching"]) == (1e-7, True)
+
+
+async def test_what_one_of_several_ways_costs_is_not_told_for_all(make_gateway):
+    unpriced = replace(deployment("b"), upstream_model="other")
+    gate = make_gateway(None, model("gpt-a", deployment("a"), unpriced))
+    [told] = (await gate.ask(path="/v1/model/info", method="GET")).json()["data"]
+    assert told["model_info"]["input_cost_per_token"] is None
+
+
+def test_litellms_list_says_nothing_of_what_nobody_told():
+    info = litellm_list([Listed("a", 1, "alpha")])["data"][0]["model_info"]
+    assert (info["max_input_tokens"], info["output_cost_per_token"]) == (None, None)
+    assert info["supports_prompt_caching"] is False
+    assert litellm_list(listed("a"))["data"][0]["model_info"]["max_input_tokens"] == 200_000
