@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gateway_project.errors import BadRequest
+from proxy_app.formats.reading import holds_any
 from proxy_app.google_files import ADDRESSES
 from proxy_app.wire import JSON
 
@@ -17,13 +18,13 @@ _WORDS = (b"gs:", b"s3:", b"GS:", b"S3:", b"Gs:", b"gS:", b"\\u00")
 
 def check_storage(raw: bytes, body: JSON, quirks: Mapping[str, Any]) -> None:
     """Raise BadRequest for an address in a storage that is not open to callers. `raw` parsed is `body`."""
-    if any(word in raw for word in _WORDS):
+    if holds_any(raw, _WORDS):
         _check(_addresses(body), quirks)
 
 
 def check_every_text(raw: bytes, body: Any, quirks: Mapping[str, Any]) -> None:
     """The same of a body whose fields nobody here knows: each of its texts may be such an address."""
-    if any(word in raw for word in _WORDS):
+    if holds_any(raw, _WORDS):
         _check(_texts(body), quirks)
 
 

@@ -8,6 +8,7 @@ import msgspec
 from gateway_project.errors import BadRequest, UnknownFormer, UnknownObject, UnsupportedParameter
 from proxy_app.call import Attempt, Call
 from proxy_app.catalogue import ModelEntry
+from proxy_app.formats.reading import holds_any
 from proxy_app.google_files import ADDRESSES, CACHED, HOST_WORD, cache_name, file_name, uploaded_name
 from proxy_app.planning import Plan, only_at
 from proxy_app.stored import StoredObjects, gemini_hosts, keeper_of
@@ -76,7 +77,7 @@ async def check_files(
 def may_name_files(raw: bytes, hosts: Collection[str] = ()) -> bool:
     """Whether it is worth looking for names of files: a plain letter may be written as \\u00… A host of an
     admin's may be written in many ways, so any address is looked at where there is one."""
-    return any(word in raw for word in _WORDS_OF_FILES) or (bool(hosts) and _ADDRESS in raw)
+    return holds_any(raw, _WORDS_OF_FILES) or (bool(hosts) and _ADDRESS in raw)
 
 
 def file_ids(body: JSON, hosts: Collection[str] = ()) -> list[str]:

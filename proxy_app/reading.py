@@ -13,6 +13,7 @@ from proxy_app.call import Call, caller_of
 from proxy_app.formats import exchange
 from proxy_app.formats.chat_mixtures import in_chat_words
 from proxy_app.formats.own_places import in_own_places
+from proxy_app.formats.reading import holds_any
 from proxy_app.formats.shapes import read_facts, rewritten, shape_of
 from proxy_app.identity import MAX_CLAIM, read_claims, shown_proof
 from proxy_app.wire import JSON, CallFacts
@@ -86,7 +87,7 @@ def parse(call: Call) -> JSON:
     name = call.address.model or body.get("model")
     if isinstance(name, str):
         call.facts.model = name[:200]
-    if any(mark in call.raw for mark in _MARKS):
+    if holds_any(call.raw, _MARKS):
         refuse_forbidden(body)
     return body
 

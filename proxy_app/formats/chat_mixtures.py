@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from proxy_app.formats.reading import as_list, as_object, as_text
+from proxy_app.formats.reading import as_list, as_object, as_text, holds_any
 from proxy_app.wire import JSON
 
 _MODES = {"auto": "auto", "any": "required", "none": "none"}
@@ -21,7 +21,7 @@ def in_chat_words(body: JSON, raw: bytes) -> tuple[JSON, bytes]:
         told["tools"] = [_nested(tool) if _is_flat(tool) else tool for tool in tools]
     if isinstance(choice := body.get("tool_choice"), dict):
         told |= _choice(choice)
-    if isinstance(body.get("messages"), list) and any(kind in raw for kind in _FOREIGN_PARTS):
+    if isinstance(body.get("messages"), list) and holds_any(raw, _FOREIGN_PARTS):
         messages = [_message(message) for message in body["messages"]]
         told |= {"messages": messages} if messages != body["messages"] else {}
     if not told:

@@ -12,7 +12,7 @@ from proxy_app.formats.claims import claimed_tags
 from proxy_app.formats.claude import rules_of
 from proxy_app.formats.claude_thinking import default_limit
 from proxy_app.formats.families import ANTHROPIC, family_of, is_known_foreign
-from proxy_app.formats.reading import Fields, as_count, as_object, as_text, wrong_type
+from proxy_app.formats.reading import Fields, as_count, as_object, as_text, holds_any, wrong_type
 from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Outgoing, Reasoning, Target
 
 PATH = "/v1/messages"
@@ -110,7 +110,7 @@ def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> O
         fields["max_tokens"] = int(target.quirks.get("default_max_tokens") or _default_limit(body, target))
     family = family_of(target)
     marks = _MARKS[:1] if family in ("", ANTHROPIC) else _MARKS
-    if any(mark in raw for mark in marks):
+    if holds_any(raw, marks):
         messages = _decode_items(fields["messages"])
         kept = [mended for each in messages if (mended := _own_words(each, marks, family)) is not None]
         if kept != messages:

@@ -9,7 +9,7 @@ from gateway_project.errors import InvalidBody
 from proxy_app.formats.claims import claimed_end_user, claimed_tags
 from proxy_app.formats.families import family_of
 from proxy_app.formats.openai_chat.signed import MARKS, own_words
-from proxy_app.formats.reading import Fields, wrong_type
+from proxy_app.formats.reading import Fields, holds_any, wrong_type
 from proxy_app.wire import JSON, NOWHERE, Address, CallFacts, Outgoing, Target
 
 PATH = "/chat/completions"
@@ -74,7 +74,7 @@ def relay_request(raw: bytes, body: JSON, facts: CallFacts, target: Target) -> O
         options = body.get("stream_options")
         wanted = {**options, "include_usage": True} if isinstance(options, dict) else {"include_usage": True}
         fields["stream_options"] = msgspec.Raw(orjson.dumps(wanted))
-    if any(mark in raw for mark in MARKS):
+    if holds_any(raw, MARKS):
         messages, family = _decode_items(fields["messages"]), family_of(target)
         kept = [own_words(message, family) for message in messages]
         if kept != messages:
