@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetEntry:
@@ -111,8 +113,7 @@ class Snapshot:
     people: Mapping[str, str] = field(default_factory=dict)  # user id by name and by e-mail, lower case
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True):
     """Who is behind a call."""
 
     key: KeyEntry

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
+
 from gateway_project.clock import now_ms
 from gateway_project.conf import Config
 from gateway_project.errors import GatehouseError
@@ -92,8 +94,7 @@ class Reply(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, eq=False):
     """The upstream try that is going on or was the last."""
 
     number: int
@@ -103,7 +104,7 @@ class Attempt:
     price: CompiledPrice | None
     service_tier: str = ""  # that the price is for: asked for, until the provider tells
     answered_by: str = ""  # the same of a model of the provider's that is not the one asked
-    observed: Observed = field(default_factory=Observed)
+    observed: Observed = msgspec.field(default_factory=Observed)
     connected_ms: float | None = None
     headers_ms: float | None = None
     first_content_ms: float | None = None
@@ -111,8 +112,7 @@ class Attempt:
     keeps: bool = False  # its provider keeps the answer for the caller
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct, eq=False):
     """Everything known of one call. The pipeline fills it in from top to bottom."""
 
     id: str
@@ -123,40 +123,40 @@ class Call:
     services: Services
     reply: Reply
     raw: bytes = b""
-    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    headers: Mapping[bytes, bytes] = msgspec.field(default_factory=dict)
     address: Address = NOWHERE
-    arrived_ms: int = field(default_factory=now_ms)
-    started_ns: int = field(default_factory=time.monotonic_ns)
+    arrived_ms: int = msgspec.field(default_factory=now_ms)
+    started_ns: int = msgspec.field(default_factory=time.monotonic_ns)
     # read
     body_format: str = ""  # of the body, where it differs from what its address says
-    body: JSON = field(default_factory=dict)
+    body: JSON = msgspec.field(default_factory=dict)
     sent: JSON | None = None  # the body as it came, where it was put into other words
-    facts: CallFacts = field(default_factory=lambda: CallFacts(model=""))
-    claims: Claims = field(default_factory=Claims)
-    caller: Caller = field(default_factory=Caller)
+    facts: CallFacts = msgspec.field(default_factory=lambda: CallFacts(model=""))
+    claims: Claims = Claims()
+    caller: Caller = Caller()
     model: ModelEntry | None = None
     former: Stored | None = None  # the answer that a provider keeps and this call goes on from
     input_estimate: int = 0
     # admitted and routed
     grant: Grant | None = None
-    admissions: list[tuple[Demand, Grant]] = field(default_factory=list)  # each step of it
-    refusals: list[Allowance] = field(default_factory=list)  # by levels of it, its fallbacks and deployments
+    admissions: list[tuple[Demand, Grant]] = msgspec.field(default_factory=list)  # each step of it
+    refusals: list[Allowance] = msgspec.field(default_factory=list)  # by it, its fallbacks, deployments
     fell_back_to: str = ""
     charges: tuple[Charge, ...] = ()
     step_charges: tuple[Charge, ...] = ()  # of them, those of the deployment that is being tried
-    limit_headers: Mapping[str, str] = field(default_factory=dict)
+    limit_headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     plan: Plan | None = None
-    decision: dict[str, Any] = field(default_factory=dict)
+    decision: dict[str, Any] = msgspec.field(default_factory=dict)
     begin: Begin | None = None  # still to be written, with the first attempt
     begun: bool = False
     # on the way
     attempt: Attempt | None = None
-    attempts: list[AttemptEnded] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
+    attempts: list[AttemptEnded] = msgspec.field(default_factory=list)
+    marks: list[Mark] = msgspec.field(default_factory=list)
     live: LiveCall | None = None
     waited_ns: int = 0  # on the provider and on the client
     operation: Operation | None = None  # that is asked for in place of a conversation
-    asked: Asked = field(default_factory=Asked)  # of it
+    asked: Asked = msgspec.field(default_factory=Asked)  # of it
     is_count: bool = False  # asks for a number of tokens: free, whatever is answered
     is_unreadable: bool = False  # costs something, and its answer does not say what
     is_unread: bool = False  # its answer should say what it used, and could not be read

@@ -4,9 +4,10 @@ Claims are recorded, never sent upstream, and prove nothing unless the key trust
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qs, unquote
+
+import msgspec
 
 from proxy_app.wire import CallFacts
 
@@ -31,6 +32,7 @@ _SESSION = (
     b"x-litellm-trace-id",
 )
 _TAGS = (b"x-gatehouse-tags", b"x-litellm-tags")
+_CLAIMS = frozenset((*_END_USER, *_SESSION, *_TAGS))
 _TOKEN = b"x-gatehouse-identity"
 _SIGNATURE = b"x-gatehouse-end-user-signature"
 _OURS = b"x-litellm-api-key"  # for a gateway alone, whatever else is shown for a provider
@@ -55,8 +57,9 @@ _CLIENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(msgspec.Struct, frozen=True):
+    """What is recorded of them."""
+
     end_user: str = ""
     session: str = ""
     client: str = ""
@@ -86,9 +89,13 @@ def _bare(header: bytes) -> bytes:
 
 def read_claims(headers: Mapping[bytes, bytes], facts: CallFacts | None) -> Claims:
     """Claims from the headers first, then from the body."""
-    end_user = _first(headers, _END_USER) or (facts.end_user if facts else None) or ""
-    session = _first(headers, _SESSION) or (facts.session if facts else None) or ""
-    tags = _tags(headers) or (facts.tags if facts else ())
+    end_user = session = ""
+    tags: tuple[str, ...] = ()
+    if not _CLAIMS.isdisjoint(headers):
+        end_user, session, tags = _first(headers, _END_USER), _first(headers, _SESSION), _tags(headers)
+    if facts is not None:
+        end_user, session = end_user or facts.end_user or "", session or facts.session or ""
+        tags = tags or facts.tags
     return Claims(
         end_user=end_user[:MAX_CLAIM],
         session=session[:MAX_CLAIM],

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from proxy_app.catalogue import DeploymentEntry, ModelEntry
 from proxy_app.providers.readiness import PROBLEMS
 
@@ -23,8 +25,7 @@ class Cooling:
     cause: str  # e.g. '429' or 'upstream_timeout'
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One deployment to try. `upstream_model` has its wildcard filled in."""
 
     model: ModelEntry
@@ -33,14 +34,12 @@ class Step:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(msgspec.Struct, frozen=True):
     deployment: DeploymentEntry
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """Steps in the order they are tried. With no step, `retry_after_s` says when one may be back."""
 
     strategy: str

@@ -1,8 +1,8 @@
 """Step 1: a caller's body as facts, with everything refused that no caller may say."""
 
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import orjson
 
 from gateway_project import clock
@@ -65,7 +65,9 @@ def know_caller(call: Call, facts: CallFacts) -> None:
     if key.identity_secret:
         token, signature = shown_proof(call.headers)
         if token:
-            claims = replace(claims, end_user=name_in_token(key.identity_secret, token)[:MAX_CLAIM])
+            claims = msgspec.structs.replace(
+                claims, end_user=name_in_token(key.identity_secret, token)[:MAX_CLAIM]
+            )
         elif signature:
             check_signature(key.identity_secret, signature, claims.end_user, clock.now_ms())
         call.claims, is_proven = claims, bool(token or signature)

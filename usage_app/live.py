@@ -5,14 +5,14 @@ publisher sends coalesced deltas to whoever watches; while nobody watches it sen
 """
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 Phase = Literal["admitted", "routed", "connecting", "waiting", "streaming", "ended"]
 
 
-@dataclass(slots=True)
-class LiveCall:
+class LiveCall(msgspec.Struct, eq=False):
     """One call in flight. Written by the pipeline without awaiting anything."""
 
     id: str
@@ -30,7 +30,7 @@ class LiveCall:
     environment: str
     client: str = ""
     phase: Phase = "admitted"
-    phase_ms: dict[str, float] = field(default_factory=dict)  # phase -> offset since arrival, ms
+    phase_ms: dict[str, float] = msgspec.field(default_factory=dict)  # phase -> offset since arrival, ms
     deployment: str = ""
     provider: str = ""
     attempts: int = 0
