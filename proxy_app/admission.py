@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Callable
 
 import msgspec
-import orjson
 
 from gateway_project.clock import now_ms
 from gateway_project.errors import (
@@ -280,8 +279,7 @@ def _costing(price: CompiledPrice) -> Callable[[int, int], int]:
 
 def _cap_output(call: Call, cap: int) -> None:
     """An unnamed output limit is named, so that one plain call cannot eat the budget; a header says so."""
-    call.raw = exchange.name_output_limit(call.body_format, call.raw, cap)
-    call.body = orjson.loads(call.raw)
+    call.raw, call.body = exchange.name_output_limit(call.body_format, call.raw, call.body, cap)
     call.facts.max_output_tokens = cap
     call.limit_headers = {**call.limit_headers, "x-gatehouse-output-cap": str(cap)}
 

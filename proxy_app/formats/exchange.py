@@ -131,10 +131,17 @@ def with_verb(inbound: str, path: str, verb: str) -> str:
     return f"{path}/{verb}"
 
 
-def name_output_limit(inbound: str, raw: bytes, tokens: int) -> bytes:
-    """The caller's body with its longest answer named; every other value keeps its bytes."""
+def name_output_limit(inbound: str, raw: bytes, body: JSON, tokens: int) -> tuple[bytes, JSON]:
+    """The caller's body (`raw` parsed is `body`) with its longest answer named, as bytes and parsed; every
+    other value keeps its bytes."""
     spoken = INBOUND[inbound] if inbound in INBOUND else UPSTREAM[inbound]
-    return _put(raw, spoken.output_limit, tokens)
+    name, *rest = spoken.output_limit
+    if body and not rest and name not in body:
+        # Put before all else: for one number a long body is not read again.
+        start = raw.index(b"{") + 1
+        return b'%b"%b":%d,%b' % (raw[:start], name.encode(), tokens, raw[start:]), {**body, name: tokens}
+    named = _put(raw, spoken.output_limit, tokens)
+    return named, orjson.loads(named)
 
 
 def watched_as(wire: str) -> str:
