@@ -125,8 +125,10 @@ def may_use_model(principal: Principal, name: str) -> bool:
 
 def is_narrowed(principal: Principal) -> bool:
     """Whether some list of models binds the principal."""
-    holders = (principal.key, principal.user, principal.service)
-    return any(holder is not None and holder.models_allowed for holder in holders)
+    if principal.key.models_allowed:
+        return True
+    user, service = principal.user, principal.service
+    return bool((user and user.models_allowed) or (service and service.models_allowed))
 
 
 def allowed_names(principal: Principal, names: Iterable[str]) -> list[str]:
@@ -176,10 +178,7 @@ def demand(
         gathered.add("user", principal.user.id, principal.user.id)
     if service_id:
         gathered.add("service", service_id, service_id)
-    for scope, name in (("environment", key.environment), ("model", model), ("provider", provider)):
-        gathered.add(scope, name, name)
-        if service_id:
-            gathered.add(scope, name, f"{service_id}/{name}")
+    gathered.add_shared(("environment", key.environment), ("model", model), ("provider", provider))
     if end_user:
         gathered.add("end_user", end_user, end_user)
         gathered.add("end_user", end_user, "", each=True)
@@ -199,11 +198,7 @@ def step_demand(
     if not snapshot.budgets and not snapshot.rate_limits:
         return NO_DEMAND
     gathered = _Gathered(snapshot, principal, now_ms)
-    service_id = principal.key.service_id
-    for scope, name in (("provider", provider), ("deployment", deployment)):
-        gathered.add(scope, name, name)
-        if service_id:
-            gathered.add(scope, name, f"{service_id}/{name}")
+    gathered.add_shared(("provider", provider), ("deployment", deployment))
     if not gathered.budgets and not gathered.rates:
         return NO_DEMAND
     return Demand(tuple(gathered.budgets), tuple(gathered.rates))
@@ -231,6 +226,20 @@ class _Gathered:
         self.now_ms = now_ms
         self.budgets: list[BudgetDemand] = []
         self.rates: list[RateDemand] = []
+
+    def add_shared(self, *levels: tuple[str, str]) -> None:
+        """Take the limits of levels (scope, name) that all callers share, and those that the caller's service
+        has there. Most have none: they are looked up here, without a call for each."""
+        budgets, rates = self.snapshot.budgets, self.snapshot.rate_limits
+        service_id = self.principal.key.service_id
+        for level in levels:
+            scope, name = level
+            if level in budgets or level in rates:
+                self.add(scope, name, name)
+            if service_id:
+                own = scope, f"{service_id}/{name}"
+                if own in budgets or own in rates:
+                    self.add(scope, name, own[1])
 
     def add(self, scope: str, name: str, filed_under: str, *, each: bool = False) -> None:
         """Take the limits filed under (scope, filed_under); `each` keeps a count for every name."""

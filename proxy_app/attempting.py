@@ -93,7 +93,7 @@ async def try_once(call: Call, relay: Relay, step: Step) -> None:
             guard.expect("idle", timeouts.idle_s)
             raw = await answer.read()
             raise exchange.read_failure(target, answer.status, answer.headers, raw)
-        with refusing_depth():
+        with refusing_depth:
             pipe = open_pipe(call, answer, target)
             if pipe is not None:
                 relay.tail = await relay_stream(call, guard, attempt, answer, pipe)

@@ -54,7 +54,7 @@ class Meter:
             self._decide(chunk)
         if self.pipe is not None:
             try:
-                with refusing_depth():
+                with refusing_depth:
                     self.pipe.feed(chunk)
             except GatehouseError as error:
                 self._note_failure(error)

@@ -11,12 +11,15 @@ from usage_app.pricing import CompiledPrice
 #: Words for what everybody gets.
 _USUAL = frozenset({"auto", "default", "standard", "standard_only", "unspecified"})
 _FIELDS = ("service_tier", "serviceTier", "speed")
+_ASKS = frozenset({*_FIELDS, "inference_geo"})
 #: Where Anthropic runs a model for more than its usual price (platform.claude.com, "Data residency pricing").
 _DEAR_PLACES = frozenset({"us"})
 
 
 def asked_tier(body: JSON) -> str:
     """The tier that a caller asks for, in any format; empty for the usual one."""
+    if _ASKS.isdisjoint(body):
+        return ""
     return in_place(_asked_tier(body), body.get("inference_geo"))
 
 

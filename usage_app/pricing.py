@@ -267,8 +267,9 @@ def worst_case(
         dearest_input * max(input_tokens_upper, 0)
         + dearest_output * max(output_tokens_upper, 0)
         + price.request_nanodollars
-        + sum(price.dearest_unit_rate(unit) * count for unit, count in (units_upper or {}).items())
     )
+    if units_upper:
+        amount += sum(price.dearest_unit_rate(unit) * count for unit, count in units_upper.items())
     return -(-amount // UNITS_PER_PRICE)
 
 

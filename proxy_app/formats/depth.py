@@ -1,7 +1,6 @@
 """Answers that are nested too deeply: JSON is read deeper than it can be written again. Pure."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from gateway_project.errors import UpstreamInvalid
 
@@ -9,12 +8,18 @@ from gateway_project.errors import UpstreamInvalid
 _WORDS = "Recursion limit reached"
 
 
-@contextmanager
-def refusing_depth() -> Iterator[None]:
+class RefusingDepth:
     """While a provider's answer is read and written. Raises UpstreamInvalid for one that is too deep."""
-    try:
-        yield
-    except (TypeError, RecursionError) as error:
-        if isinstance(error, TypeError) and str(error) != _WORDS:
-            raise
-        raise UpstreamInvalid("The provider sent an answer that is nested too deeply.") from error
+
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, RecursionError) or (isinstance(error, TypeError) and str(error) == _WORDS):
+            raise UpstreamInvalid("The provider sent an answer that is nested too deeply.") from error
+
+
+refusing_depth = RefusingDepth()

@@ -167,7 +167,7 @@ def convert_answer(
 ) -> tuple[bytes, Observed]:
     """The caller's bytes of a provider's 2xx answer. Raises UpstreamFailed when the answer is an error
     after all or cannot be read."""
-    with refusing_depth():
+    with refusing_depth:
         return _convert_answer(inbound, target, raw, facts, options)
 
 

@@ -48,7 +48,7 @@ class ASGIReply:
         write_whole = self._extensions.get(WHOLE_ANSWER)
         if write_whole is None or self._cors or "connection" in headers:
             return False
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        lines = "\r\n".join(map(": ".join, headers.items())) + "\r\n"
         head = lines.encode("latin-1", "replace")
         if len(head) - len(head.translate(None, _CONTROLS)) != 2 * len(headers):
             return False  # a value holds a line end, or its like, of its own
