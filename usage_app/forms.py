@@ -28,3 +28,6 @@ class SignInForm(AuthenticationForm):
         self.fields["password"].label = _("Password")
         for name in ("username", "password"):
             self.fields[name].widget.attrs["class"] = "gh-input"
+        if self.data.get("username"):  # it stands there again: what is to be typed is the password
+            self.fields["username"].widget.attrs["autofocus"] = False
+            self.fields["password"].widget.attrs["autofocus"] = True

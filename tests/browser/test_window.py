@@ -138,6 +138,40 @@ def test_after_back_the_navigation_shows_what_the_page_shows(chromium: Browser, 
     page.context.close()
 
 
+def test_the_focus_stays_where_it_was_when_a_page_or_a_part_is_drawn_anew(
+    chromium: Browser, server: Serving
+) -> None:
+    key = server.new_key()
+    for model in ("sandbox/fast", "sandbox/error-500"):
+        body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
+        server.call("POST", "/v1/chat/completions", body, key=key)
+    server.ledger(2)
+    watched = Watched(chromium, server)
+    page = watched.page
+    page.goto(f"{server.url}/ui/")
+    row = page.locator("#overview-body tbody a").first
+    row.focus()
+    row.evaluate("link => link.dataset.old = 1")
+    with page.expect_response(re.compile("fragment=body")):
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('gh:refresh'))")
+    expect(page.locator("[data-old]")).to_have_count(0)
+    expect(row).to_be_focused()
+    page.get_by_role("link", name="Service", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("by=service"))
+    expect(page.get_by_role("link", name="Service", exact=True)).to_be_focused()
+    chosen = page.get_by_role("combobox", name="Environment")
+    chosen.focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_url(re.compile("environment=[a-z]"))
+    expect(chosen).to_be_focused()
+    page.get_by_role("link", name="Requests", exact=True).first.click()
+    page.wait_for_url(re.compile("/ui/requests/"))
+    expect(chosen).not_to_be_focused()
+    assert watched.complaints == []
+    page.context.close()
+
+
 def test_what_the_browser_draws_itself_is_dark_in_the_dark(chromium: Browser, server: Serving) -> None:
     """The mark that opens a choice of days, the bars to scroll by."""
     page = Watched(chromium, server).page

@@ -1,5 +1,7 @@
 """Signing in and out, the language, the policy on scripts, and addresses that lead nowhere."""
 
+import re
+
 from django.test import Client
 
 from gateway_project.csp import FOR_UNFOLD, STRICT
@@ -23,6 +25,16 @@ def test_a_wrong_password_and_an_unknown_name_read_the_same(people: People) -> N
         return page[page.index('role="alert"') : page.index("<form")]
 
     assert told("bob") == told("nobody")
+
+
+def test_what_is_to_be_typed_next_has_the_focus(people: People) -> None:
+    def focused(page: str) -> list[str]:
+        return re.findall(r'<input [^>]*name="(\w+)"[^>]* autofocus', page)
+
+    client = Client()
+    assert focused(client.get("/ui/sign-in/").content.decode()) == ["username"]
+    again = client.post("/ui/sign-in/", {"username": "bob", "password": "wrong"})
+    assert focused(again.content.decode()) == ["password"]
 
 
 def test_a_foreign_address_is_never_followed_after_sign_in(people: People) -> None:

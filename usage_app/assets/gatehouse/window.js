@@ -1,6 +1,7 @@
 // Every page of the window: the selection, copying, keys, tabs, and the pulse that fragments refresh on.
 
 import "./in_flight.js";
+import "./keeping_focus.js";
 
 const main = document.querySelector(".gh-header");
 
