@@ -1,12 +1,13 @@
 """What builders of requests share: turns as providers want them, and refusals of what cannot be carried."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from gateway_project.errors import BadRequest, InvalidBody, UnsupportedContent, UnsupportedParameter
 from proxy_app.wire import (
+    JSON,
     Audio,
     Conversation,
     File,
@@ -20,7 +21,7 @@ from proxy_app.wire import (
 )
 
 #: Parameters of `Sampling` and what makes them more than a default, in the order they are checked.
-_NEUTRAL: dict[str, tuple[Any, ...]] = {
+NEUTRAL: dict[str, tuple[Any, ...]] = {
     "frequency_penalty": (None, 0),
     "presence_penalty": (None, 0),
     "logit_bias": (None, {}),
@@ -30,8 +31,6 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "top_k": (None,),
     "service_tier": (None, "auto"),
 }
-#: What else a model may not take.
-_OF_THE_WHOLE = frozenset({"service_tier", "verbosity"})
 _ONE_LINE = str.maketrans("\r\n", "  ")
 #: What asks for JSON where a format's JSON mode does not exist, or wants to be asked for in words too.
 JSON_INSTRUCTION = "Answer with a single valid JSON object and nothing else: no prose, no code fence."
@@ -40,32 +39,8 @@ JSON_INSTRUCTION = "Answer with a single valid JSON object and nothing else: no 
 def refuse_sampling(conversation: Conversation, *names: str) -> None:
     """Raises UnsupportedParameter for the first of `names` that is set to more than its default."""
     for name in names:
-        if getattr(conversation.sampling, name) not in _NEUTRAL[name]:
+        if getattr(conversation.sampling, name) not in NEUTRAL[name]:
             raise UnsupportedParameter(f"'{name}' cannot be carried to this model.", param=name)
-
-
-def drop_untaken(conversation: Conversation, names: Iterable[str]) -> tuple[str, ...]:
-    """Leave out parameters that a model is known not to take (sampling, `service_tier`, `verbosity`); gives
-    the names of those that were set to more than their default."""
-    dropped = []
-    for name in names:
-        unset: Any = [] if name == "stop" else None
-        holder: Any = conversation if name in _OF_THE_WHOLE else conversation.sampling
-        value = getattr(holder, name, unset)
-        if value == unset:
-            continue
-        if value not in _NEUTRAL.get(name, (None,)):
-            dropped.append(name)
-        setattr(holder, name, unset)
-    return tuple(dropped)
-
-
-def drop_reasoning(conversation: Conversation) -> tuple[str, ...]:
-    """Leave out how hard to think, for a model that does not; told where it was asked to."""
-    reasoning, conversation.reasoning = conversation.reasoning, None
-    if reasoning is None or reasoning.effort == "none" or reasoning.budget_tokens == 0:
-        return ()
-    return ("reasoning_effort",)
 
 
 def in_words(error: BadRequest, words: Mapping[str, str]) -> BadRequest:
@@ -107,9 +82,20 @@ def with_json_asked(turns: list[Turn]) -> list[Turn]:
     said = (part for turn in turns if turn.role != "assistant" for part in turn.parts)
     if any(isinstance(part, Text) and "json" in part.text.lower() for part in said):
         return turns
+    return with_instruction(turns, JSON_INSTRUCTION)
+
+
+def with_instruction(turns: list[Turn], text: str) -> list[Turn]:
+    """The turns with one sentence more among the instructions at their head."""
     if turns and turns[0].role == "system":
-        return [Turn("system", [*turns[0].parts, Text(JSON_INSTRUCTION)]), *turns[1:]]
-    return [Turn("system", [Text(JSON_INSTRUCTION)]), *turns]
+        return [Turn("system", [*turns[0].parts, Text(text)]), *turns[1:]]
+    return [Turn("system", [Text(text)]), *turns]
+
+
+def schema_instruction(schema: JSON) -> str:
+    """What asks for an answer that is not held to its schema."""
+    asked = "Answer with valid JSON that fits this JSON Schema and nothing else: no prose, no code fence."
+    return f"{asked}\n{orjson.dumps(schema).decode()}"
 
 
 def alternate(turns: list[Turn]) -> list[Turn]:

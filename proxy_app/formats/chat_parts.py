@@ -5,7 +5,7 @@ from collections.abc import Callable
 from gateway_project.errors import UnsupportedContent
 from proxy_app.formats.carrying import cannot_carry, told_by
 from proxy_app.formats.media import image_address
-from proxy_app.wire import JSON, Image, Part, Text, ToolResult
+from proxy_app.wire import JSON, Image, OutputFormat, Part, Text, ToolResult
 
 
 def user_messages(parts: list[Part], write: Callable[[Part], JSON]) -> list[JSON]:
@@ -37,3 +37,15 @@ def not_in(part: Part, where: str) -> UnsupportedContent:
     """The refusal of a kind of part in a kind of message."""
     kind = type(part).__name__.lower()
     return cannot_carry(part, f"a part of the kind '{kind}' in {where} cannot be carried to this model.")
+
+
+def chat_format(output: OutputFormat) -> JSON:
+    """A `response_format`, of an output that is no plain text."""
+    if output.kind == "json":
+        return {"type": "json_object"}
+    schema: JSON = {"name": output.name or "answer", "schema": output.schema or {"type": "object"}}
+    if output.strict is not None:
+        schema["strict"] = output.strict
+    if output.description is not None:
+        schema["description"] = output.description
+    return {"type": "json_schema", "json_schema": schema}

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from proxy_app.formats.carrying import JSON_INSTRUCTION
+from proxy_app.formats.carrying import JSON_INSTRUCTION, schema_instruction
 from proxy_app.formats.claude import Rules
 from proxy_app.formats.claude_merging import Unsayable, definition_of, merged, reference_of
 from proxy_app.wire import JSON, Conversation, Text, Tool
@@ -106,15 +106,9 @@ def with_form_asked(system: list[Text], schemas: Schemas) -> list[Text]:
         case "json":
             return [*system, Text(JSON_INSTRUCTION)]
         case "words":
-            return [*system, Text(_in_words(schemas.output or {}))]
+            return [*system, Text(schema_instruction(schemas.output or {}))]
         case _:
             return system
-
-
-def _in_words(schema: JSON) -> str:
-    """What asks for an answer that is not held to its schema."""
-    asked = "Answer with valid JSON that fits this JSON Schema and nothing else: no prose, no code fence."
-    return f"{asked}\n{orjson.dumps(schema).decode()}"
 
 
 def object_schema(tool: Tool) -> JSON:

@@ -1,5 +1,6 @@
 """Reasoning effort in words and as a budget of tokens: formats know one or the other."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from proxy_app.wire import Reasoning
@@ -14,6 +15,16 @@ BUDGETS: Final[dict[str, int]] = {
     "xhigh": 32768,
     "max": 32768,
 }
+
+
+#: From the least on.
+_ORDER: Final = tuple(BUDGETS)
+
+
+def nearest(effort: str, known: Sequence[str]) -> str:
+    """The word that a model knows for an effort, of two as near the harder one."""
+    place = _ORDER.index(effort)
+    return min(known, key=lambda word: (abs(_ORDER.index(word) - place), -_ORDER.index(word)))
 
 
 def effort_of_budget(budget_tokens: int) -> str:

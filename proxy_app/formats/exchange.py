@@ -17,10 +17,11 @@ from gateway_project.errors import (
     UpstreamInvalid,
 )
 from proxy_app.formats.anthropic.usage import read_usage as read_anthropic_usage
-from proxy_app.formats.carrying import drop_reasoning, drop_untaken, in_words
+from proxy_app.formats.carrying import in_words
 from proxy_app.formats.contract import KeptAnswer, RenderedError, RenderOptions, StreamPipe
 from proxy_app.formats.depth import refusing_depth
 from proxy_app.formats.families import forget_foreign
+from proxy_app.formats.fitting import fit
 from proxy_app.formats.gemini.request import WHOLE_REQUESTS
 from proxy_app.formats.hosted import leave_out_hosted
 from proxy_app.formats.lenient import load
@@ -105,11 +106,7 @@ def build_outgoing(
     target.wrapped = not upstream.any_schema and wrap_schema(conversation)
     target.tool_names = rename_tools(conversation, upstream.tool_name)
     rename_calls(conversation, call_ids(upstream, target))
-    dropped = drop_untaken(conversation, target.quirks.get("drop") or ())
-    if conversation.reasoning is None or conversation.reasoning.effort != "none":
-        dropped += drop_untaken(conversation, target.quirks.get("drop_when_reasoning") or ())
-    if target.quirks.get("no_reasoning"):
-        dropped += drop_reasoning(conversation)
+    dropped = fit(conversation, target.quirks)
     try:
         outgoing = upstream.build_request(conversation, target)
     except (InvalidBody, UnsupportedParameter) as error:

@@ -1,11 +1,14 @@
 """A conversation written as a Gemini generateContent request.
 
 Not carried: `verbosity`, `strict` of tools, image `detail`, end user and metadata (dropped: hints and
-claims); `logit_bias`, log probabilities and several candidates are refused.
+claims), penalties from Gemini 2.5 on (dropped, and told); `logit_bias`, log probabilities and several
+candidates are refused.
 Quirks: `api_version` (default v1beta), `web_media` (whether the model takes public https addresses of media),
 and `thinking_style` "level" or "budget"; the last two are else told by the model's name (addresses since
 Gemini 2.5, budgets up to 2.5, levels since 3).
 """
+
+from dataclasses import replace
 
 import orjson
 
@@ -20,6 +23,7 @@ from proxy_app.wire import (
     Outgoing,
     OutputFormat,
     Reasoning,
+    Sampling,
     Target,
     Tool,
     ToolChoice,
@@ -35,6 +39,7 @@ _LEVELS = {
     "xhigh": "HIGH",
     "max": "HIGH",
 }
+_PENALTIES = ("frequency_penalty", "presence_penalty")
 #: OpenAI's words for tiers -> this format's; `auto` and Anthropic's are the provider's own default.
 _TIERS = {"default": "standard", "flex": "flex", "priority": "priority"}
 
@@ -42,20 +47,30 @@ _TIERS = {"default": "standard", "flex": "flex", "priority": "priority"}
 def build_request(conversation: Conversation, target: Target) -> Outgoing:
     """The provider request. Raises UnsupportedContent and UnsupportedParameter."""
     refuse_sampling(conversation, "logit_bias", "logprobs", "top_logprobs", "n")
+    sampling, dropped = _taken(conversation.sampling, target)
     system, turns = split_system(conversation.turns)
     body: JSON = {"contents": _contents(alternate(turns), target)}
     if system:
         body["systemInstruction"] = {"parts": [{"text": text.text} for text in system]}
     if conversation.tools:
         body |= _tools(conversation)
-    config = _sampling(conversation) | _output(conversation.output)
+    config = _sampling(sampling, conversation.max_output_tokens) | _output(conversation.output)
     if conversation.reasoning is not None:
         config["thinkingConfig"] = _thinking(conversation.reasoning, target)
     if config:
         body["generationConfig"] = config
     if tier := _TIERS.get(conversation.service_tier or ""):
         body["serviceTier"] = tier
-    return Outgoing(request_path(target, conversation.stream), orjson.dumps(body), dict(HEADERS))
+    return Outgoing(request_path(target, conversation.stream), orjson.dumps(body), dict(HEADERS), dropped)
+
+
+def _taken(sampling: Sampling, target: Target) -> tuple[Sampling, tuple[str, ...]]:
+    """(what the model takes of it, the names of what is left out). No model takes penalties since Gemini 2.5:
+    "Penalty is not enabled for this model"."""
+    if (generation(target) or (3, 0)) < (2, 5):
+        return sampling, ()
+    dropped = tuple(name for name in _PENALTIES if getattr(sampling, name))
+    return replace(sampling, frequency_penalty=None, presence_penalty=None), dropped
 
 
 def _contents(turns: list[Turn], target: Target) -> list[JSON]:
@@ -73,10 +88,9 @@ def _contents(turns: list[Turn], target: Target) -> list[JSON]:
     return contents
 
 
-def _sampling(conversation: Conversation) -> JSON:
-    sampling = conversation.sampling
+def _sampling(sampling: Sampling, max_output_tokens: int | None) -> JSON:
     values = {
-        "maxOutputTokens": conversation.max_output_tokens,
+        "maxOutputTokens": max_output_tokens,
         "temperature": sampling.temperature,
         "topP": sampling.top_p,
         "topK": sampling.top_k,

@@ -1,9 +1,9 @@
 """A conversation written as a Chat Completions request, for OpenAI and compatible servers.
 
 Quirks: `max_tokens_field` (compatible servers know only `max_tokens`), `seed_field`, `no_stream_options`,
-`system_role` (default `system`), `no_named_tools`, `thoughts_field`. Without the last no thoughts are sent:
-the format has no input field for them. The service tier `auto` is what nothing said means, and is not told to
-servers that may know no tiers.
+`system_role` (default `system`), `no_named_tools`, `thinking_switch`, `thoughts_field`. Without the last no
+thoughts are sent: the format has no input field for them. The service tier `auto` is what nothing said means,
+and is not told to servers that may know no tiers.
 """
 
 from typing import assert_never
@@ -12,8 +12,9 @@ import orjson
 
 from gateway_project.errors import UnsupportedContent, UnsupportedParameter
 from proxy_app.formats.carrying import with_json_asked
-from proxy_app.formats.chat_parts import image_part, not_in, user_messages
+from proxy_app.formats.chat_parts import chat_format, image_part, not_in, user_messages
 from proxy_app.formats.efforts import effort_of_budget
+from proxy_app.formats.families import OPENAI
 from proxy_app.formats.media import AUDIO_FORMATS
 from proxy_app.formats.openai_chat.request import HEADERS, PATH
 from proxy_app.formats.openai_chat.response import SERVICE_TIERS
@@ -25,7 +26,6 @@ from proxy_app.wire import (
     File,
     Image,
     Outgoing,
-    OutputFormat,
     Part,
     Refusal,
     Sampling,
@@ -46,10 +46,7 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
     body: JSON = {"model": target.upstream_model, "messages": _messages(turns, target)}
     dropped: tuple[str, ...] = ()
     if conversation.tools:
-        tools, choice = conversation.tools, conversation.tool_choice
-        if choice is not None and choice.names and target.quirks.get("no_named_tools"):
-            tools = [tool for tool in tools if tool.name in choice.names]
-            choice = ToolChoice(choice.mode)
+        tools, choice = _choice(conversation, target)
         tools, dropped = loosened(tools)
         body["tools"] = [_tool(tool) for tool in tools]
         if choice is not None:
@@ -57,12 +54,15 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
         if conversation.parallel_tools is not None:
             body["parallel_tool_calls"] = conversation.parallel_tools
     if conversation.output.kind != "text":
-        body["response_format"] = _response_format(conversation.output)
+        body["response_format"] = chat_format(conversation.output)
     if conversation.max_output_tokens is not None:
         field = str(target.quirks.get("max_tokens_field") or "max_completion_tokens")
         body[field] = conversation.max_output_tokens
     body |= _sampling(conversation.sampling, str(target.quirks.get("seed_field") or "seed"))
-    if effort := _effort(conversation):
+    effort = _effort(conversation)
+    if effort == "none" and target.quirks.get("thinking_switch"):
+        body["thinking"] = {"type": "disabled"}
+    elif effort:
         body["reasoning_effort"] = effort
     if conversation.verbosity is not None:
         body["verbosity"] = conversation.verbosity
@@ -73,6 +73,18 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
         if not target.quirks.get("no_stream_options"):
             body["stream_options"] = {"include_usage": True}
     return Outgoing(PATH, orjson.dumps(body), dict(HEADERS), dropped)
+
+
+def _choice(conversation: Conversation, target: Target) -> tuple[list[Tool], ToolChoice | None]:
+    """(the tools, the choice between them). Only OpenAI's own servers take a list of those that are allowed:
+    for others, the rest is left out."""
+    tools, choice = conversation.tools, conversation.tool_choice
+    if choice is None or not choice.names:
+        return tools, choice
+    is_one = choice.mode == "required" and len(choice.names) == 1
+    if (is_one or target.quirks.get("family") == OPENAI) and not target.quirks.get("no_named_tools"):
+        return tools, choice
+    return [tool for tool in tools if tool.name in choice.names], ToolChoice(choice.mode)
 
 
 def _sampling(sampling: Sampling, seed_field: str) -> JSON:
@@ -190,14 +202,3 @@ def _tool_choice(choice: ToolChoice) -> JSON | str:
     if choice.mode == "required" and len(tools) == 1:
         return tools[0]
     return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": tools}}
-
-
-def _response_format(output: OutputFormat) -> JSON:
-    if output.kind == "json":
-        return {"type": "json_object"}
-    schema: JSON = {"name": output.name or "answer", "schema": output.schema or {"type": "object"}}
-    if output.strict is not None:
-        schema["strict"] = output.strict
-    if output.description is not None:
-        schema["description"] = output.description
-    return {"type": "json_schema", "json_schema": schema}

@@ -5,13 +5,14 @@ calls they led to, so that every call stands alone. Leading instructions become 
 Not carried: `seed`, end user, metadata and cache hints (dropped: hints and claims); stop sequences,
 penalties, `top_k`, `logit_bias`, log probabilities and several candidates are refused. An output limit
 below 16 is raised to it: the provider refuses less. Quirks: `system_role` (default `developer`) for
-instructions in the middle of a conversation.
+instructions in the middle of a conversation, `form_field`, `own_tools`.
 """
 
 import orjson
 
 from gateway_project.errors import UnsupportedParameter
 from proxy_app.formats.carrying import refuse_sampling, split_system, with_json_asked
+from proxy_app.formats.chat_parts import chat_format
 from proxy_app.formats.efforts import effort_of_budget
 from proxy_app.formats.openai_responses.history import build_items, has_signed_thoughts
 from proxy_app.formats.openai_responses.request import HEADERS, PATH
@@ -35,15 +36,19 @@ def build_request(conversation: Conversation, target: Target) -> Outgoing:
         turns = with_json_asked(turns)  # instructions do not count
     body["input"] = build_items(turns, str(target.quirks.get("system_role") or "developer"))
     tools, dropped = loosened(conversation.tools)
+    offered = [*map(build_tool, tools), *_own_tools(conversation, target)]
+    if offered:
+        body["tools"] = offered
     if tools:
-        body["tools"] = [build_tool(tool) for tool in tools]
         if conversation.tool_choice is not None:
             body["tool_choice"] = build_tool_choice(conversation.tool_choice)
         if conversation.parallel_tools is not None:
             body["parallel_tool_calls"] = conversation.parallel_tools
     body |= _reasoning(conversation)
-    if text := _text(conversation):
-        body["text"] = text
+    form_field = str(target.quirks.get("form_field") or "")
+    if form_field and conversation.output.kind == "json":
+        dropped += ("response_format",)  # asked for in words alone
+    body |= _text(conversation, form_field)
     body |= _plain_values(conversation)
     if conversation.stream:
         body["stream"] = True
@@ -96,13 +101,25 @@ def _reasoning(conversation: Conversation) -> JSON:
     return built
 
 
-def _text(conversation: Conversation) -> JSON:
+def _own_tools(conversation: Conversation, target: Target) -> list[JSON]:
+    """The provider's own that are offered with every call, but for one that is to call another, or none."""
+    choice = conversation.tool_choice
+    if choice is not None and choice.mode != "auto":
+        return []
+    return [{"type": name} for name in target.quirks.get("own_tools") or ()]
+
+
+def _text(conversation: Conversation, form_field: str) -> JSON:
+    """The answer's form and verbosity; the former in another field where the server has it so."""
     text: JSON = {}
-    if conversation.output.kind != "text":
+    beside: JSON = {}
+    if not form_field and conversation.output.kind != "text":
         text["format"] = _output_format(conversation.output)
+    elif conversation.output.kind == "schema":
+        beside[form_field] = chat_format(conversation.output)
     if conversation.verbosity is not None:
         text["verbosity"] = conversation.verbosity
-    return text
+    return beside | ({"text": text} if text else {})
 
 
 def _output_format(output: OutputFormat) -> JSON:

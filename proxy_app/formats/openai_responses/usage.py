@@ -46,6 +46,8 @@ def _hosted(response: JSON) -> dict[str, int]:
     found = kinds["web_search_call"] - sum(map(_only_opens, calls))
     if isinstance(told, dict):
         found = as_count(as_object(told.get("web_search")).get("num_requests")) or 0
+    elif made := as_object(as_object(response.get("usage")).get("tool_calls_details")).get("search_web"):
+        found = as_count(as_object(made).get("invocation")) or 0  # Perplexity's
     units = searches(found)
     if count := kinds["file_search_call"]:
         units["file_searches"] = count

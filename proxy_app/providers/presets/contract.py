@@ -33,6 +33,14 @@ QUIRKS: Mapping[str, str] = {
     "translated, and translated calls leave out the tools that are not named.",
     "schemas_need_chat": "True: the server heeds an answer's schema in Chat Completions only: Messages with "
     "one are translated.",
+    "no_schemas": "True: the server has JSON mode, and no schemas of answers: a translated call asks for the "
+    "form in words, and tells so.",
+    "thinking_switch": 'True: the model thinks unless it is sent `thinking: {"type": "disabled"}`, and '
+    "cannot be made to call a tool while it does: where one is forced, it does not think.",
+    "form_field": "Name of the field in which a server of Responses takes an answer's schema, written as in "
+    "Chat Completions, and knows no JSON mode; else text.format.",
+    "own_tools": "Tools of the provider's own (web_search) that a translated call offers on Responses beside "
+    "the caller's, unless it is to call one of those, or none.",
     "storage": "Beginnings of addresses in the cloud's storage (`gs://bucket/shared/`, `s3://…`) that "
     "callers may name: the provider reads them by the account it is called with. None without it.",
     "drop": "Names of parameters the model does not take: left out when a call is translated, and told so.",
@@ -42,6 +50,8 @@ QUIRKS: Mapping[str, str] = {
     "thoughts_field": "Name of the field in which the server wants back what it thought, with tool calls at "
     "all times; else translated calls leave thoughts out.",
     "no_reasoning": "True: the model does not reason: how hard to think is left out of a translated call.",
+    "efforts": "Words for how hard to think that the model knows (none, low, high); else all of them. A "
+    "translated call has the nearest.",
     "short_call_ids": "True: ids of tool calls are nine letters and digits, and others are translated so.",
     "family": "Whose signed thoughts the model takes back: anthropic, gemini, openai or another word; else "
     "what its name tells.",

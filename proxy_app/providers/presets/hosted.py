@@ -60,6 +60,7 @@ HOSTED = (
             "short_call_ids": True,
             "files": True,
             "drop": ("service_tier", "verbosity"),  # it refuses fields it does not know
+            "efforts": ("none", "high"),
         },
         price_provider_id="mistral",
         key_hint="32 letters and digits",
@@ -83,6 +84,11 @@ HOSTED = (
             "family": "deepseek",
             "anthropic_root": "/anthropic",
             "thoughts_field": "reasoning_content",  # it refuses a tool's result without what led to the call
+            "no_schemas": True,  # "This response_format type is unavailable now"
+            "thinking_switch": True,  # "Thinking mode does not support this tool_choice"
+            "efforts": ("none", "low", "medium", "high", "xhigh", "max"),
+            # They change nothing while it thinks (api-docs.deepseek.com, "Thinking Mode").
+            "drop_when_reasoning": ("temperature", "frequency_penalty", "presence_penalty"),
         },
         price_provider_id="deepseek",
         key_hint="sk-…",
@@ -92,8 +98,8 @@ HOSTED = (
         label="xAI",
         base_url="https://api.x.ai/v1",
         other_formats=RESPONSES_TOO,
-        # None of its models takes penalties since grok-4; even 0 is refused.
-        quirks={"family": "xai", "drop": ("frequency_penalty", "presence_penalty")},
+        # None of its models takes penalties since grok-4, even 0, nor `stop`, which Claude Code sends.
+        quirks={"family": "xai", "drop": ("frequency_penalty", "presence_penalty", "stop")},
         price_provider_id="x-ai",
         key_hint="xai-…",
     ),
@@ -133,8 +139,16 @@ HOSTED = (
     Preset(
         kind="perplexity",
         label="Perplexity",
-        base_url="https://api.perplexity.ai",
-        quirks={"max_tokens_field": "max_tokens", "no_stream_options": True},
+        # Its Chat Completions ended in September 2026: "Sonar is now the Agent API". That is Responses,
+        # refuses fields it does not know, and searches only where it is given the tool.
+        base_url="https://api.perplexity.ai/v1",
+        format="openai_responses",
+        quirks={
+            "family": "perplexity",
+            "form_field": "response_format",
+            "own_tools": ("web_search",),
+            "drop": ("service_tier", "verbosity"),
+        },
         price_provider_id="perplexity",
         key_hint="pplx-…",
     ),

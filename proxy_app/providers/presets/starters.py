@@ -6,6 +6,8 @@ from proxy_app.providers.presets.contract import StarterModel
 
 #: No sampling is taken while a model reasons; GPT-5.4 does so only when asked, later ones unless told not to.
 _NO_SAMPLING = ["temperature", "top_p", "logprobs", "top_logprobs"]
+#: What gpt-oss knows at Groq, which refuses other words.
+_OPEN_EFFORTS = ["low", "medium", "high"]
 
 
 def _same(*names: str, **quirks: Any) -> tuple[StarterModel, ...]:
@@ -51,13 +53,14 @@ STARTER_MODELS: dict[str, tuple[StarterModel, ...]] = {
         *_same("codestral-latest", no_reasoning=True),
     ),
     "groq": (
-        *_same("openai/gpt-oss-120b", "openai/gpt-oss-20b", "qwen/qwen3.8-27b"),
+        *_same("openai/gpt-oss-120b", "openai/gpt-oss-20b", efforts=_OPEN_EFFORTS),
+        *_same("qwen/qwen3.8-27b"),
         *_same("llama-3.3-70b-versatile", no_reasoning=True),
     ),
     "deepseek": _same("deepseek-v4-pro", "deepseek-flash"),
     "xai": _same("grok-4.7", "grok-4.3"),
     "cerebras": _same("gpt-oss-120b", "qwen-3.8-27b"),
-    "perplexity": (*_same("sonar", "sonar-pro", no_reasoning=True), *_same("sonar-reasoning-pro")),
+    "perplexity": (StarterModel("sonar", "perplexity/sonar", {"no_reasoning": True}),),
     "cohere": _same("command-a", "command-r7b"),
     "sandbox": _same("sandbox", "sandbox/fast", "sandbox/chat", "sandbox/reasoning", "sandbox/tools"),
 }

@@ -112,6 +112,8 @@ HOLES: Final[dict[tuple[str, str], str]] = {
     ("frequency_penalty", "anthropic"): _NO_FIELD,
     ("presence_penalty", "openai_responses"): _NO_FIELD,
     ("presence_penalty", "anthropic"): _NO_FIELD,
+    ("frequency_penalty", "gemini"): "refused since Gemini 2.5",
+    ("presence_penalty", "gemini"): "refused since Gemini 2.5",
     ("stop", "openai_responses"): _NO_FIELD,
     ("n", "openai_responses"): _NO_FIELD,
     ("n", "anthropic"): _NO_FIELD,

@@ -48,6 +48,8 @@ def asked_by(name: str, conversation: Conversation, *, otherwise: bool = False) 
     """A request written for a provider of a format and read again from a caller of that format, who may
     spell it otherwise."""
     style = {"thinking_style": "budget"} if conversation.model == BY_BUDGET else {}
+    if name == "openai_chat":
+        style["family"] = "openai"  # others are offered the allowed tools alone
     sent = UPSTREAM[name].build_request(conversation, Target(name, conversation.model, style))
     assert isinstance(sent.body, bytes)
     body = orjson.loads(sent.body)

@@ -9,7 +9,6 @@ import pytest
 from gateway_project.errors import BadRequest, InvalidBody
 from proxy_app.formats.exchange import build_outgoing
 from proxy_app.formats.registry import INBOUND
-from proxy_app.providers.presets import PRESETS
 from proxy_app.wire import Address, Outgoing, Target
 
 PNG = "data:image/png;base64,iVBORw0KGgo="
@@ -138,26 +137,3 @@ def test_a_conversation_in_which_nothing_is_said_is_refused_in_the_callers_words
 def test_instructions_alone_before_an_empty_question_are_nothing_to_answer(caller: str) -> None:
     with pytest.raises(InvalidBody, match="nothing to answer"):
         sent(caller, "anthropic", silent(caller, {"role": "system", "content": "Be brief."}))
-
-
-# ---------------------------------------------------------------- presets
-
-
-SEEDED = {
-    "contents": [{"parts": [{"text": "Hi"}]}],
-    "generationConfig": {"seed": 4, "frequencyPenalty": 0.5, "presencePenalty": 0},
-}
-
-
-def test_mistral_is_told_the_seed_by_its_own_name() -> None:
-    mistral = orjson.loads(
-        build("gemini", Target("openai_chat", "m", PRESETS["mistral"].quirks), SEEDED).body
-    )
-    assert mistral["random_seed"] == 4 and "seed" not in mistral
-    assert sent("gemini", "openai_chat", SEEDED)["seed"] == 4
-
-
-def test_xai_is_sent_no_penalties_and_the_caller_is_told_of_those_that_meant_something() -> None:
-    outgoing = build("gemini", Target("openai_chat", "grok-4.7", PRESETS["xai"].quirks), SEEDED)
-    assert not {"frequency_penalty", "presence_penalty"} & set(orjson.loads(outgoing.body))
-    assert outgoing.dropped == ("generationConfig.frequencyPenalty",)

@@ -59,6 +59,10 @@ def as_described(format: str, raw: Any) -> None:
     body = orjson.loads(raw)
     if "random_seed" in body:  # Mistral's word for OpenAI's
         body["seed"] = body.pop("random_seed")
+    if format == "openai_chat":
+        body.pop("thinking", None)  # DeepSeek's switch
+    if format == "openai_responses":
+        body.pop("response_format", None)  # Perplexity's place for a schema
     if body.get("thinking") == {"type": "between_tools"}:  # of the official SDK; the document is older
         body["thinking"] = {"type": "disabled"}
     found = faults(DOCUMENTS[format], "asked", CALLS[format], body)
