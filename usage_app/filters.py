@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import django_filters
+from django import forms
 from django.db import connection
 from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
@@ -28,6 +29,8 @@ NUMBER_FILTERS = (
     "min_tokens",
     "max_tokens",
 )
+#: Fields of the form whose values are chosen from lists, any number of them.
+LIST_FILTERS = ("model", "key", "user", "provider", "deployment", "tried_at", "failed_at")
 #: Parameter -> column with an index of the ledger; the others look at row after row.
 INDEXED = {
     "status": "status",
@@ -76,6 +79,22 @@ class HasTag(Func):
     output_field = BooleanField()
 
 
+class ValuesField(forms.MultipleChoiceField):
+    """Texts that somebody chose, wherever from; an empty one is none."""
+
+    def to_python(self, value: Any) -> list[str]:
+        return list(dict.fromkeys(text for each in value or () if (text := str(each).strip())))
+
+    def valid_value(self, value: str) -> bool:
+        return "\0" not in value
+
+
+class AnyFilter(django_filters.MultipleChoiceFilter):  # type: ignore[misc]
+    """Calls that have any of the values; its method is given the list of them."""
+
+    field_class = ValuesField
+
+
 class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Names of parameters are those of the management API."""
 
@@ -84,13 +103,13 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(
         choices=Request.Status.choices, label=_("Status"), distinct=False
     )
-    model = django_filters.CharFilter(field_name="model", label=_("Model"))
-    key = django_filters.CharFilter(field_name="key_id", method="exactly", label=_("Key"))
-    user = django_filters.CharFilter(field_name="user_id", method="exactly", label=_("User"))
-    provider = django_filters.CharFilter(method="of_provider", label=_("Provider"))
-    deployment = django_filters.CharFilter(field_name="deployment_id", method="at_any", label=_("Deployment"))
-    tried_at = django_filters.CharFilter(method="with_attempt", label=_("Tried at"))
-    failed_at = django_filters.CharFilter(method="with_failure", label=_("Failed at, and went on"))
+    model = AnyFilter(method="of_model", label=_("Model"))
+    key = AnyFilter(field_name="key_id", method="any_of", label=_("Key"))
+    user = AnyFilter(field_name="user_id", method="any_of", label=_("User"))
+    provider = AnyFilter(method="of_provider", label=_("Provider"))
+    deployment = AnyFilter(field_name="deployment_id", method="any_of", label=_("Deployment"))
+    tried_at = AnyFilter(method="with_attempt", label=_("Tried at"))
+    failed_at = AnyFilter(method="with_failure", label=_("Failed at, and went on"))
     error_code = django_filters.CharFilter(field_name="error_code", label=_("Error code"))
     stream = django_filters.ChoiceFilter(
         choices=STREAM_CHOICES, method="streamed", label=_("Stream"), empty_label=_("All")
@@ -132,22 +151,22 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
     def exactly(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
         return rows.filter(**{name: named(value)})
 
-    def at_any(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
-        """Several are any of them, as a model's that is served in several places."""
-        asked = [named(each) for each in self.data.getlist("deployment") if each]
-        return rows.filter(**{f"{name}__in": asked})
+    def of_model(self, rows: "QuerySet[Request]", name: str, values: list[str]) -> "QuerySet[Request]":
+        return rows.filter(model__in=values)
 
-    def of_provider(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
+    def any_of(self, rows: "QuerySet[Request]", name: str, values: list[str]) -> "QuerySet[Request]":
+        return rows.filter(**{f"{name}__in": [named(each) for each in values]})
+
+    def of_provider(self, rows: "QuerySet[Request]", name: str, values: list[str]) -> "QuerySet[Request]":
         """By id, as pages link it, or by name, as people write it."""
-        if value == NONE:
-            return rows.filter(provider_id="")
-        return rows.filter(Q(provider_id=value) | Q(provider=value))
+        by_name = Q(provider__in=[each for each in values if each != NONE])
+        return rows.filter(Q(provider_id__in=[named(each) for each in values]) | by_name)
 
-    def with_attempt(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
-        return tried_at(rows, (value,))
+    def with_attempt(self, rows: "QuerySet[Request]", name: str, values: list[str]) -> "QuerySet[Request]":
+        return tried_at(rows, values)
 
-    def with_failure(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
-        return failed_at(rows, (value,))
+    def with_failure(self, rows: "QuerySet[Request]", name: str, values: list[str]) -> "QuerySet[Request]":
+        return failed_at(rows, values)
 
     def streamed(self, rows: "QuerySet[Request]", name: str, value: str) -> "QuerySet[Request]":
         return rows.filter(stream=value == "1")
@@ -182,8 +201,8 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
         return [
             (name, self.filters[name].label, value)
             for name in self.filters
-            for value in self.data.getlist(name)
-            if value and (name, value) not in self._wrong
+            for value in self._asked(name)
+            if (name, value) not in self._wrong
         ]
 
     @property
@@ -196,8 +215,14 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
         found = []
         for name in self.form.errors:
             knows = getattr(self.form.fields[name], "valid_value", lambda value: False)
-            found += [(name, value) for value in self.data.getlist(name) if value and not knows(value)]
+            found += [(name, value) for value in self._asked(name) if not knows(value)]
         return found
+
+    def _asked(self, name: str) -> list[str]:
+        """The values of a parameter that narrow: all where several mean any of them, else the last."""
+        values = list(dict.fromkeys(self.data.getlist(name)))
+        takes_several = isinstance(self.filters[name], django_filters.MultipleChoiceFilter)
+        return [value for value in (values if takes_several else values[-1:]) if value]
 
     @property
     def names(self) -> frozenset[str]:
@@ -211,10 +236,10 @@ class RequestFilter(django_filters.FilterSet):  # type: ignore[misc]
             return {}
         found: dict[str, Any] = {}
         for name, column in INDEXED.items():
-            if sum(map(bool, self.data.getlist(name))) == 1:
-                value = self.form.cleaned_data[name]
-                value = value[0] if isinstance(value, list) else value
-                found[column] = named(value) if name in _BY_ID else value
+            asked = self.form.cleaned_data[name]
+            values = asked if isinstance(asked, list) else [asked]
+            if len(values) == 1 and values[0]:
+                found[column] = named(values[0]) if name in _BY_ID else values[0]
         text = self.data.get("q", "").strip()
         return {**found, "id": UUID(text)} if _is_uuid(text) else found
 

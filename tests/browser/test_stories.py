@@ -120,13 +120,28 @@ def test_failed_calls_are_found_and_say_why(watched: Watched) -> None:
     page.goto(f"{watched.url}/ui/requests/?range=24h&environment=experiment&service=")
     expect(rows_of(page)).to_have_count(sees)
     page.locator("[data-filters] > summary").click()
-    expect(page.locator("[data-filters] [name=status]").first).to_be_attached()
-    page.goto(f"{watched.url}/ui/requests/?range=24h&environment=experiment&service=&status=error")
+    page.locator("[data-filters] [name=status][value=error]").check()
+    page.locator(".gh-filter-form > .gh-button").click()
+    page.wait_for_url("**status=error**")
     expect(rows_of(page)).to_have_count(sees // 4)
     expect(page.locator("a.gh-chip")).to_have_count(1)
     rows_of(page).first.locator("a").first.click()
     expect(page.locator(".gh-verdict.is-error")).to_contain_text("500")
     expect(page.locator("#attempts-title")).to_be_visible()
+
+
+@each_role
+def test_several_models_are_chosen_in_the_form_and_stay_chosen(watched: Watched) -> None:
+    """What the address names is ticked, with what the range does not hold; the rest of the address stays."""
+    page = watched.page
+    page.goto(f"{watched.url}/ui/requests/?range=24h&environment=experiment&service=&model=gone&sort=-cost")
+    page.locator("[data-filters] > summary").click()
+    boxes = page.locator(".gh-choices [name=model]")
+    expect(boxes.first).to_be_checked()
+    boxes.nth(1).check()
+    page.locator(".gh-filter-form > .gh-button").click()
+    expect(page.locator("a.gh-chip")).to_have_count(2)
+    assert "model=gone&model=" in page.url and "sort=-cost" in page.url
 
 
 @each_role

@@ -10,7 +10,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from usage_app.attempt_search import BY_ATTEMPTS, names_tried
-from usage_app.filters import NUMBER_FILTERS, TEXT_FILTERS, RequestFilter
+from usage_app.filters import LIST_FILTERS, NUMBER_FILTERS, TEXT_FILTERS, RequestFilter
 from usage_app.late_costs import charge_late
 from usage_app.ledger_series import ledger_settings
 from usage_app.models import SavedView
@@ -135,7 +135,19 @@ class RequestsView(PageView):
         )
 
     def choices(self) -> dict[str, list[tuple[str, str]]]:
-        """What the range holds, most expensive first, for the filter's lists."""
+        """The filter's lists: what is chosen and not in the range, then what the range holds, most expensive
+        first.
+        """
+        held, names = self.held(), self.names([])
+        found = {}
+        for name in LIST_FILTERS:
+            values = {value for value, _label in held[name]}
+            chosen = [value for value in self.filter.form[name].value() if value and value not in values]
+            found[name] = [(value, names.get(value, value)) for value in chosen] + held[name]
+        return found
+
+    def held(self) -> dict[str, list[tuple[str, str]]]:
+        """What the range holds, most expensive first, by filter."""
         chosen = self.selection
         kinds = ("model", "key", "user", "deployment", "provider")
         scope = (chosen.since, chosen.until, chosen.filters, self.sight)

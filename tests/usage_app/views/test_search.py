@@ -1,5 +1,6 @@
 """Searching calls: windows without an index, a second's patience, ranking, counts, views, columns."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from gateway_project import clock
 from tests.seeding import People, make_request, save, seed_people, seed_requests
 from tests.usage_app.views.conftest import Browse
 from usage_app import request_search, walking
+from usage_app.filters import LIST_FILTERS
 from usage_app.late_costs import charge_late
 from usage_app.models import Adjustment, Request, SavedView
 from usage_app.request_search import RequestSearch
@@ -79,10 +81,20 @@ class EveryFilterFindsExactlyItsRows(TestCase):
         environment=st.sampled_from(["", "test", "production", "none"]),
         window=st.sampled_from([3, 40, 1000]),
         sort=st.sampled_from(["-started", "-cost", "latency", "started"]),
+        several=st.booleans(),
     )
-    def test_for_any_question(self, asked: dict[str, int], environment: str, window: int, sort: str) -> None:
-        query = {name: VALUES[name][place % len(VALUES[name])] for name, place in asked.items()}
-        wanted = {row.pk for row in self.rows if all(HOLDS[name](row, text) for name, text in query.items())}
+    def test_for_any_question(
+        self, asked: dict[str, int], environment: str, window: int, sort: str, several: bool
+    ) -> None:
+        query = {}
+        for name, place in asked.items():
+            count = 2 if several and name in (*LIST_FILTERS, "status") else 1
+            query[name] = [VALUES[name][each % len(VALUES[name])] for each in range(place, place + count)]
+        wanted = {
+            row.pk
+            for row in self.rows
+            if all(any(HOLDS[name](row, text) for text in texts) for name, texts in query.items())
+        }
         if environment:
             named = "" if environment == "none" else environment
             wanted &= {row.pk for row in self.rows if row.environment == named}
@@ -92,7 +104,8 @@ class EveryFilterFindsExactlyItsRows(TestCase):
         try:
             while True:
                 question = QueryDict(mutable=True)
-                question.update({**query, "sort": sort, "after": after})
+                for name, texts in {**query, "sort": [sort], "after": [after]}.items():
+                    question.setlist(name, texts)
                 asked_for = RequestSearch(question, chosen(environment), EVERYTHING, clock_s=lambda: 0.0)
                 found = asked_for.found()
                 seen += [row.pk for row in found.page.rows]
@@ -106,7 +119,8 @@ class EveryFilterFindsExactlyItsRows(TestCase):
         if sort in ("started", "-started"):
             assert seen == sorted(seen, reverse=sort == "-started")
         question = QueryDict(mutable=True)
-        question.update(query)
+        for name, texts in query.items():
+            question.setlist(name, texts)
         everything = RequestSearch(question, chosen(environment), EVERYTHING)
         assert [row.pk for row in everything.newest_first()] == sorted(wanted, reverse=True)
         count = everything.count()
@@ -353,3 +367,41 @@ def test_the_zone_of_the_ranges_is_the_reporting_one(people: People, browse: Bro
     page = browse(people.root).get("/ui/requests/?since=2026-11-01T00:00&until=2026-11-02T00:00")
     since = page.context["selection"].since
     assert since.astimezone(ZoneInfo(page.context["zone"])).hour == 0
+
+
+def in_form(text: str, name: str) -> dict[str, bool]:
+    """A list's values in the filter's form, and whether they are chosen."""
+    boxes = re.findall(rf'name="{name}" value="([^"]*)" (checked)?>', text)
+    return {value: bool(checked) for value, checked in boxes}
+
+
+def test_a_list_of_the_form_keeps_all_that_the_address_names(people: People, browse: Browse) -> None:
+    """What the range does not hold is kept too, and can be taken back; what is counted is what is listed."""
+    key, at = people.keys["search-prod"], clock.now() - timedelta(seconds=1)
+    rows = [make_request(key, at, model=name) for name in ("gpt-5", "gpt-5", "gpt-5-mini", "sandbox")]
+    save(rows)
+    client = browse(people.root)
+    asked = {"model": ["gpt-5", "sandbox", "gone"], "key": [str(key.pk), str(people.keys["search-lab"].pk)]}
+    as_part = {"headers": {"HX-Request": "true"}}
+    form = client.get("/ui/requests/", {**asked, "fragment": "choices"}, **as_part).content.decode()
+    assert in_form(form, "model") == {"gone": True, "gpt-5": True, "sandbox": True, "gpt-5-mini": False}
+    assert in_form(form, "key") == dict.fromkeys(asked["key"], True)
+    assert ">search-lab</span>" in form
+    assert not any(in_form(form, "user").values())
+    assert len(client.get("/ui/requests/", asked).context["rows_page"].rows) == 3
+    counted = client.get("/ui/requests/", {**asked, "fragment": "count"}, **as_part).content.decode()
+    assert counted.split()[0] == "3"
+
+
+def test_of_a_filter_that_takes_one_value_the_last_is_told_and_narrows(
+    people: People, browse: Browse
+) -> None:
+    key, at = people.keys["search-prod"], clock.now() - timedelta(seconds=1)
+    save([make_request(key, at, session=name) for name in ("a", "b")])
+    page = browse(people.root).get("/ui/requests/", {"session": ["a", "b"]})
+    assert [row.session for row in page.context["rows_page"].rows] == ["b"]
+    assert [value for _name, _label, value in page.context["filter"].active] == ["b"]
+
+
+def test_a_value_that_no_database_takes_means_nothing(people: People, browse: Browse) -> None:
+    assert browse(people.root).get("/ui/requests/", {"model": ["a", "b\0"]}).status_code == 400
