@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ class Serving:
             try:
                 if self.call("GET", "/health/ready", key="")[0] == 200:
                     return
-            except OSError:
+            except (OSError, HTTPException):  # a port that nobody listens on yet may connect to itself
                 pass
             time.sleep(0.05)
         raise AssertionError("Gatehouse did not start:\n" + self.log.read_text("utf-8", "replace")[-4000:])
