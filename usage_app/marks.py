@@ -1,5 +1,7 @@
 """Marks of state: a colour never stands alone, a word and a shape say the same."""
 
+from collections.abc import Sequence
+
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _now
@@ -79,12 +81,20 @@ def name_in_words(name: str, link: str) -> SafeString:
     return format_html('<span class="{}">{}</span>', kind, opening(name, link))
 
 
-def cut_name(name: str) -> SafeString:
+def cut_name(name: str, *, alone: bool = True) -> SafeString:
     """A name for a box that may be too small: what leads to it (`accounts/…/`) is cut before the name is."""
     way, _slash, last = name.rpartition("/")
     if not (way and last) or " " in name:  # words with a stroke between them are no way
-        return format_html("{}", name)
+        return format_html("{}", name) if alone else format_html("<span>{}</span>", name)
     return format_html('<span class="gh-way"><bdi>{}/</bdi></span><span>{}</span>', way, last)
+
+
+def cut_names(names: Sequence[str]) -> SafeString:
+    """The same of a line of several things: checkout · …/llama-v3."""
+    if len(names) == 1:
+        return cut_name(names[0])
+    between = SafeString("<span> · </span>")
+    return mark_safe(between.join(cut_name(name, alone=False) for name in names))  # noqa: S308  # all escaped
 
 
 def share_mark(part: int, whole: int, unpriced: int) -> str:

@@ -1,6 +1,6 @@
 """What the window's templates need: figures as text, instants, marks, links that keep the view."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -273,6 +273,11 @@ def opening(text: str, link: str) -> SafeString:
 def cut_name(name: str) -> SafeString:
     """A name in a box that cuts what leads to it before the name itself."""
     return marks.cut_name(name)
+
+
+@register.filter
+def cut_names(names: Sequence[str]) -> SafeString:
+    return marks.cut_names(names)
 
 
 @register.filter

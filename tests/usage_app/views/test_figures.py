@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from usage_app import figures
 from usage_app.charts import MAX_SERIES, colours_for, layers_of, spark, unfinished_index
 from usage_app.histograms import BUCKETS, bucket_of, percentile
-from usage_app.marks import cut_name, name_in_words, number_cell
+from usage_app.marks import cut_name, cut_names, name_in_words, number_cell
 from usage_app.reports import Series, Totals
 from usage_app.reports_grid import Grid
 from usage_app.selection import RANGE_LABELS, select, span
@@ -93,6 +93,12 @@ def test_what_leads_to_a_name_is_apart_from_it_so_that_it_is_cut_first() -> None
     assert told == '<span class="gh-way"><bdi>accounts/fireworks/models/</bdi></span><span>llama&lt;3</span>'
     for name in ("gpt-5", "/v1", "end/", "<b>Search</b> & buy", "search / ranking"):
         assert cut_name(name) == escape(name)
+
+
+def test_a_line_of_two_things_cuts_what_leads_to_each() -> None:
+    assert cut_names(["openai/gpt-5"]) == cut_name("openai/gpt-5")
+    way, rest = '<span class="gh-way"><bdi>openai/</bdi></span>', "<span>gpt-5</span>"
+    assert cut_names(["a<b", "openai/gpt-5"]) == f"<span>a&lt;b</span><span> · </span>{way}{rest}"
 
 
 def test_a_long_name_in_a_sentence_may_be_broken() -> None:
