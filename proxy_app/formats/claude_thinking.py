@@ -14,7 +14,7 @@ from proxy_app.wire import JSON, Conversation, Reasoning, Turn
 
 MIN_BUDGET_TOKENS = 1024
 #: Tokens of an answer without a limit, thoughts included: of another maker's model that does not think, of
-#: any else, and of one that is to think as hard as it can, for which Anthropic's page on effort begins there.
+#: any else, and of one that is to think as hard as it can, for which Anthropic's guides begin there.
 _OTHERS_OUTPUT, _USUAL_OUTPUT, _LONG_OUTPUT = 8_192, 32_000, 64_000
 _HARDEST = frozenset({"xhigh", "max"})
 #: The most a model takes that is told not to think, and one older than the effort xhigh.

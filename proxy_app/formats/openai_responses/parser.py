@@ -12,6 +12,7 @@ from proxy_app.formats.openai_responses.response import (
     parse_citation,
     refuse_failed,
     refuse_media,
+    sources,
     visible_parts,
 )
 from proxy_app.formats.openai_responses.usage import usage_of
@@ -42,6 +43,7 @@ class Parser:
     def __init__(self) -> None:
         self._started = False
         self._said = False  # something to see was told in an event of its own
+        self._cited = False
         self._calls: dict[int, int] = {}  # output_index of a call -> our index
         self._with_arguments: set[int] = set()
         self._custom: set[int] = set()
@@ -86,6 +88,7 @@ class Parser:
                 return (ThinkingDelta("\n\n"),)
             case "response.output_text.annotation.added":
                 citation = parse_citation(object_of(told.annotation))
+                self._cited |= citation is not None
                 return (CitationDelta(citation),) if citation is not None else ()
             case "response.content_part.added":
                 refuse_media(object_of(told.part))
@@ -160,6 +163,8 @@ class Parser:
             raise read_in_band(as_object(response.get("error")), "The provider's answer has failed.")
         if not (self._said or self._calls):
             yield from said_by(visible_parts(response))  # no event but this one tells of it
+        elif not (self._cited or self._calls):
+            yield from map(CitationDelta, sources(response))
         tier = as_text(response.get("service_tier")) or None
         yield Finished(finish_after(response, bool(self._calls)), None, tier)
         yield Terminated()

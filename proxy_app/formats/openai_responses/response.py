@@ -76,6 +76,7 @@ def parse_answer(body: JSON) -> Answer:
     if as_text(body.get("status")) in _UNFINISHED:
         raise UpstreamInvalid("The provider's answer is not finished.")
     parts = [part for item in items for part in _parts(item)]
+    _cite(parts, body)
     refuse_unsaid(as_text(body.get("status")), parts)
     has_call = any(isinstance(part, ToolCall) for part in parts)
     return Answer(
@@ -92,7 +93,28 @@ def parse_answer(body: JSON) -> Answer:
 def visible_parts(response: JSON) -> list[Part]:
     """What a `response` object says and calls, thoughts aside."""
     parts = [part for item in as_list(response.get("output")) for part in _parts(as_object(item))]
+    _cite(parts, response)
     return [part for part in parts if not isinstance(part, Thinking)]
+
+
+def sources(response: JSON) -> list[Citation]:
+    """The pages that a search of the provider's found, of one that tells them in items of their own
+    (Perplexity): its texts refer to them by number."""
+    items = map(as_object, as_list(response.get("output")))
+    found = [as_list(item.get("results")) for item in items if item.get("type") == "search_results"]
+    pages = [as_object(page) for pages in found for page in pages]
+    return [
+        Citation(as_text(page["url"]), _title(page.get("title")), _title(page.get("snippet")))
+        for page in pages
+        if as_text(page.get("url"))
+    ]
+
+
+def _cite(parts: list[Part], response: JSON) -> None:
+    """The sources at the last text, where no text names its own."""
+    texts = [part for part in parts if isinstance(part, Text)]
+    if texts and not any(text.citations for text in texts):
+        texts[-1].citations = sources(response)
 
 
 def refuse_failed(response: JSON) -> None:

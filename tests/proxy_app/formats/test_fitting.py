@@ -5,9 +5,11 @@ from typing import Any
 import orjson
 import pytest
 
+from proxy_app.formats import exchange
+from proxy_app.formats.contract import RenderOptions
 from proxy_app.formats.openai_responses.usage import usage_of
 from proxy_app.providers.presets import PRESETS
-from proxy_app.wire import Outgoing, Target
+from proxy_app.wire import CallFacts, Outgoing, Target
 from tests.proxy_app.formats.test_small_asks import build, sent
 
 USER = {"role": "user", "content": "Hi"}
@@ -201,3 +203,39 @@ def test_what_perplexity_searched_is_counted_as_it_counts_it() -> None:
     }
     found = usage_of({"usage": usage, "output": [{"type": "search_results", "results": []}]})
     assert found is not None and found.units == {"searches": 3}
+
+
+FOUND = [
+    {"type": "search_results", "results": [{"id": 1, "url": "https://x.test", "title": "T", "snippet": "S"}]},
+    {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "Rain [1].", "annotations": []}],
+    },
+]
+SAID = {"id": "resp_1", "object": "response", "status": "completed", "model": "m", "output": FOUND}
+CITED = [{"type": "url_citation", "url": "https://x.test", "title": "T", "start_index": 0, "end_index": 0}]
+OPTIONS = RenderOptions("m", "ours", 1)
+
+
+def test_what_perplexity_found_is_cited_by_a_translated_answer() -> None:
+    target = Target("openai_responses", "perplexity/sonar", PERPLEXITY)
+    facts = CallFacts("m")
+    told, _ = exchange.convert_answer("openai_chat", target, orjson.dumps(SAID), facts, OPTIONS)
+    [note] = orjson.loads(told)["choices"][0]["message"]["annotations"]
+    assert note["url_citation"] == {name: value for name, value in CITED[0].items() if name != "type"}
+
+
+@pytest.mark.parametrize("is_noted", [False, True])
+def test_so_does_a_stream_where_its_text_names_no_source_itself(is_noted: bool) -> None:
+    events: list[Any] = [
+        {"type": "response.created", "response": {"id": "resp_1", "model": "m"}},
+        {"type": "response.output_text.delta", "output_index": 1, "delta": "Rain [1]."},
+        {"type": "response.completed", "response": SAID},
+    ]
+    if is_noted:
+        events.insert(2, {"type": "response.output_text.annotation.added", "annotation": CITED[0]})
+    target = Target("openai_responses", "perplexity/sonar", PERPLEXITY)
+    pipe = exchange.open_pipe("openai_chat", target, CallFacts("m", stream=True), OPTIONS)
+    sent = b"".join([pipe.feed(b"data: %b\n\n" % orjson.dumps(event)) for event in events]) + pipe.finish()
+    assert pipe.observed.ended and sent.count(b"https://x.test") == 1
