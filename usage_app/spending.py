@@ -77,8 +77,6 @@ def _budgets_of(scope: Scope, ids: list[str], sight: Sight) -> dict[str, list[Bu
 
 
 def _spent_this_month(scope: Scope, ids: list[str], sight: Sight) -> Cells:
-    if not ids:
-        return {}
     month, spent = _month_by(scope, ids, sight)
     return {
         each: _cell(amount=_amount(totals), link=_usage_of(scope, each, month))
@@ -91,10 +89,10 @@ def _month_by(scope: Scope, ids: list[str], sight: Sight) -> tuple[Selection, di
     """This month of the reporting zone, over the range that its sums are of, and the sums by id."""
     month = select({"range": "month"}, {}, clock.now(), reporting_zone(), keeps=False)
     month = month.over(*counted(month.since, month.until))
+    if not ids:  # of none: as a filter it would mean any
+        return month, {}
     filters = Filters(**{f"{scope.value}_id": tuple(ids)})
-    lines = (
-        breakdown((scope.value,), month.since, month.until, filters, sight, durations=False) if ids else []
-    )
+    lines = breakdown((scope.value,), month.since, month.until, filters, sight, durations=False)
     spent = {line.ids[0]: line.totals for line in lines}
     return month, {each: spent.get(each, Totals()) for each in ids}
 

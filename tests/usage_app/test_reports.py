@@ -35,7 +35,10 @@ from usage_app.records import End, Tokens
 from usage_app.reports import Filters, Totals
 from usage_app.reports_grid import grid
 from usage_app.reports_names import names_of
+from usage_app.reports_ranges import spans_over_time
+from usage_app.reports_spans import snap
 from usage_app.rollups import microseconds
+from usage_app.selection import LONGEST, span
 from usage_app.sight import EVERYTHING, Sight, sight_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -280,6 +283,19 @@ def test_a_changed_reporting_zone_begins_a_series_and_the_sums_stay_true(
     assert plain(reports.totals(since, until, ALL, EVERYTHING)) == expected
     tokyo = reports.series(since, until, "day", None, ALL, EVERYTHING, zone=ZoneInfo("Asia/Tokyo"))
     assert sum(t.requests for t in tokyo.lines[0].totals) == expected.requests
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/New_York"])
+def test_of_the_longest_range_all_days_but_today_are_read_as_days(
+    writer: JournalWriter, ledger: Ledger, zone: str
+) -> None:
+    LedgerSettings.objects.create(pk=1, reporting_zone=zone)
+    write(writer, ledger, some_calls(1, days=1))
+    here, at = ZoneInfo(zone), now()
+    spans = spans_over_time(*snap(*span(LONGEST, at, here)), "day", here)
+    assert (spans.zone, spans.last_day) == (zone, at.astimezone(here).date())
+    assert (spans.last_day - spans.first_day).days == 90
+    assert spans.quarter_time <= timedelta(hours=25)
 
 
 def test_what_is_older_than_the_quarters_is_whole_days(writer: JournalWriter, ledger: Ledger) -> None:
