@@ -105,6 +105,7 @@ def _spend(now: Totals, before: Totals, line: str, link: Link) -> Tile:
         line,
         _("%(amount)s of it estimated") % {"amount": figures.money(estimated)} if estimated else "",
         link(sort="-cost"),
+        link(usage_source="estimate", sort="-cost"),
     )
 
 

@@ -258,6 +258,17 @@ def test_every_figure_opens_its_calls(people: People, browse: Browse) -> None:
     assert opened(client, tiles[1].note_link) == "1 call"
 
 
+def test_what_is_estimated_of_the_spend_opens_these_calls(people: People, browse: Browse) -> None:
+    key, at = people.keys["search-prod"], clock.now() - timedelta(seconds=1)
+    guessed = make_request(key, at, cost_nanodollars=500, usage_source="estimate")
+    guessed.estimated_cost_nanodollars = 500  # type: ignore[attr-defined]
+    save([guessed, make_request(key, at, cost_nanodollars=70)])
+    client = browse(people.root)
+    spend = client.get("/ui/?range=24h").context["tiles"][0]
+    assert spend.note == "$0.0000005 of it estimated"
+    assert opened(client, spend.note_link) == "1 call"
+
+
 def links_in(sentences: Iterable[str]) -> list[tuple[str, str]]:
     """(word, address) of each link, as a page has them."""
     found = re.findall(r'<a class="gh-told" href="([^"]+)">(.*?)</a>', " ".join(sentences))
