@@ -1,5 +1,6 @@
 """Counters of one worker, for /metrics. Adding to them is a dictionary update."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -57,10 +58,7 @@ class Metrics(Collector):
         seconds = latency_ms / 1000
         entry.latency_s += seconds
         entry.overhead_s += overhead_ms / 1000
-        place = 0
-        while place < len(BUCKETS_S) and seconds > BUCKETS_S[place]:
-            place += 1
-        entry.buckets[place] += 1
+        entry.buckets[bisect_left(BUCKETS_S, seconds)] += 1
 
     def collect(self) -> Iterator[Metric]:
         calls = CounterMetricFamily("gatehouse_requests", "Calls that ended.", labels=_LABELS)

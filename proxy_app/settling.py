@@ -241,7 +241,7 @@ def _end(call: Call, status: Status, tokens: Tokens, source: UsageSource, latenc
         cost_nanodollars=call.cost_nanodollars,
         price_id=call.price_id,
         ttft_ms=round(call.ttft_ms, 3) if call.ttft_ms is not None else None,
-        latency_ms=round(latency_ms, 3),
+        latency_ms=latency_ms,
         overhead_ms=round(max(latency_ms - call.waited_ns / 1e6, 0.0), 3),
         attempts=call.attempts,
         marks=call.marks,

@@ -8,8 +8,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from gateway_project.errors import GatehouseError, UpstreamTimeout
 from proxy_app.catalogue import ProviderEntry, Timeouts
@@ -25,8 +26,7 @@ _FORM_PATIENCE_S = 15.0
 on_connected: ContextVar[Callable[[], None] | None] = ContextVar("on_connected", default=None)
 
 
-@dataclass(slots=True)
-class UpstreamRequest:
+class UpstreamRequest(msgspec.Struct):
     """One request to a provider, ready to send. `url` is absolute; a body's source tells its length by
     itself."""
 

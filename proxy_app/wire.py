@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
+import msgspec
+
 JSON = dict[str, Any]
 
 # ---------------------------------------------------------------- conversation
@@ -343,8 +345,7 @@ class Address:
 NOWHERE = Address()
 
 
-@dataclass(slots=True)
-class CallFacts:
+class CallFacts(msgspec.Struct):
     """What the gateway itself needs of a caller's body; read without a full parse."""
 
     model: str
@@ -388,13 +389,12 @@ class BodySource(Protocol):
     def chunks(self) -> AsyncIterator[bytes]: ...
 
 
-@dataclass(slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct):
     """A provider request. `path` is relative to the provider's base address, or to its host."""
 
     path: str
     body: bytes | BodySource
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     dropped: tuple[str, ...] = ()  # parameters left out because the model does not take them
     method: str = "POST"
     model: str = ""  # where a body that is not JSON names it
@@ -410,8 +410,7 @@ class Signed:
     thoughts: tuple[Thinking, ...] = ()
 
 
-@dataclass(slots=True)
-class Observed:
+class Observed(msgspec.Struct):
     """What the gateway learns from an answer or a stream while it passes."""
 
     usage: Usage | None = None
@@ -424,4 +423,4 @@ class Observed:
     upstream_id: str | None = None
     served_model: str | None = None
     service_tier: str | None = None  # that the provider says it served in, in its own word
-    signed: dict[str, Signed] = field(default_factory=dict)  # by tool call id
+    signed: dict[str, Signed] = msgspec.field(default_factory=dict)  # by tool call id

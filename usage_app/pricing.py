@@ -221,7 +221,7 @@ def _token_lines(price: CompiledPrice, tokens: Tokens) -> list[CostLine]:
     if audio := min(max(tokens.input_audio_tokens or 0, 0), uncached):
         uncached -= audio
         lines.append(CostLine("input_audio", audio, rates.input_audio))
-    if image := _image_line(price, tokens, "input_image_tokens", uncached):
+    if tokens.units and (image := _image_line(price, tokens, "input_image_tokens", uncached)):
         uncached -= image.units
         lines.append(image)
     lines.append(CostLine("input", uncached, rates.input))
@@ -232,7 +232,7 @@ def _token_lines(price: CompiledPrice, tokens: Tokens) -> list[CostLine]:
     if audio := min(max(tokens.output_audio_tokens or 0, 0), plain):
         plain -= audio
         lines.append(CostLine("output_audio", audio, rates.output_audio))
-    if image := _image_line(price, tokens, "output_image_tokens", plain):
+    if tokens.units and (image := _image_line(price, tokens, "output_image_tokens", plain)):
         plain -= image.units
         lines.append(image)
     lines.append(CostLine("output", plain, rates.output))
@@ -241,7 +241,7 @@ def _token_lines(price: CompiledPrice, tokens: Tokens) -> list[CostLine]:
 
 def _image_line(price: CompiledPrice, tokens: Tokens, unit: str, most: int) -> CostLine | None:
     """Image tokens at a rate of their own, where the price has one."""
-    rate = price.units.get(unit) if tokens.units else None
+    rate = price.units.get(unit)
     count = min(max(tokens.units.get(unit, 0), 0), most)
     return CostLine(unit, count, rate) if rate is not None and count else None
 

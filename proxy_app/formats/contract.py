@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from gateway_project.errors import GatehouseError, UpstreamFailed
 from proxy_app.formats.knowing import Known
 from proxy_app.sse import ServerSentEvent
@@ -36,8 +38,7 @@ from proxy_app.wire import (
 )
 
 
-@dataclass(slots=True)
-class RenderOptions:
+class RenderOptions(msgspec.Struct):
     """Arguments a renderer cannot know by itself."""
 
     model: str  # what the answer calls the model
@@ -45,7 +46,9 @@ class RenderOptions:
     created: int  # seconds since the epoch
     include_usage: bool = True
     input_estimate: int = 0  # tokens, for formats that name the input before it is known
-    request: JSON = field(default_factory=dict)  # the caller's body, for formats that repeat parts of it
+    request: JSON = msgspec.field(
+        default_factory=dict
+    )  # the caller's body: some repeat parts of it
     framing: str = "sse"
 
 

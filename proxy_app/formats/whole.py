@@ -82,7 +82,7 @@ def take_whole(raw: bytes, observed: Observed, observe_answer: Callable[[JSON], 
     if observed != Observed():
         observed.usage = told.usage or observed.usage
         raise UpstreamInvalid("The provider answered whole amid what was asked for as a stream.")
-    for name in Observed.__slots__:
+    for name in Observed.__struct_fields__:
         setattr(observed, name, getattr(told, name))
     return body
 

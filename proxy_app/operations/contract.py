@@ -1,8 +1,10 @@
 """What an operation offers, and what the pipeline may ask of it (`proxy_app.operations.serving`)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from proxy_app.formats.contract import RenderOptions, StreamPipe
 from proxy_app.wire import JSON, Address, BodySource, CallFacts, Observed, Outgoing, Target
@@ -39,14 +41,13 @@ class Form(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(msgspec.Struct):
     """A caller's request: JSON (`raw` parsed is `body`), or a form whose fields are `body`."""
 
     raw: bytes = b""
-    body: JSON = field(default_factory=dict)
+    body: JSON = msgspec.field(default_factory=dict)
     form: Form | None = None
-    facts: CallFacts = field(default_factory=lambda: CallFacts(model=""))
+    facts: CallFacts = msgspec.field(default_factory=lambda: CallFacts(model=""))
 
 
 @dataclass(slots=True)

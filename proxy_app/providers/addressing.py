@@ -5,7 +5,6 @@ model in the path and not in the body; this is the one place that knows. Pure.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -149,7 +148,7 @@ def _bedrock_invoke(
 def _on_cloud(outgoing: Outgoing, fields: dict[str, msgspec.Raw], version: str) -> Outgoing:
     fields.setdefault("anthropic_version", msgspec.Raw(msgspec.json.encode(version)))
     headers = {name: value for name, value in outgoing.headers.items() if name != "anthropic-version"}
-    return replace(outgoing, body=msgspec.json.encode(fields), headers=headers)
+    return msgspec.structs.replace(outgoing, body=msgspec.json.encode(fields), headers=headers)
 
 
 def _fields(body: bytes | BodySource) -> dict[str, msgspec.Raw]:

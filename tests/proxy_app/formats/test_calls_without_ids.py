@@ -1,10 +1,10 @@
 """Calls to which their provider gives no id: each has one of its own in every answer, whole and streamed."""
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from proxy_app.formats import exchange
 from proxy_app.formats.signing import latest_call_ids
