@@ -57,7 +57,7 @@ TASK_REGISTRIES = (
 #: The fronts by which one app uses another; the control plane's rooms may use models besides.
 FRONTS: dict[str, tuple[str, ...]] = {
     "keys_app": (
-        *("policy", "snapshot", "limits", "models", "secrets", "entries", "crypto"),
+        *("policy", "demanding", "snapshot", "limits", "models", "secrets", "entries", "crypto"),
         *("frame", "periods", "snapshot_rows", "alert_targets"),
         *("tasks", "connections", "audit", "grants", "rights", "retention", "identity_proof", "spending"),
     ),

@@ -14,7 +14,7 @@ import time
 import uuid
 
 from gateway_project.errors import LimitsUnavailable
-from keys_app import policy
+from keys_app import demanding, policy
 from keys_app.entries import BudgetEntry, KeyEntry, RateLimitEntry, ServiceEntry, Snapshot, UserEntry
 from keys_app.limits.contract import LimitStore
 from keys_app.limits.memory import MemoryStore
@@ -61,7 +61,7 @@ async def one(store: LimitStore, snapshot: Snapshot, call_id: str) -> None:
     policy.authorise(principal, "chat.completions", "203.0.113.7")
     if not policy.may_use_model(principal, "bench"):
         raise SystemExit("The benchmark's key may not use the benchmark's model.")
-    wanted = policy.demand(snapshot, principal, model="bench", provider="mock", end_user="", now_ms=at_ms)
+    wanted = demanding.demand(snapshot, principal, model="bench", provider="mock", end_user="", now_ms=at_ms)
     await store.reserve(call_id, wanted, AMOUNT, TOKENS, at_ms, OUTPUT, COST)
     await store.settle(call_id, COST, TOKENS, at_ms, output_tokens=OUTPUT)
 

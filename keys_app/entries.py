@@ -96,7 +96,8 @@ class KeyEntry:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything the data plane decides by, at one version. Replaced whole, never changed.
+    """Everything the data plane decides by, at one version. Replaced whole, never changed but for
+    what is remembered in `found`.
 
     `sections` holds what other apps keep beside the keys: 'catalogue' (proxy_app.catalogue.Catalogue)
     and 'prices' (usage_app.pricing.PriceBook).
@@ -111,6 +112,8 @@ class Snapshot:
     rate_limits: Mapping[tuple[str, str], tuple[RateLimitEntry, ...]]
     sections: Mapping[str, Any] = field(default_factory=dict)
     people: Mapping[str, str] = field(default_factory=dict)  # user id by name and by e-mail, lower case
+    #: `demanding`'s memory of what limits whom, as this version has it
+    found: dict[tuple[str, ...], Any] = field(init=False, default_factory=dict, repr=False, compare=False)
 
 
 class Principal(msgspec.Struct, frozen=True):

@@ -1,20 +1,15 @@
 """Who may do what: pure decisions over a snapshot. No Django, no I/O; time arrives as an argument."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
-from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from gateway_project.errors import AddressNotAllowed, EndpointNotAllowed, InvalidKey, KeyBlocked, KeyExpired
-from keys_app.entries import BudgetEntry, Claim, KeyEntry, Networks, Principal, RateLimitEntry, Snapshot
-from keys_app.limits.contract import NO_DEMAND, BudgetDemand, Demand, RateDemand
-from keys_app.periods import period_of
+from keys_app.entries import Claim, KeyEntry, Networks, Principal, Snapshot
 
 MASTER = "master"
-#: what the ledger's sums by budget and period have room for
-PERIOD_LENGTH = 40
 _NEAREST_POOL = 300
 
 _MASTER_PRINCIPAL = Principal(
@@ -161,146 +156,3 @@ def matches(patterns: tuple[str, ...], name: str) -> bool:
     """Whether a name is one of these, or falls under a pattern such as gpt-*."""
     exact, wild = _compiled(patterns)
     return name in exact or (wild is not None and wild.fullmatch(name) is not None)
-
-
-def demand(
-    snapshot: Snapshot, principal: Principal, *, model: str, provider: str, end_user: str, now_ms: int
-) -> Demand:
-    """Every budget and rate limit a call counts against, at all levels."""
-    if not snapshot.budgets and not snapshot.rate_limits:
-        return NO_DEMAND
-    gathered = _Gathered(snapshot, principal, now_ms)
-    key, service_id = principal.key, principal.key.service_id
-    gathered.add("key", key.id, key.id)
-    if key.user_id:
-        gathered.add("user", key.user_id, key.user_id)
-    if principal.user is not None and principal.user.id != key.user_id:
-        gathered.add("user", principal.user.id, principal.user.id)
-    if service_id:
-        gathered.add("service", service_id, service_id)
-    gathered.add_shared(("environment", key.environment), ("model", model), ("provider", provider))
-    if end_user:
-        gathered.add("end_user", end_user, end_user)
-        gathered.add("end_user", end_user, "", each=True)
-        if service_id:
-            gathered.add("end_user", end_user, f"{service_id}/{end_user}")
-            gathered.add("end_user", end_user, f"{service_id}/", each=True)
-    gathered.add("global", "", "")
-    if not gathered.budgets and not gathered.rates:
-        return NO_DEMAND
-    return Demand(tuple(gathered.budgets), tuple(gathered.rates))
-
-
-def step_demand(
-    snapshot: Snapshot, principal: Principal, *, provider: str, deployment: str, now_ms: int
-) -> Demand:
-    """What limits one deployment and its provider: known only when a call is about to go there."""
-    if not snapshot.budgets and not snapshot.rate_limits:
-        return NO_DEMAND
-    gathered = _Gathered(snapshot, principal, now_ms)
-    gathered.add_shared(("provider", provider), ("deployment", deployment))
-    if not gathered.budgets and not gathered.rates:
-        return NO_DEMAND
-    return Demand(tuple(gathered.budgets), tuple(gathered.rates))
-
-
-def named_demand(snapshot: Snapshot, principal: Principal, now_ms: int) -> Demand:
-    """What limits calls of this principal to some model, provider or deployment: every one there is, in a
-    picture that holds no other service's."""
-    gathered = _Gathered(snapshot, principal, now_ms)
-    own = f"{principal.key.service_id}/"
-    for scope, filed_under in sorted({*snapshot.budgets, *snapshot.rate_limits}):
-        if scope in ("model", "provider", "deployment"):
-            gathered.add(scope, filed_under.removeprefix(own), filed_under)
-    return Demand(tuple(gathered.budgets), tuple(gathered.rates))
-
-
-class _Gathered:
-    """What was found to limit a call, level by level."""
-
-    __slots__ = ("budgets", "now_ms", "principal", "rates", "snapshot")
-
-    def __init__(self, snapshot: Snapshot, principal: Principal, now_ms: int) -> None:
-        self.snapshot = snapshot
-        self.principal = principal
-        self.now_ms = now_ms
-        self.budgets: list[BudgetDemand] = []
-        self.rates: list[RateDemand] = []
-
-    def add_shared(self, *levels: tuple[str, str]) -> None:
-        """Take the limits of levels (scope, name) that all callers share, and those that the caller's service
-        has there. Most have none: they are looked up here, without a call for each."""
-        budgets, rates = self.snapshot.budgets, self.snapshot.rate_limits
-        service_id = self.principal.key.service_id
-        for level in levels:
-            scope, name = level
-            if level in budgets or level in rates:
-                self.add(scope, name, name)
-            if service_id:
-                own = scope, f"{service_id}/{name}"
-                if own in budgets or own in rates:
-                    self.add(scope, name, own[1])
-
-    def add(self, scope: str, name: str, filed_under: str, *, each: bool = False) -> None:
-        """Take the limits filed under (scope, filed_under); `each` keeps a count for every name."""
-        budgets = self.snapshot.budgets.get((scope, filed_under))
-        rates = self.snapshot.rate_limits.get((scope, filed_under))
-        if budgets is None and rates is None:
-            return
-        shown = level_name(self.principal, scope, name)
-        value = name if each else None
-        for budget in budgets or ():
-            self.budgets.append(_budget_demand(budget, shown, value, self.now_ms))
-        for rate in rates or ():
-            self.rates.extend(_rate_demands(rate, shown, value))
-
-
-def _budget_demand(entry: BudgetEntry, name: str, value: str | None, now_ms: int) -> BudgetDemand:
-    period = period_of(entry, now_ms)
-    return BudgetDemand(
-        entry.id,
-        period.key if value is None else kept_apart(period.key, value),
-        entry.limit_at(now_ms),
-        entry.hard,
-        entry.scope,
-        name,
-        entry.period,
-        entry.time_zone,
-        period.end_ms,
-    )
-
-
-def _rate_demands(entry: RateLimitEntry, name: str, value: str | None) -> Iterator[RateDemand]:
-    """One window for requests, all tokens and calls at once; one each for input and output tokens."""
-    window = entry.id if value is None else f"{entry.id}/{value}"
-    whole = (entry.requests_per_minute, entry.tokens_per_minute, entry.parallel)
-    if any(limit is not None for limit in whole):
-        yield RateDemand(window, entry.scope, name, *whole)
-    if entry.input_tokens_per_minute is not None:
-        limit = entry.input_tokens_per_minute
-        yield RateDemand(f"{window}:in", entry.scope, name, tokens_per_minute=limit, counts="input")
-    if entry.output_tokens_per_minute is not None:
-        limit = entry.output_tokens_per_minute
-        yield RateDemand(f"{window}:out", entry.scope, name, tokens_per_minute=limit, counts="output")
-
-
-def kept_apart(period: str, value: str) -> str:
-    """A period key for one end user: by name, or by a digest of it where the name is too long."""
-    key = f"{period}/{value}"
-    if len(key) <= PERIOD_LENGTH:
-        return key
-    digest = blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return f"{period}/{digest}"[:PERIOD_LENGTH]
-
-
-def level_name(principal: Principal, scope: str, name: str) -> str:
-    """How a level is called in a sentence to the caller."""
-    if scope == "key":
-        return "this key"
-    if scope == "global":
-        return "the whole gateway"
-    if scope == "user" and principal.user is not None:
-        name = principal.user.name
-    elif scope == "service" and principal.service is not None:
-        name = principal.service.name
-    return f"{scope.replace('_', ' ')} {name}"

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from gateway_project.clock import from_ms, now_ms
 from gateway_project.errors import LimitsUnavailable
-from keys_app import policy
+from keys_app import demanding
 from keys_app.entries import Principal, Snapshot
 from keys_app.limits.contract import Demand, LevelState, LimitStore
 from keys_app.limits.states import level_states
@@ -51,10 +51,12 @@ def demand_of(
     """Every budget and limit that a call of this key meets, from the rows as they are now."""
     picture, principal = _picture_of(key)
     at_ms = now_ms()
-    whole = policy.demand(picture, principal, model=model, provider=provider, end_user=end_user, now_ms=at_ms)
+    whole = demanding.demand(
+        picture, principal, model=model, provider=provider, end_user=end_user, now_ms=at_ms
+    )
     if not deployment:
         return whole
-    step = policy.step_demand(picture, principal, provider="", deployment=deployment, now_ms=at_ms)
+    step = demanding.step_demand(picture, principal, provider="", deployment=deployment, now_ms=at_ms)
     return Demand((*whole.budgets, *step.budgets), (*whole.rates, *step.rates))
 
 
@@ -79,7 +81,7 @@ def standing_of(key: VirtualKey, store: LimitStore | None, **asked: str) -> Stan
     found = standing(demand_of(key, **asked), store)
     if any(asked.get(name) for name in ("model", "provider", "deployment")):
         return found
-    besides = standing(policy.named_demand(*_picture_of(key), now_ms()), store)
+    besides = standing(demanding.named_demand(*_picture_of(key), now_ms()), store)
     some = (replace(level, binds_first=False) for level in besides.levels)
     return Standing((*found.levels, *some), found.is_live)
 

@@ -17,7 +17,7 @@ from gateway_project.errors import (
     UnknownModel,
     UnpricedModel,
 )
-from keys_app import policy
+from keys_app import demanding, policy
 from keys_app.limits.contract import NO_DEMAND, UNLIMITED, Demand, Grant, LimitStore, RateDemand
 from keys_app.limits.estimate import Hold, covered_output, hold_for
 from proxy_app.call import Call
@@ -96,7 +96,7 @@ async def move_to_fallback(call: Call, target: ModelEntry, name: str) -> bool:
 
 def _demand(call: Call, model: ModelEntry) -> Demand:
     providers = {deployment.provider.name for deployment in model.deployments}
-    return policy.demand(
+    return demanding.demand(
         call.snapshot,
         call.principal,
         model=model.name,
@@ -123,7 +123,7 @@ async def admit_step(call: Call, step: Step) -> None:
 
     A deployment that was tried before and failed is not charged: its levels are let go at the end.
     """
-    demand = policy.step_demand(
+    demand = demanding.step_demand(
         call.snapshot,
         call.principal,
         provider=step.deployment.provider.name,

@@ -12,19 +12,19 @@ from proxy_app.google_files import ADDRESSES
 from proxy_app.wire import JSON
 
 SCHEMES = ("gs://", "s3://")
-#: A body without any of these names no such address; letters may be written as \u00…
-_WORDS = (b"gs:", b"s3:", b"GS:", b"S3:", b"Gs:", b"gS:", b"\\u00")
+#: A body without any of these, in small letters, names no such address; they may be written as \u00…
+_WORDS = (b"gs:", b"s3:", b"\\u00")
 
 
 def check_storage(raw: bytes, body: JSON, quirks: Mapping[str, Any]) -> None:
     """Raise BadRequest for an address in a storage that is not open to callers. `raw` parsed is `body`."""
-    if holds_any(raw, _WORDS):
+    if holds_any(raw.lower(), _WORDS):
         _check(_addresses(body), quirks)
 
 
 def check_every_text(raw: bytes, body: Any, quirks: Mapping[str, Any]) -> None:
     """The same of a body whose fields nobody here knows: each of its texts may be such an address."""
-    if holds_any(raw, _WORDS):
+    if holds_any(raw.lower(), _WORDS):
         _check(_texts(body), quirks)
 
 

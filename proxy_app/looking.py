@@ -1,7 +1,7 @@
 """A request about what is stored: it costs nothing and holds nothing, but it counts as a request."""
 
 from gateway_project.clock import now_ms
-from keys_app import policy
+from keys_app import demanding
 from keys_app.entries import Principal, Snapshot
 from keys_app.limits.contract import Demand, LimitStore, RateDemand
 from proxy_app.admission import until_loaded
@@ -13,7 +13,7 @@ async def admit_look(limits: LimitStore, snapshot: Snapshot, principal: Principa
     It names no model, so levels of models and providers are not asked; nor are tokens and calls at once.
     """
     at_ms = now_ms()
-    whole = policy.demand(snapshot, principal, model="", provider="", end_user="", now_ms=at_ms)
+    whole = demanding.demand(snapshot, principal, model="", provider="", end_user="", now_ms=at_ms)
     rates = tuple(
         RateDemand(rate.id, rate.scope, rate.name, rate.requests_per_minute)
         for rate in whole.rates

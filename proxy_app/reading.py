@@ -23,7 +23,7 @@ from usage_app.usage import estimate_input_tokens
 FORBIDDEN = frozenset({"api_base", "base_url", "api_key"})
 _WRITTEN = 254  # levels that orjson writes
 _ADDED = 16  # levels that a translation may put around a part of a body, and more
-_MARKS = (b"api_base", b"base_url", b"api_key", b"\\u")
+_MARKS = (b"api_base", b"base_url", b"api_key", b"\\u00")  # any of their letters may be written as \u00…
 #: Schemas, and arguments that are an object.
 _DATA = frozenset(
     {

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from keys_app.demanding import kept_apart
 from keys_app.models import Budget, Scope
-from keys_app.policy import kept_apart
 from usage_app.budget_states import BudgetState
 from usage_app.models import KnownName
 from usage_app.reports_claims import newest_unpriced_of_end_users

@@ -1,7 +1,7 @@
 """What every limit store promises: reserve before a call, settle after it, at all levels at once.
 
 Amounts are nanodollars, times milliseconds since the epoch, given by the caller. Pure types only;
-`policy.demand` makes a Demand, `memory` and `redis` keep the counters.
+`demanding.demand` makes a Demand, `memory` and `redis` keep the counters.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -46,9 +46,7 @@ class RenderOptions(msgspec.Struct):
     created: int  # seconds since the epoch
     include_usage: bool = True
     input_estimate: int = 0  # tokens, for formats that name the input before it is known
-    request: JSON = msgspec.field(
-        default_factory=dict
-    )  # the caller's body: some repeat parts of it
+    request: JSON = msgspec.field(default_factory=dict)  # the caller's body: some repeat parts of it
     framing: str = "sse"
 
 

@@ -7,9 +7,7 @@ import pytest
 from gateway_project.errors import AddressNotAllowed, EndpointNotAllowed, InvalidKey, KeyBlocked, KeyExpired
 from keys_app import policy
 from keys_app.entries import KeyEntry, ServiceEntry, Snapshot, UserEntry
-from keys_app.limits import NO_DEMAND
-from tests.keys_app.entries import NOW, budget, key, limit, principal, snapshot
-from usage_app.models import BudgetSpend
+from tests.keys_app.entries import NOW, key, principal, snapshot
 
 ALICE = UserEntry("u1", "alice", True, "member")
 GONE = UserEntry("u2", "bob", False, "member")
@@ -156,76 +154,3 @@ def test_nearest_names_among_thousands_look_at_few() -> None:
     names = [f"vendor-{number}/model" for number in range(50_000)] + ["gpt-6"]
     assert policy.nearest_names("gpt6" * 10_000, names) == []
     assert policy.nearest_names("gpt6", names) == ["gpt-6"]
-
-
-def charged(picture: Snapshot, **values: str) -> list[tuple[str, str]]:
-    asked = {"model": "gpt-6", "provider": "openai", "end_user": "", **values}
-    caller = principal(SEARCH, ALICE)
-    return list(policy.demand(picture, caller, now_ms=NOW, **asked).charges)
-
-
-def test_nothing_that_limits_is_the_shared_empty_demand() -> None:
-    others = snapshot(limits=(budget("key", "another"), limit("service", "another")))
-    for picture in (snapshot(), others):
-        found = policy.demand(
-            picture, principal(SEARCH, ALICE), model="m", provider="p", end_user="", now_ms=NOW
-        )
-        assert found is NO_DEMAND
-
-
-def test_all_levels_apply_always() -> None:
-    levels = [
-        ("key", "k1"), ("user", "u1"), ("service", "s1"), ("environment", "production"), ("model", "gpt-6"),
-        ("provider", "openai"), ("end_user", "carol"), ("global", ""),
-    ]  # fmt: skip
-    picture = snapshot(limits=tuple(make(*level) for level in levels for make in (budget, limit)))
-    found = policy.demand(
-        picture, principal(SEARCH, ALICE), model="gpt-6", provider="openai", end_user="carol", now_ms=NOW
-    )
-    assert [entry.scope for entry in found.budgets] == [scope for scope, _ in levels]
-    assert [entry.scope for entry in found.rates] == [scope for scope, _ in levels]
-    assert [entry.name for entry in found.budgets] == [
-        "this key", "user alice", "service search", "environment production", "model gpt-6",
-        "provider openai", "end user carol", "the whole gateway",
-    ]  # fmt: skip
-
-
-def test_other_peoples_levels_do_not_apply() -> None:
-    picture = snapshot(
-        limits=(
-            budget("key", "k2"), budget("user", "u2"), budget("service", "s2"), budget("model", "other"),
-            budget("environment", "test"), budget("provider", "other"), budget("end_user", "dave"),
-            budget("environment", "s2/production"),
-        )
-    )  # fmt: skip
-    assert charged(picture, end_user="carol") == []
-
-
-def test_an_environment_within_a_service() -> None:
-    picture = snapshot(limits=(budget("environment", "s1/production", "b"),))
-    assert charged(picture) == [("b", "2026-11")]
-
-
-def test_each_end_user_has_a_count_of_their_own() -> None:
-    picture = snapshot(limits=(budget("end_user", "", "each"), budget("end_user", "s1/", "ours")))
-    assert charged(picture) == []
-    assert charged(picture, end_user="carol") == [("each", "2026-11/carol"), ("ours", "2026-11/carol")]
-    assert charged(picture, end_user="dave")[0] == ("each", "2026-11/dave")
-
-
-def test_a_long_end_user_still_fits_a_period_key_and_stays_apart() -> None:
-    room = BudgetSpend._meta.get_field("period").max_length
-    for period in ("total", "month", "hour", "every_hours", "every_days"):
-        picture = snapshot(limits=(budget("end_user", "", "each", period=period, every=10_000),))
-        (first,), (second,) = (charged(picture, end_user="x" * 199 + tail) for tail in "ab")
-        assert first != second
-        assert len(first[1]) <= room
-
-
-def test_rates_of_each_end_user_have_windows_of_their_own() -> None:
-    picture = snapshot(limits=(limit("end_user", ""),))
-    windows = {
-        policy.demand(picture, principal(), model="m", provider="p", end_user=name, now_ms=NOW).rates[0].id
-        for name in ("carol", "dave")
-    }
-    assert windows == {"limit:end_user:/carol", "limit:end_user:/dave"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from keys_app import policy
+from keys_app import demanding, policy
 from keys_app.entries import KeyEntry
 from keys_app.limits import MemoryStore
 from keys_app.limits.contract import LevelState
@@ -165,7 +165,7 @@ async def level(gate: Gateway, at_ms: int | None = None) -> LevelState:
     limits = gate.services.limits
     assert isinstance(limits, MemoryStore)
     principal = policy.authenticate(gate.keeper.current, hash_secret(SECRET), 0)
-    demand = policy.demand(
+    demand = demanding.demand(
         gate.keeper.current, principal, model="gpt", provider="alpha", end_user="", now_ms=at_ms
     )
     [state] = await limits.state(demand, at_ms)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 
 from gateway_project.clock import now_ms
-from keys_app import policy
+from keys_app import demanding
 from keys_app.entries import BudgetEntry, Principal
 from tests.proxy_app.harness import DONE, STREAM, Gateway, asked, chunk, completion, streamed, usage_chunk
 
@@ -26,7 +26,7 @@ async def answering(request: httpx.Request) -> httpx.Response:
 async def spent_and_held(gate: Gateway) -> tuple[int, int]:
     principal = Principal(next(iter(gate.keeper.current.keys.values())), None, None)
     asking = {"model": "gpt", "provider": "", "end_user": "", "now_ms": now_ms()}
-    wanted = policy.demand(gate.keeper.current, principal, **asking)
+    wanted = demanding.demand(gate.keeper.current, principal, **asking)
     (level,) = await gate.services.limits.state(wanted, now_ms())
     return level.spent, level.held
 

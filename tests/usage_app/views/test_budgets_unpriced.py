@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from gateway_project import clock
+from keys_app.demanding import kept_apart
 from keys_app.models import Budget
-from keys_app.policy import kept_apart
 from tests.seeding import People, make_request, save
 from tests.usage_app.views.conftest import Browse
 from usage_app.budget_states import states
