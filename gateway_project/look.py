@@ -58,7 +58,7 @@ def our_mark(request: HttpRequest) -> str:
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Gatehouse",
     "SITE_HEADER": "Gatehouse",
-    "SITE_SYMBOL": "door_open",
+    "SITE_ICON": our_mark,
     "SITE_URL": reverse_lazy("ui:overview"),
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": our_mark}],
     "STYLES": [window_styles, our_styles],

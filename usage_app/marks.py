@@ -85,8 +85,9 @@ def cut_name(name: str, *, alone: bool = True) -> SafeString:
     """A name for a box that may be too small: what leads to it (`accounts/…/`) is cut before the name is."""
     way, _slash, last = name.rpartition("/")
     if not (way and last) or " " in name:  # words with a stroke between them are no way
-        return format_html("{}", name) if alone else format_html("<span>{}</span>", name)
-    return format_html('<span class="gh-way"><bdi>{}/</bdi></span><span>{}</span>', way, last)
+        return format_html("{}", name) if alone else format_html('<span translate="no">{}</span>', name)
+    pieces = '<span class="gh-way" translate="no"><bdi>{}/</bdi></span><span translate="no">{}</span>'
+    return format_html(pieces, way, last)
 
 
 def cut_names(names: Sequence[str]) -> SafeString:

@@ -35,11 +35,12 @@ _DATA = re.compile(
     r"|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|[\w+/.]+\*{4,}"
 )
 #: Everything with words, hidden parts and templates too: a script may show them at any time. What is marked
-#: as code or as English is meant to be; icons are named by words; fields hold what people wrote.
+#: as code, as English or as not to be translated is meant to be; icons are named by words; fields hold what
+#: people wrote.
 _TEXTS = """() => {
   const code = ".material-symbols-outlined, script, style, code, .gh-code, pre, kbd, svg, textarea";
   const marked = "[lang=en]";
-  const leftOut = `${code}, ${marked}`;
+  const leftOut = `${code}, ${marked}, [translate=no]`;
   const found = [document.title];
   const read = (root) => {
     const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);

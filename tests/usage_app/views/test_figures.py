@@ -90,15 +90,17 @@ def test_a_share_of_more_than_the_whole_has_its_thousands_apart() -> None:
 
 def test_what_leads_to_a_name_is_apart_from_it_so_that_it_is_cut_first() -> None:
     told = cut_name("accounts/fireworks/models/llama<3")
-    assert told == '<span class="gh-way"><bdi>accounts/fireworks/models/</bdi></span><span>llama&lt;3</span>'
+    way = '<span class="gh-way" translate="no"><bdi>accounts/fireworks/models/</bdi></span>'
+    assert told == f'{way}<span translate="no">llama&lt;3</span>'
     for name in ("gpt-5", "/v1", "end/", "<b>Search</b> & buy", "search / ranking"):
         assert cut_name(name) == escape(name)
 
 
 def test_a_line_of_two_things_cuts_what_leads_to_each() -> None:
     assert cut_names(["openai/gpt-5"]) == cut_name("openai/gpt-5")
-    way, rest = '<span class="gh-way"><bdi>openai/</bdi></span>', "<span>gpt-5</span>"
-    assert cut_names(["a<b", "openai/gpt-5"]) == f"<span>a&lt;b</span><span> · </span>{way}{rest}"
+    way = '<span class="gh-way" translate="no"><bdi>openai/</bdi></span>'
+    first, rest = '<span translate="no">a&lt;b</span>', '<span translate="no">gpt-5</span>'
+    assert cut_names(["a<b", "openai/gpt-5"]) == f"{first}<span> · </span>{way}{rest}"
 
 
 def test_a_long_name_in_a_sentence_may_be_broken() -> None:

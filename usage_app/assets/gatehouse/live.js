@@ -44,6 +44,7 @@ class Row {
     this.way.append(document.createElement("bdi"));
     this.way.firstChild.append((this.texts.way = document.createTextNode("")));
     this.cells.model.prepend(this.way);
+    this.cells.model.translate = false;
     this.cell("try", "gh-warn-text");
     this.phaseCell = document.createElement("span");
     this.phaseCell.className = "gh-live-phase";
