@@ -9,7 +9,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from gateway_project.conf import config
-from keys_app.models import Environment, VirtualKey
+from keys_app.models import VirtualKey
 from usage_app.models import Request
 from usage_app.snippets import SNIPPETS
 from usage_app.usable import models_of, suggested
@@ -62,13 +62,11 @@ class GettingStartedView(PageView):
 
     @cached_property
     def keys(self) -> list[VirtualKey]:
-        """Keys the viewer may use, their own first: these and those of their services, production last."""
+        """Keys the viewer may use, their own first: these and those of their services, the newest first."""
         keys: QuerySet[VirtualKey] = VirtualKey.objects.filter(blocked_at__isnull=True)
         if not self.sight.everything:
             keys = keys.filter(Q(user=self.viewer) | Q(service_id__in=list(self.sight.service_ids)))
-        others = Case(
-            When(user=self.viewer, then=0), When(environment=Environment.PRODUCTION, then=2), default=1
-        )
+        others = Case(When(user=self.viewer, then=0), default=1)
         return list(keys.select_related("service", "user").order_by(others, "-created_at")[:50])
 
     @cached_property
