@@ -19,6 +19,7 @@ TABLE: dict[str, str | None] = {
     "Ready": None,
     "Metrics": None,  # from this machine, or with the master key: see test_metrics
     "Models": "models",
+    "ModelInfo": "models",
     "Model": "models",
     "ChatCompletions": "chat.completions",
     "Responses": "responses",
@@ -58,7 +59,7 @@ TABLE: dict[str, str | None] = {
 
 #: A list of nothing, a model that is not there, and what was made while its model was still allowed.
 NOT_BY_MODEL = (
-    *("Models", "Model", "StoredResponse", "CancelResponse", "ResponseInputItems"),
+    *("Models", "ModelInfo", "Model", "StoredResponse", "CancelResponse", "ResponseInputItems"),
     *("File", "FileContent", "Batch", "CancelBatch"),
     *("MessageBatch", "CancelMessageBatch", "MessageBatchResults"),
 )

@@ -149,9 +149,8 @@ def test_a_request_the_format_can_say_is_read_as_it_was_written(
     first = parse_request(body, facts)
     mixed = data.draw(spelt(body))
     assert parse_request(mixed, exchange.read_call("gemini", mixed, HERE)) == first
-    built = build_request(
-        parse_request(body, facts), Target("gemini", "gemini-2.5-pro", {"thinking_style": "level"})
-    )
+    takes_all = Target("gemini", "gemini-2.0-flash", {"thinking_style": "level", "web_media": True})
+    built = build_request(parse_request(body, facts), takes_all)
     assert parse_request(orjson.loads(built.body), facts) == first
 
 

@@ -65,6 +65,7 @@ EVERY = sorted(path for paths in ADDRESSES.values() for path in paths)
 
 def format_of(path: str) -> str:
     """The format of an address, by its own words."""
+    path = path.removeprefix("/v1beta") if path.startswith("/v1beta/openai/") else path
     if ":" in path or path.startswith(("/gemini/", "/v1beta", "/v1alpha", "/upload/")):
         return "gemini"
     if "/messages" in path or path.startswith("/anthropic/"):
