@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.people import settle
 from tests.browser.watching import FLAGS
@@ -12,6 +12,9 @@ from tests.serving import Serving
 
 #: Two run at a time, a file each: what is begun last must not be what takes longest.
 LONGEST = {"test_every_page", "test_every_role", "test_korean", "test_weight"}
+
+#: What is expected appears in less than a second; two browsers on a busy machine take longer.
+expect.set_options(timeout=15_000)
 
 
 @pytest.hookimpl(trylast=True)
