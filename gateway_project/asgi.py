@@ -25,7 +25,7 @@ from usage_app.routing import websocket_urlpatterns  # noqa: E402
 #: First path segments that the control and observation plane serves. Everything else is a call.
 CONTROL_PLANE = frozenset({"ui", "admin", "api", "static", "i18n", "key", "favicon.ico"})
 #: How an address ends by which a model is called, wherever a wrong base address puts it.
-CALLS = ("/chat/completions", "/completions", "/responses", "/messages", "/embeddings")
+CALLS = ("/completions", "/responses", "/messages", "/embeddings")
 #: Closing codes for a websocket that has no business here.
 REFUSED = 4404
 #: What a client is told that tries a websocket where calls are made.

@@ -107,25 +107,49 @@ class FrontDoorProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
             if self._again:
-                self._read_again(data[offer.args[0] :])
-            elif self._should_upgrade():
-                self.handle_websocket_upgrade()
+                self._read_again(memoryview(data)[offer.args[0] :])
             else:
-                self._unsupported_upgrade_warning()
+                self._change_protocol()
         except httptools.HttpParserError:
             self._refuse(*NOT_HTTP)
         else:
             if self._phase == _HEAD:
-                self._head_bytes += len(data)
-                if self._head_bytes - self._head_slack > self.limits.head_bytes:
-                    self._refuse(*HEAD_TOO_LARGE)
+                self._count_head(len(data))
 
-    def _read_again(self, rest: bytes) -> None:
-        again, self._again = self._again, b""
-        self.parser = httptools.HttpRequestParser(self)
-        with suppress(AttributeError):  # as uvicorn makes it: httptools before 0.6.3 has no such thing
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.data_received(again + rest)
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes - self._head_slack > self.limits.head_bytes:
+            self._refuse(*HEAD_TOO_LARGE)
+
+    def _change_protocol(self) -> None:
+        if self._should_upgrade():
+            self.handle_websocket_upgrade()
+        else:
+            self._unsupported_upgrade_warning()
+
+    def _read_again(self, rest: memoryview) -> None:
+        """The head without its offer, then the `rest` of what came: any number of requests that offer too."""
+        try:
+            while self._again and not self._refused:
+                head, self._again = self._again, b""
+                self.parser = httptools.HttpRequestParser(self)
+                with suppress(AttributeError):  # as uvicorn makes it: not in httptools before 0.6.3
+                    self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                self.parser.feed_data(head)
+                try:
+                    self.parser.feed_data(rest)
+                except httptools.HttpParserUpgrade as offer:
+                    rest = rest[offer.args[0] :]
+                    if not self._again:
+                        self._change_protocol()
+                        return
+        except httptools.HttpParserUpgrade:  # a CONNECT is one without any offer
+            self._change_protocol()
+        except httptools.HttpParserError:
+            self._refuse(*NOT_HTTP)
+        else:
+            if self._phase == _HEAD:
+                self._count_head(len(rest))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

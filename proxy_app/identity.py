@@ -38,7 +38,7 @@ _SIGNATURE = b"x-gatehouse-end-user-signature"
 _OURS = b"x-litellm-api-key"  # for a gateway alone, whatever else is shown for a provider
 _KEYS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 #: What is the gateway's to know, and no provider's.
-CLAIMING = frozenset(name.decode() for name in (*_END_USER, *_SESSION, *_TAGS))
+CLAIMING = frozenset(name.decode() for name in _CLAIMS)
 #: First product of a User-Agent -> how the client is called on pages.
 _CLIENTS = {
     "openai": "OpenAI SDK",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -95,7 +95,7 @@ def cut_names(names: Sequence[str]) -> SafeString:
     if len(names) == 1:
         return cut_name(names[0])
     between = SafeString("<span> · </span>")
-    return mark_safe(between.join(cut_name(name, alone=False) for name in names))  # noqa: S308  # all escaped
+    return format_html_join(between, "{}", ((cut_name(name, alone=False),) for name in names))
 
 
 def share_mark(part: int, whole: int, unpriced: int) -> str:

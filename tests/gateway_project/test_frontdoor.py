@@ -340,6 +340,15 @@ async def test_an_offer_of_http_2_is_passed_over_with_the_body_that_follows_it(k
         await knock.close()
 
 
+async def test_thousands_of_offers_that_come_at_once_are_all_answered() -> None:
+    async with a_door() as port:
+        knock = await Knock.at(port)
+        knock.send(OFFERS["none"] * 1_500)
+        for _ in range(1_500):
+            assert await knock.answer() == (200, b"0 bytes")
+        await knock.close()
+
+
 async def test_what_else_a_request_with_an_offer_says_of_its_connection_holds() -> None:
     async with a_door() as port:
         knock = await Knock.at(port)

@@ -2,6 +2,7 @@ import re
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from keys_app.issuing import BudgetTerms, issue_key
 from keys_app.models import AuditEntry, Membership, Service, User, VirtualKey
@@ -169,9 +170,9 @@ def test_a_key_s_page_says_what_is_left_of_each_limit(browser: Client, bob: User
 
 
 def test_the_list_takes_the_same_queries_for_one_key_and_for_many(
-    browser: Client, bob: User, django_assert_max_num_queries: object
+    browser: Client, bob: User, django_assert_max_num_queries: DjangoAssertNumQueries
 ):
     for number in range(30):
         issue_key(name=f"k{number}", user=bob)
-    with django_assert_max_num_queries(16):  # type: ignore[operator]
+    with django_assert_max_num_queries(16):
         browser.get("/ui/keys/")
