@@ -101,7 +101,10 @@ def _on_success(row: Request, attempts: Sequence[Attempt], usual: Usual, spent: 
         "gateway": _("the gateway itself took %(time)s") % {"time": duration(spent.gateway)},
     }[phase]
     if usual.latency_p50_ms is None:
-        sentence = _("It took %(total)s, most of it because %(cause)s. Too few recent calls to compare.")
+        if max(spent.retry, spent.wait, spent.stream, spent.gateway) > spent.total / 2:
+            sentence = _("It took %(total)s, most of it because %(cause)s. Too few recent calls to compare.")
+        else:
+            sentence = _("It took %(total)s; %(cause)s. Too few recent calls to compare.")
         return Verdict(
             "ok",
             sentence % {"total": duration(spent.total), "cause": cause},
@@ -152,12 +155,14 @@ def _half_of_calls(usual_ms: float) -> str:
 
 
 def _culprit(spent: Spent, usual: Usual) -> Literal["retry", "wait", "stream", "gateway"]:
+    """The part that took the longest beyond what is usual; without anything to compare, the longest."""
+    known = usual.latency_p50_ms is not None
     ttft, latency = usual.ttft_p50_ms or 0.0, usual.latency_p50_ms or 0.0
     excess: dict[Literal["retry", "wait", "stream", "gateway"], float] = {
         "wait": spent.wait - (ttft if spent.stream else max(ttft, latency)),
         "stream": spent.stream - max(0.0, latency - ttft),
         "retry": spent.retry,
-        "gateway": spent.gateway - _USUAL_OVERHEAD_MS,
+        "gateway": spent.gateway - (_USUAL_OVERHEAD_MS if known else 0.0),
     }
     return max(excess, key=lambda phase: excess[phase])
 

@@ -119,6 +119,24 @@ def test_without_percentiles_the_longest_phase_is_told_and_nothing_is_compared()
 
 
 @pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"stream": False, "ttft_ms": None, "latency_ms": 2.0, "overhead_ms": 1.1},
+            "It took 2.0 ms, most of it because the gateway itself took 1.1 ms.",
+        ),
+        (
+            {"latency_ms": 10.0, "ttft_ms": 6.0, "overhead_ms": 2.5},
+            "It took 10 ms; anthropic wrote 100 tokens in 4.0 ms (25 000 tokens a second).",
+        ),
+    ],
+)
+def test_most_of_it_is_more_than_half(fields: dict[str, Any], sentence: str) -> None:
+    told = judged(row(**fields), attempt(duration_ms=None), usual=Usual()).sentence
+    assert plain(told) == f"{sentence} Too few recent calls to compare."
+
+
+@pytest.mark.parametrize(
     ("fields", "tone", "words"),
     [
         (
